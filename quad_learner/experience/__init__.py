@@ -1,0 +1,1 @@
+"""What happened? The durable log of steps, the run directory and its report."""

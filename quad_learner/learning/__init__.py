@@ -1,0 +1,1 @@
+"""How does it learn? Networks, constrained SAC, multiplier, replay, checkpoint and export."""

@@ -1,0 +1,1 @@
+"""What does it do next? The ONNX policy, exploration and the machine that runs episodes."""

@@ -1,0 +1,1 @@
+"""How does it get up? From any fallen pose to standing, without a person."""

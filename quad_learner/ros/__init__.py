@@ -1,0 +1,1 @@
+"""What do nodes share? Topics, message conversions, parameters and the spin loop."""

@@ -1,0 +1,1 @@
+"""What may it do? Limits, monitors, modes: the wall between a network and the motors."""

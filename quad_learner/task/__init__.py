@@ -1,0 +1,1 @@
+"""What is asked of it? Observation, action, reward, constraint and episodes."""
