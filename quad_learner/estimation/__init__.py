@@ -1,1 +1,1 @@
-"""Where is it and how fast? Contact, orientation and velocity from what the robot itself can sense."""
+"""Where is it and how fast? Contact, attitude and velocity from what the robot itself senses."""

@@ -14,7 +14,7 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Transition:
-    """One policy step. `terminated` and `truncated` are two things: only the first ends the future."""
+    """One policy step. `terminated` and `truncated` are two: only the first ends the future."""
 
     sequence: int
     """1, 2, 3, … without gaps over the whole run, restarts included"""

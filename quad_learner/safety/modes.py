@@ -1,4 +1,4 @@
-"""The vocabulary of the safety layer: modes, who may drive, and why something was changed or stopped."""
+"""The vocabulary of the safety layer: modes, who drives, why something was changed or stopped."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ class Reason(IntFlag):
     """the safety step itself could not be evaluated"""
     NOT_ARMED = 1 << 21
     """nobody has asked to drive yet, or the request was refused"""
+    SENSORS_FROZEN = 1 << 22
+    """sensors repeat themselves to the bit while the robot is told to move"""
+    STEP_LATE = 1 << 23
+    """safety itself was held up for longer than a command lives"""
 
 
 CLIPS = Reason.CLIPPED_POSITION | Reason.CLIPPED_RATE | Reason.CLIPPED_TORQUE | Reason.CLIPPED_GAIN

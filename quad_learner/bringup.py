@@ -1,0 +1,125 @@
+"""Which nodes make a run: the one table that the launch files and the command line both read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from quad_learner.configuration import ConfigurationError, read_values
+from quad_learner.resources import config_directory
+
+BACKENDS = {'sim': 'robot_sim', 'ros2_control': 'robot_ros2_control'}
+"""Name of a backend, and the node that is the robot with it."""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One process of the graph."""
+
+    name: str
+    """of the node"""
+    executable: str
+    """module in quad_learner.nodes and console script"""
+    files: tuple[str, ...]
+    """parameter files in config/, without ending, besides graph.yaml"""
+    niceness: int = 0
+    """scheduling: higher gives way to others"""
+    respawn: bool = False
+    """starts again when it dies"""
+    ends_run: bool = False
+    """the run is over when it has ended"""
+
+
+def nodes(backend: str) -> tuple[NodeSpec, ...]:
+    """Returns the table of a learning run on `backend`, in the order of starting.
+
+    Raises:
+        ConfigurationError: there is no such backend.
+    """
+    if backend not in BACKENDS:
+        raise ConfigurationError(f'backend {backend!r} is not one of {", ".join(BACKENDS)}')
+    robot_files = {'sim': ('simulation',), 'ros2_control': ('ros2_control',)}[backend]
+    return (
+        # The robot and safety are never started again behind the operator's back: a robot whose
+        # wall has fallen stays in damping, and the run ends.
+        NodeSpec('robot', BACKENDS[backend], robot_files, ends_run=True),
+        NodeSpec('safety', 'safety', ('safety',), ends_run=True),
+        NodeSpec('estimator', 'estimator', ('estimator',), respawn=True),
+        NodeSpec('reset', 'reset', ('reset',), respawn=True),
+        NodeSpec('policy', 'policy', ('policy', 'task', 'reset'), respawn=True),
+        NodeSpec('monitor', 'monitor', ('monitor', 'task'), respawn=True),
+        # Gradient steps must never push the control processes off a core.
+        NodeSpec('learner', 'learner', ('learner', 'task'), niceness=10, respawn=True, ends_run=True),
+    )
+
+
+def parameters(
+    specs: Sequence[NodeSpec], shared: Mapping[str, Any], params_file: Path | None
+) -> dict[str, dict[str, Any]]:
+    """Returns every parameter of every node: the package's files, then `params_file`, then `shared`.
+
+    Args:
+        specs: the nodes.
+        shared: values of graph.yaml's parameters that this run sets.
+        params_file: a ROS parameter file of the user's: `/**:` for all nodes, or a node's name.
+
+    Raises:
+        ConfigurationError: a file cannot be read, or names a node or a parameter that is not there.
+    """
+    config = config_directory()
+    values = {}
+    for spec in specs:
+        merged = read_values(config / 'graph.yaml')
+        for name in spec.files:
+            merged |= read_values(config / f'{name}.yaml')
+        values[spec.name] = merged
+    if params_file is not None:
+        _override(values, params_file)
+    for merged in values.values():
+        merged |= shared
+    return values
+
+
+def _override(values: dict[str, dict[str, Any]], path: Path) -> None:
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except OSError as error:
+        raise ConfigurationError(f'params file {path} cannot be read ({error.strerror})') from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f'params file {path} is not YAML: {error}') from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f'params file {path} must hold node names, or /**, at its top')
+    known = {key for merged in values.values() for key in merged}
+    for node, body in content.items():
+        given = body.get('ros__parameters') if isinstance(body, dict) else None
+        if not isinstance(given, dict):
+            raise ConfigurationError(f'params file {path}: {node} needs the level ros__parameters')
+        name = str(node).rsplit('/', 1)[-1]
+        everywhere = str(node) in ('/**', '**')
+        if not everywhere and name not in values:
+            raise ConfigurationError(
+                f'params file {path}: no node {node!r}; nodes are {", ".join(values)}, /** is all'
+            )
+        for key, value in given.items():
+            # An unknown key goes to its node all the same, which names it and the nearest known one.
+            for owner, merged in values.items():
+                concerns = key in merged or (key not in known and owner == 'policy')
+                if (everywhere and concerns) or owner == name:
+                    merged[key] = value
+
+
+def write_parameters(values: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, Path]:
+    """Writes one parameter file a node into `folder`; returns the paths by node name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, merged in values.items():
+        path = folder / f'{name}.yaml'
+        path.write_text(
+            yaml.safe_dump({'/**': {'ros__parameters': dict(merged)}}, sort_keys=True)
+        )
+        paths[name] = path
+    return paths

@@ -1,0 +1,232 @@
+"""`quad-learner`: learn, evaluate, report, export, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, open_run
+
+USAGE_ERROR = 2
+"""exit code: what was asked for cannot be; the message says why and what to do"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line; ends the process with its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        sys.exit(options.run(options))
+    except (ConfigurationError, RunDirectoryError) as error:
+        sys.stderr.write(f'quad-learner: {error}\n')
+        sys.exit(USAGE_ERROR)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='quad-learner',
+        description='A quadruped learns to walk on the robot itself: unattended, in minutes, '
+        'behind a safety layer. Without a robot it learns in simulation, with the same nodes.',
+        epilog='Begin with: quad-learner doctor, then: quad-learner learn --minutes 10',
+    )
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    _add_learn(commands)
+    evaluate = commands.add_parser(
+        'evaluate',
+        help='drive a learned policy without exploring and score it (needs onnxruntime, no torch)',
+    )
+    evaluate.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
+    evaluate.add_argument('--episodes', type=int, default=5, help='how many (default 5)')
+    evaluate.add_argument('--seed', type=int, default=1000, help='of the world (default 1000)')
+    evaluate.set_defaults(run=_evaluate)
+    report = commands.add_parser('report', help='make report.html and gait.gif of a run anew')
+    report.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
+    report.set_defaults(run=_report)
+    export = commands.add_parser('export', help='copy the policy of a run as one ONNX file')
+    export.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
+    export.add_argument('--output', type=Path, default=Path('policy.onnx'), help='where to')
+    export.set_defaults(run=_export)
+    doctor = commands.add_parser(
+        'doctor', help='say what is missing on this machine and how to get it'
+    )
+    doctor.add_argument('--runs', type=Path, default=Path('runs'), help='folder of the runs')
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    learn = commands.add_parser(
+        'learn',
+        help='start the graph and learn to walk from scratch, or go on with a run',
+        description='Starts every node, learns for --minutes of robot time, then writes '
+        'summary.json, report.html, gait.gif and policy.onnx into the run folder.',
+    )
+    learn.add_argument('--minutes', type=float, help='robot time to learn for (default 10)')
+    learn.add_argument('--robot', help='name in config/robots or path of a YAML (default a1)')
+    learn.add_argument('--seed', type=int, help='same seed, same run in lockstep (default 0)')
+    learn.add_argument(
+        '--backend', default='sim', help='sim (default) or ros2_control (hardware)'
+    )
+    learn.add_argument('--resume', type=Path, metavar='RUN', help='go on with this run')
+    learn.add_argument('--runs', type=Path, default=Path('runs'), help='folder for runs')
+    learn.add_argument('--run-dir', type=Path, help='folder of this run (default runs/<time>)')
+    learn.add_argument('--params-file', type=Path, help='ROS parameter file that replaces values')
+    learn.add_argument(
+        '--real-time-factor',
+        type=float,
+        default=0.0,
+        choices=(0.0, 1.0),
+        help='0 (default): lockstep, as fast as the machine allows; 1: real time, as on hardware',
+    )
+    learn.add_argument('--namespace', default='', help='of all nodes')
+    learn.add_argument('--log-level', default='info', help='of all nodes (default info)')
+    learn.add_argument('--no-report', action='store_true', help='do not film and report at the end')
+    learn.set_defaults(run=_learn)
+
+
+def _learn(options: argparse.Namespace) -> int:
+    from quad_learner.learn import LearnOptions, learn
+
+    if options.resume is not None and options.run_dir is not None:
+        raise ConfigurationError('--resume goes on in the folder of that run: leave out --run-dir')
+    ending, run = learn(
+        LearnOptions(
+            robot=options.robot,
+            backend=options.backend,
+            minutes=options.minutes,
+            seed=options.seed,
+            resume=options.resume,
+            runs=options.runs,
+            run_directory=options.run_dir,
+            params_file=options.params_file,
+            real_time_factor=options.real_time_factor,
+            namespace=options.namespace,
+            log_level=options.log_level,
+        )
+    )
+    if ending.finished and not options.no_report:
+        _write_report(run)
+    if ending.finished:
+        _show_summary(run)
+    return ending.exit
+
+
+def _write_report(run: RunDirectory) -> None:
+    from quad_learner.experience.report import write_report
+
+    if run.policy.is_file():
+        _film(run)
+    sys.stdout.write(f'report: {write_report(run)}\n')
+
+
+def _film(run: RunDirectory) -> None:
+    from quad_learner.simulation.gait_picture import film
+
+    performance = _performance(run, seed=1000)
+    film(performance, run.gait)
+    performance.close()
+
+
+def _performance(run: RunDirectory, seed: int):  # type: ignore[no-untyped-def]
+    from quad_learner.evaluation import Performance, configs_of
+    from quad_learner.policy.onnx_policy import OnnxPolicy
+
+    names = ('robot', 'estimator', 'safety', 'reset', 'policy')
+    configs = configs_of([run.parameters / f'{name}.yaml' for name in names], seed=seed)
+    performance = Performance(configs)
+    performance.connect(OnnxPolicy(run.require_policy().read_bytes()))
+    return performance
+
+
+def _show_summary(run: RunDirectory) -> None:
+    import json
+
+    summary = json.loads(run.summary.read_text())
+    table = Table(title=f'{run.path}', show_header=False)
+    for key, value in summary.items():
+        if not isinstance(value, dict):
+            table.add_row(key, str(value))
+    Console().print(table)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from quad_learner.evaluation import spread
+    from quad_learner.policy.onnx_policy import PolicyError
+
+    run = open_run(options.folder)
+    if options.episodes < 1:
+        raise ConfigurationError(f'--episodes {options.episodes} must be 1 or more')
+    try:
+        performance = _performance(run, options.seed)
+    except PolicyError as error:
+        raise ConfigurationError(f'{run.policy}: {error}') from error
+    table = Table('episode', 'speed [m/s]', 'return', 'steps', 'fell', title=str(run.policy))
+    scores = []
+    for number in range(1, options.episodes + 1):
+        score = performance.episode()
+        if score is None:
+            sys.stderr.write('the robot did not get up: evaluation ends\n')
+            break
+        scores.append(score)
+        table.add_row(
+            str(number),
+            f'{score.speed:.3f}',
+            f'{score.total_reward:.1f}',
+            str(score.steps),
+            'yes' if score.fell else 'no',
+        )
+    performance.close()
+    if not scores:
+        return 1
+    speed, returned = spread(s.speed for s in scores), spread(s.total_reward for s in scores)
+    falls = sum(score.fell for score in scores)
+    table.add_section()
+    table.add_row(
+        'mean ± sd',
+        f'{speed[0]:.3f} ± {speed[1]:.3f}',
+        f'{returned[0]:.1f} ± {returned[1]:.1f}',
+        '',
+        f'{falls}/{len(scores)}',
+    )
+    Console().print(table)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    run = open_run(options.folder)
+    run.require_metrics()
+    _write_report(run)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    source = open_run(options.folder).require_policy()
+    if options.output.exists():
+        raise ConfigurationError(
+            f'{options.output} exists and is not overwritten; choose another --output'
+        )
+    shutil.copyfile(source, options.output)
+    sys.stdout.write(f'{options.output}\n')
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from quad_learner.doctor import examine, fit
+
+    findings = examine(os.environ, options.runs)
+    table = Table('', 'what', 'found', 'way out', title='quad-learner doctor')
+    for finding in findings:
+        mark = '[green]ok' if finding.ok else '[red]no' if finding.needed else '[yellow]–'
+        table.add_row(mark, finding.name, finding.what, finding.way_out)
+    Console().print(table)
+    return 0 if fit(findings) else 1
+
+
+if __name__ == '__main__':
+    main()

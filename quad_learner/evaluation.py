@@ -1,0 +1,179 @@
+"""Drives a learned policy without exploring and scores it: simulated robot and onnxruntime alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from quad_learner.configuration import build, read_values
+from quad_learner.estimation.config import EstimatorConfig
+from quad_learner.experience.walking import displacement_along_heading
+from quad_learner.graph import GraphConfig
+from quad_learner.policy.chooser import Chooser
+from quad_learner.policy.config import PolicyConfig
+from quad_learner.policy.driver import Choice, Counters, Driver, EpisodeEnd, Phase
+from quad_learner.policy.onnx_policy import OnnxPolicy
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.standing import is_standing
+from quad_learner.robot.model import RobotModel, load
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.walk import WalkTask
+
+Config = TypeVar('Config')
+
+STANDS_WITHIN_S = 60.0
+"""[s] of robot time in which the robot must be on its feet, or it is given up"""
+
+
+@dataclass(frozen=True)
+class Configs:
+    """Everything that decides how the in-process graph behaves."""
+
+    graph: GraphConfig
+    parts: InProcessConfigs
+    task: TaskConfig
+    policy: PolicyConfig
+    reset: ResetConfig
+
+
+def configs_of(files: Iterable[Path], **changed: Any) -> Configs:
+    """Returns the parameters in `files`, ROS parameter files of which later ones win.
+
+    Args:
+        files: of a run (its folder `parameters`), or of the package.
+        changed: values that replace those of the files.
+
+    Raises:
+        ConfigurationError: a value is missing or wrong.
+    """
+    values: dict[str, Any] = {}
+    for path in files:
+        values |= read_values(path)
+    values |= changed
+    return Configs(
+        _pick(GraphConfig, values),
+        InProcessConfigs(
+            _pick(SimulationConfig, values),
+            _pick(EstimatorConfig, values),
+            _pick(SafetyConfig, values),
+            _pick(ResetConfig, values),
+        ),
+        _pick(TaskConfig, values),
+        _pick(PolicyConfig, values),
+        _pick(ResetConfig, values),
+    )
+
+
+def _pick(config: type[Config], values: Mapping[str, Any]) -> Config:
+    names = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    return build(config, {k: v for k, v in values.items() if k in names}, config.__name__)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One episode."""
+
+    speed: float
+    """true way made good along the first heading, over a full episode [m/s]"""
+    total_reward: float
+    steps: int
+    fell: bool
+
+
+class Performance:
+    """A robot in its own world, driven episode by episode. `connect` first, `close` last."""
+
+    def __init__(self, configs: Configs, robot: RobotModel | None = None) -> None:
+        """Stores.
+
+        Args:
+            configs: the parameters.
+            robot: the robot; None loads the one that the parameters name.
+        """
+        self.configs = configs
+        self.robot = robot or load(configs.graph.robot)
+        self.graph = InProcessGraph(self.robot, configs.parts, configs.graph)
+        self.task = WalkTask(self.robot, configs.task)
+        reset = configs.reset
+        self._driver = Driver(
+            self.robot, self.task, lambda s: is_standing(s, self.robot, reset), Counters()
+        )
+        self._chooser = Chooser(
+            replace(configs.policy, noise_scale=0.0),
+            self.task.observation_size,
+            self.task.action_size,
+            1.0 / self.robot.policy_hz,
+            configs.graph.generator('evaluation'),
+        )
+
+    def connect(self, policy: OnnxPolicy) -> None:
+        """Builds the world and puts `policy` in the driver's seat.
+
+        Raises:
+            PolicyError: the policy is for another robot or task.
+        """
+        self._chooser.swap(policy)
+        self.graph.connect()
+
+    def close(self) -> None:
+        """Takes the world down."""
+        self.graph.close()
+
+    def episode(
+        self, on_step: Callable[[int], None] = lambda _: None, seconds: float | None = None
+    ) -> Score | None:
+        """Runs one episode, getting up first where that is needed.
+
+        Args:
+            on_step: called with the number of each step before it is taken.
+            seconds: cuts the episode short [s].
+
+        Returns:
+            What came of it; None when the robot could not be brought to its feet.
+        """
+        limit = None if seconds is None else round(seconds * self.robot.policy_hz)
+        patience = round(STANDS_WITHIN_S * self.robot.command_hz)
+        started: Any = None
+        steps = waited = 0
+        while waited < patience:
+            if not self.graph.sense():
+                self.graph.move(None)
+                waited += started is None
+                continue
+            cut = limit is not None and started is not None and steps >= limit
+            graph = self.graph
+            look = self._driver.look(graph.sample, graph.estimate, graph.command, cut)
+            choice: Choice | None = None
+            if look.wants_action:
+                if look.begins:
+                    started, steps = graph.sim.truth(), 0
+                on_step(steps)
+                steps += 1
+                choice = self._chooser.choose(self._driver.observation, look.begins)
+            graph.move(self._driver.answer(graph.sample, choice))
+            if look.end is not None:
+                self._driver.phase = Phase.REST
+                return self._score(look.end, started)
+        return None
+
+    def _score(self, end: EpisodeEnd, started: Any) -> Score:
+        way = displacement_along_heading(
+            started.position, started.orientation, self.graph.sim.truth().position
+        )
+        return Score(
+            way / self.configs.task.episode_s, end.total_reward, end.steps, end.fell
+        )
+
+
+def spread(values: Iterable[float]) -> tuple[float, float]:
+    """Returns mean and standard deviation, the latter over the population."""
+    numbers = np.array(list(values), dtype=np.float64)
+    return float(numbers.mean()), float(numbers.std())

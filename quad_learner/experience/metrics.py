@@ -1,0 +1,237 @@
+"""Gathers what happens in a run: a row of metrics.csv an episode, and the summary at the end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quad_learner.experience.durable import write_atomically
+from quad_learner.experience.metrics_table import (
+    LARGEST,
+    LAST,
+    LEARNER_COLUMNS,
+    MEAN,
+    Episode,
+    Row,
+    Totals,
+    cells_of,
+    cut_torn_line,
+    header_of,
+    read_rows,
+)
+from quad_learner.experience.walking import mean_speed, time_to_walk
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run before it starts."""
+
+    robot: str
+    seed: int
+    episode_duration_s: float
+    """of a full episode [s]"""
+    walk_speed: float
+    """from which on a robot walks [m/s]"""
+    versions: Mapping[str, str]
+
+
+class RunRecorder:
+    """Gathers what happens in a run. Feed it from one thread; it knows no clock and no ROS."""
+
+    def __init__(
+        self,
+        path: Path,
+        facts: RunFacts,
+        columns: Mapping[str, str] = LEARNER_COLUMNS,
+    ) -> None:
+        """Stores what to write where; touches no file.
+
+        Args:
+            path: of metrics.csv.
+            facts: what is known of the run.
+            columns: names of the quantities that `sample` takes, and which of `LAST`, `MEAN` and
+                `LARGEST` an episode's row keeps.
+        """
+        self._path = path
+        self._facts = facts
+        self._columns = columns
+        self._samples: dict[str, list[float]] = {name: [] for name in columns}
+        self._latest: dict[str, float] = {}
+        self._rows: list[Row] = []
+        self._earlier_s = 0.0
+        self._earlier_wall_s = 0.0
+        self._file: io.TextIOWrapper | None = None
+        self.totals = Totals()
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The episodes so far, those of before a restart included."""
+        return self._rows
+
+    @property
+    def robot_time_before_s(self) -> float:
+        """Robot time of the run when the robot's clock stood at zero [s]."""
+        return self._earlier_s
+
+    def open(self, elapsed_s: float | None = None) -> None:
+        """Starts metrics.csv, or goes on with the one that an interrupted run has left.
+
+        Args:
+            elapsed_s: robot time of the run when the robot's clock stood at zero [s]; None takes
+                the end of the last episode in the file.
+
+        Raises:
+            OSError: the file cannot be written.
+            ValueError: the file there has other columns.
+        """
+        header = not self._path.exists()
+        if not header:
+            self._rows = list(read_rows(self._path, self._columns))
+            cut_torn_line(self._path)
+        if self._rows:
+            last = self._rows[-1]
+            self._earlier_s, self._earlier_wall_s = last.episode.end_s, last.wall_time_s
+            self.totals = replace(last.totals)
+            for row in self._rows:
+                self._latest.update({k: v for k, v in row.learner.items() if math.isfinite(v)})
+        self._earlier_s = self._earlier_s if elapsed_s is None else elapsed_s
+        self._file = self._path.open('a', newline='')
+        if header:
+            self._write(header_of(self._columns))
+
+    def close(self) -> None:
+        """Closes metrics.csv."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def sample(self, name: str, value: float) -> None:
+        """Takes a value of one of the columns. One that is not finite is kept out of the row.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        if name not in self._samples:
+            raise KeyError(f'no column {name!r}; known: {", ".join(self._columns)}')
+        if math.isfinite(value):
+            self._samples[name].append(value)
+            self._latest[name] = value
+
+    def reset(self, duration_s: float, success: bool) -> None:
+        """Counts an attempt to get up.
+
+        Args:
+            duration_s: how long it took [s]; nan, where that is unknown, adds nothing.
+            success: whether the robot stood at its end.
+        """
+        self.totals.resets += 1
+        self.totals.reset_successes += success
+        self.totals.reset_time_s += duration_s if math.isfinite(duration_s) else 0.0
+
+    def trip(self) -> None:
+        """Counts a stop by the safety layer."""
+        self.totals.trips += 1
+
+    def human_reset(self) -> None:
+        """Counts a time that somebody had to set the robot upright."""
+        self.totals.human_resets += 1
+
+    def deadline_misses(self, count: int = 1) -> None:
+        """Counts control periods that were missed."""
+        self.totals.deadline_misses += count
+
+    def episode(self, episode: Episode, wall_time_s: float) -> Row:
+        """Writes the row of an episode that has ended, and returns it.
+
+        Args:
+            episode: with times of the robot's clock.
+            wall_time_s: time since the process started [s].
+
+        Raises:
+            OSError: the row cannot be written; it counts in the summary all the same.
+        """
+        self.totals.falls += episode.fell
+        self.totals.env_steps += episode.steps
+        row = Row(
+            episode=replace(
+                episode,
+                start_s=episode.start_s + self._earlier_s,
+                end_s=episode.end_s + self._earlier_s,
+            ),
+            speed=episode.displacement / self._facts.episode_duration_s,
+            wall_time_s=wall_time_s + self._earlier_wall_s,
+            totals=replace(self.totals),
+            learner={name: self._kept(name) for name in self._columns},
+        )
+        self._rows.append(row)
+        self._samples = {name: [] for name in self._columns}
+        self._write(cells_of(row))
+        return row
+
+    def summary(self, robot_time_s: float, wall_time_s: float) -> dict[str, Any]:
+        """Returns the figures of the run so far, ready for JSON.
+
+        Args:
+            robot_time_s: by the robot's clock [s].
+            wall_time_s: since the process started [s].
+        """
+        facts, totals = self._facts, self.totals
+        return {
+            'robot': facts.robot,
+            'seed': facts.seed,
+            'robot_time_s': round(robot_time_s + self._earlier_s, 3),
+            'wall_time_s': round(wall_time_s + self._earlier_wall_s, 3),
+            'mean_speed_last_3_episodes': mean_speed(self._rows),
+            'time_to_walk_s': time_to_walk(self._rows, facts.walk_speed),
+            'walk_speed_m_s': facts.walk_speed,
+            'episode_duration_s': facts.episode_duration_s,
+            'episodes': len(self._rows),
+            'falls': totals.falls,
+            'human_resets': totals.human_resets,
+            'trips': totals.trips,
+            'resets': totals.resets,
+            'reset_success_rate': _rate(totals.reset_successes, totals.resets),
+            'reset_mean_duration_s': _rate(totals.reset_time_s, totals.resets),
+            'deadline_misses': totals.deadline_misses,
+            'env_steps': totals.env_steps,
+            'updates': int(self._latest.get('updates', 0)),
+            'policy_version': int(self._latest.get('policy_version', 0)),
+            'versions': dict(facts.versions),
+        }
+
+    def finish(self, path: Path, robot_time_s: float, wall_time_s: float) -> dict[str, Any]:
+        """Writes the summary to `path` (summary.json), closes metrics.csv, returns the summary.
+
+        Raises:
+            OSError: the summary cannot be written.
+        """
+        summary = self.summary(robot_time_s, wall_time_s)
+        self.close()
+        write_atomically(path, json.dumps(summary, indent=2, allow_nan=False) + '\n')
+        return summary
+
+    def _kept(self, name: str) -> float:
+        samples = self._samples[name]
+        if not samples:
+            return math.nan
+        kept = {LAST: samples[-1], MEAN: float(np.mean(samples)), LARGEST: max(samples)}
+        return kept[self._columns[name]]
+
+    def _write(self, cells: Sequence[str]) -> None:
+        """Writes one line and hands it to the operating system."""
+        if self._file is None:
+            raise RuntimeError(f'{self._path} is not open; call open() first')
+        csv.writer(self._file, lineterminator='\n').writerow(cells)
+        self._file.flush()
+
+
+def _rate(part: float, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None

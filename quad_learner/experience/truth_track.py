@@ -1,0 +1,50 @@
+"""Remembers the true path of the robot for as long as an episode may ask for it. For scoring only."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.experience.walking import displacement_along_heading
+
+Array = NDArray[np.float64]
+
+
+class TruthTrack:
+    """True poses by stamp, the newest `length` of them."""
+
+    def __init__(self, length: int) -> None:
+        """Args:
+        length: poses kept; must cover the longest episode and the delay of its report.
+        """
+        self._poses: deque[tuple[int, Array, Array]] = deque(maxlen=length)
+
+    def add(self, time_ns: int, position: Array, orientation: Array) -> None:
+        """Adds a pose; stamps that do not rise are ignored.
+
+        Args:
+            time_ns: its stamp [ns].
+            position: in the world [m], (3,).
+            orientation: world_from_body quaternion x, y, z, w, (4,).
+        """
+        if not self._poses or time_ns > self._poses[-1][0]:
+            self._poses.append((time_ns, position, orientation))
+
+    def has(self, time_ns: int) -> bool:
+        """Tells whether the pose at `time_ns` [ns], or a later one, has arrived."""
+        return bool(self._poses) and self._poses[-1][0] >= time_ns
+
+    def displacement(self, start_ns: int, end_ns: int) -> float | None:
+        """Returns the way made good along the heading at the start [m], None if it is not known."""
+        start, end = self._at(start_ns), self._at(end_ns)
+        if start is None or end is None:
+            return None
+        return displacement_along_heading(start[1], start[2], end[1])
+
+    def _at(self, time_ns: int) -> tuple[int, Array, Array] | None:
+        """Returns the first pose at or after `time_ns`, if the track still reaches back to it."""
+        if not self._poses or self._poses[0][0] > time_ns:
+            return None
+        return next((pose for pose in self._poses if pose[0] >= time_ns), None)

@@ -1,0 +1,38 @@
+"""What every node of a run shares: which robot, which gear, which seed, where the run is kept."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from quad_learner.configuration import parameter
+
+LOCKSTEP = 'lockstep'
+REAL_TIME = 'real_time'
+
+
+@dataclass(frozen=True)
+class GraphConfig:
+    """Parameters that are the same for every node (config/graph.yaml)."""
+
+    robot: str = parameter('Name of a robot in config/robots, or the path of a robot YAML.')
+    gear: str = parameter(
+        'lockstep: the simulated world waits for each command; real_time: it does not wait.',
+        choices=(LOCKSTEP, REAL_TIME),
+    )
+    seed: int = parameter('Of everything random in the run.', '', 0, 2**31 - 1)
+    run_directory: str = parameter('Folder that keeps the run; empty keeps nothing.')
+    minutes: float = parameter('Robot time of the run.', 'min', 0.01, 100000.0)
+    elapsed_s: float = parameter('Robot time of the run before this start.', 's', 0.0, 1e9)
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether the world waits for each command."""
+        return self.gear == LOCKSTEP
+
+    def generator(self, part: str) -> np.random.Generator:
+        """Returns the random numbers of `part`: independent of every other part's, fixed by seed."""
+        start = round(self.elapsed_s * 1000)  # a resumed run must not repeat its beginning
+        return np.random.default_rng([self.seed, zlib.crc32(part.encode()), start])

@@ -1,0 +1,203 @@
+"""A learning run from start to end on a machine that has only pip: `quad-learner learn`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from quad_learner import bringup
+from quad_learner.configuration import ConfigurationError, read_values
+from quad_learner.exclusive import claim
+from quad_learner.experience.run_directory import RunDirectory, create, create_at, open_run
+from quad_learner.experience.versions import installed_versions
+from quad_learner.resources import config_directory
+from quad_learner.robot.model import load
+from quad_learner.supervisor import Supervisor
+
+LOCKSTEP_FACTOR = 0.0
+"""real-time factor that means: as fast as the machine allows"""
+
+
+@dataclass(frozen=True)
+class LearnOptions:
+    """What the command line asked for; None keeps what the run or the package says."""
+
+    robot: str | None = None
+    backend: str = 'sim'
+    minutes: float | None = None
+    seed: int | None = None
+    resume: Path | None = None
+    runs: Path = Path('runs')
+    run_directory: Path | None = None
+    params_file: Path | None = None
+    real_time_factor: float = LOCKSTEP_FACTOR
+    namespace: str = ''
+    log_level: str = 'info'
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended."""
+
+    exit: int
+    """exit code for the terminal"""
+    finished: bool
+    """the robot's time was used up, rather than the run stopped or broken"""
+
+
+def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
+    """Runs the graph until the robot's time is over or Ctrl-C; returns how it ended, and where.
+
+    Raises:
+        ConfigurationError: something asked for cannot be.
+        RunDirectoryError: the run's folder cannot be made or resumed.
+    """
+    _check_middleware()
+    environment = _environment()
+    specs = bringup.nodes(options.backend)
+    shared = _shared(options)
+    values = bringup.parameters(specs, shared, options.params_file)
+    _check(values)
+    with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
+        run = _run_directory(options)
+        for merged in values.values():
+            merged['run_directory'] = str(run.path)
+        files = bringup.write_parameters(values, run.parameters)
+        _keep_robot(run, str(shared.get('robot', values['robot']['robot'])))
+        return _supervise(run, specs, files, environment, options), run
+
+
+def _supervise(
+    run: RunDirectory,
+    specs: tuple[bringup.NodeSpec, ...],
+    files: Mapping[str, Path],
+    environment: Mapping[str, str],
+    options: LearnOptions,
+) -> Ending:
+    _say(f'run {run.path}; stop at any time with Ctrl-C, go on with --resume')
+    supervisor = Supervisor(environment, run.logs)
+    interrupted = _Interrupt()
+    reason: str | None = None
+    try:
+        for spec in specs:
+            arguments = ['--params-file', str(files[spec.name]), '--log-level', options.log_level]
+            if options.namespace:
+                arguments += ['-r', f'__ns:=/{options.namespace.strip("/")}']
+            supervisor.start(spec, arguments, show=spec.name == 'monitor')
+        (run.logs / 'processes.json').write_text(json.dumps(supervisor.pids()))
+        while reason is None and not interrupted:
+            reason = supervisor.watch()
+    finally:
+        killed = supervisor.stop()
+    if killed:
+        _say(f'had to be killed: {", ".join(killed)}')
+    if interrupted:
+        _say(f'stopped; the run is saved. Go on with: quad-learner learn --resume {run.path}')
+        return Ending(0, finished=False)
+    if reason:
+        sys.stderr.write(f'quad_learner: {reason}\nThe run is kept in {run.path}.\n')
+        return Ending(1, finished=False)
+    return Ending(0, finished=True)
+
+
+class _Interrupt:
+    """True from the first SIGINT or SIGTERM on."""
+
+    def __init__(self) -> None:
+        self._came = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, _: int, __: FrameType | None) -> None:
+        self._came = True
+
+    def __bool__(self) -> bool:
+        return self._came
+
+
+def _shared(options: LearnOptions) -> dict[str, Any]:
+    """Returns the shared parameters that this run sets."""
+    shared: dict[str, Any] = {}
+    if options.resume is not None:
+        shared |= _from_run(open_run(options.resume))
+    if options.robot is not None:
+        shared['robot'] = options.robot
+    if options.seed is not None:
+        shared['seed'] = options.seed
+    if options.minutes is not None:
+        shared['minutes'] = float(options.minutes)
+    lockstep = options.backend == 'sim' and options.real_time_factor == LOCKSTEP_FACTOR
+    shared['gear'] = 'lockstep' if lockstep else 'real_time'
+    return shared
+
+
+def _from_run(run: RunDirectory) -> dict[str, Any]:
+    run.require_checkpoint()
+    kept = read_values(run.parameters / 'learner.yaml')
+    shared = {name: kept[name] for name in ('robot', 'seed', 'minutes')}
+    elapsed = 0.0
+    if run.summary.is_file():
+        elapsed = float(json.loads(run.summary.read_text()).get('robot_time_s', 0.0))
+    return {**shared, 'elapsed_s': elapsed}
+
+
+def _check(values: Mapping[str, Mapping[str, Any]]) -> None:
+    """Finds a wrong parameter before anything is started."""
+    from quad_learner.parameter_check import check_all
+
+    check_all(values)
+    load(str(values['robot']['robot']))
+
+
+def _run_directory(options: LearnOptions) -> RunDirectory:
+    if options.resume is not None:
+        return open_run(options.resume)
+    versions = installed_versions()
+    if options.run_directory is not None:
+        return create_at(options.run_directory.absolute(), versions)
+    stamp = datetime.now().strftime('%Y-%m-%d_%H-%M-%S')
+    return create(options.runs.absolute(), stamp, versions)
+
+
+def _keep_robot(run: RunDirectory, robot: str) -> None:
+    path = Path(robot)
+    if path.suffix not in ('.yaml', '.yml'):
+        path = config_directory() / 'robots' / f'{robot}.yaml'
+    folder = run.parameters / 'robots'
+    folder.mkdir(exist_ok=True)
+    (folder / path.name).write_text(path.read_text())
+
+
+def _check_middleware() -> None:
+    try:
+        os.environ.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
+        import rclpy  # noqa: F401  (only to learn whether it can be imported)
+    except ImportError as error:
+        raise ConfigurationError(
+            f'rclpy or its middleware {os.environ["RMW_IMPLEMENTATION"]} cannot be imported '
+            f'({error}); run quad-learner doctor, it says what to install'
+        ) from error
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    environment.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
+    environment.setdefault('ROS_DOMAIN_ID', '0')
+    # The default reaches the whole network segment; a robot's motors are nobody else's business.
+    environment.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    environment.setdefault('OMP_NUM_THREADS', '1')
+    environment.setdefault('PYTHONUNBUFFERED', '1')
+    return environment
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words + '\n')
+    sys.stdout.flush()

@@ -1,0 +1,147 @@
+"""The policy as an ONNX file that needs nothing else: normalisation inside, shapes fixed.
+
+Input `observation` [1, observations]; outputs `mean` = tanh(mean_raw), `log_std` and `mean_raw`, of the
+Gaussian before the squashing, [1, actions] each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from quad_learner.learning.actor import NORM_EPSILON, OBSERVATION_BOUND, Actor
+
+OPSET = 17
+"""the first with layer norm as one operator"""
+IR_VERSION = 8
+"""what opset 17 was released with, so that older runtimes read it too"""
+FORMAT = 'quad_learner policy 1'
+"""names the inputs, outputs and properties described above; a change of them changes the number"""
+
+Floats = NDArray[np.float32]
+
+
+def policy_onnx(actor: Actor, properties: Mapping[str, str] | None = None) -> bytes:
+    """Returns `actor` as a serialised ONNX model.
+
+    Args:
+        actor: the policy, with its normaliser.
+        properties: what the model says of itself (version, robot, joints, …).
+    """
+    graph = _Graph()
+    actions = actor.weight_3.shape[0] // 2
+    hidden = graph.node('Sub', 'observation', graph.constant('shift', actor.shift))
+    hidden = graph.node('Mul', hidden, graph.constant('scale', actor.scale))
+    hidden = graph.node('Clip', hidden, graph.number(-OBSERVATION_BOUND), graph.number(OBSERVATION_BOUND))
+    for layer in (1, 2):
+        hidden = graph.linear(hidden, actor, layer)
+        if actor.layer_norm:
+            norm = actor.norm_1 if layer == 1 else actor.norm_2
+            hidden = graph.layer_norm(hidden, norm, layer)
+        hidden = graph.node('Relu', hidden)
+    heads = graph.linear(hidden, actor, 3)
+    mean_raw = graph.columns(heads, 0, actions, 'mean_raw')
+    graph.node('Tanh', mean_raw, output='mean')
+    spread = graph.node('Tanh', graph.columns(heads, actions, 2 * actions))
+    reach = 0.5 * (actor.log_std_max - actor.log_std_min)
+    spread = graph.node('Mul', spread, graph.number(reach))
+    middle = 0.5 * (actor.log_std_max + actor.log_std_min)
+    graph.node('Add', spread, graph.number(middle), output='log_std')
+    observations = len(actor.shift)
+    given = {'observations': str(observations), 'actions': str(actions), 'format': FORMAT}
+    return graph.model(observations, actions, {**given, **(properties or {})})
+
+
+def parity(model: bytes, actor: Actor, observations: Floats) -> float:
+    """Returns the largest difference between the model's outputs and the actor's own.
+
+    Args:
+        model: what `policy_onnx` returned.
+        actor: the policy that it was made from.
+        observations: where to compare, (any, observations).
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'])
+    with torch.no_grad():
+        mean_raw, log_std = actor(actor.normalised(torch.from_numpy(observations)))
+        expected = [torch.tanh(mean_raw).numpy(), log_std.numpy(), mean_raw.numpy()]
+    largest = 0.0
+    for row, observation in enumerate(observations):
+        answers = session.run(['mean', 'log_std', 'mean_raw'], {'observation': observation[None]})
+        for answer, own in zip(answers, expected, strict=True):
+            difference = np.abs(answer[0] - own[row]).max()
+            largest = max(largest, float(difference) if np.isfinite(difference) else np.inf)
+    return largest
+
+
+class _Graph:
+    """Collects nodes and constants, naming them."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, name: str, values: torch.Tensor) -> str:
+        return self._keep(name, values.detach().numpy().astype(np.float32))
+
+    def number(self, value: float) -> str:
+        return self._keep(f'number_{len(self._constants)}', np.array(value, np.float32))
+
+    def _keep(self, name: str, values: NDArray[np.float32] | NDArray[np.int64]) -> str:
+        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+        return name
+
+    def node(
+        self, operator: str, *inputs: str, output: str = '', **attributes: float | int
+    ) -> str:
+        output = output or f'{operator.lower()}_{len(self._nodes)}'
+        self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def linear(self, hidden: str, actor: Actor, layer: int) -> str:
+        weight = self.constant(f'weight_{layer}', getattr(actor, f'weight_{layer}'))
+        bias = self.constant(f'bias_{layer}', getattr(actor, f'bias_{layer}'))
+        return self.node('Gemm', hidden, weight, bias, transB=1)
+
+    def layer_norm(self, hidden: str, norm: torch.nn.LayerNorm, layer: int) -> str:
+        gamma = self.constant(f'gamma_{layer}', norm.weight)
+        beta = self.constant(f'beta_{layer}', norm.bias)
+        return self.node(
+            'LayerNormalization', hidden, gamma, beta, axis=-1, epsilon=NORM_EPSILON
+        )
+
+    def columns(self, hidden: str, start: int, stop: int, output: str = '') -> str:
+        bounds = [
+            self._keep(f'bound_{len(self._constants)}_{value}', np.array([value], np.int64))
+            for value in (start, stop, 1)
+        ]
+        return self.node('Slice', hidden, *bounds, output=output)
+
+    def model(self, observations: int, actions: int, properties: Mapping[str, str]) -> bytes:
+        graph = helper.make_graph(
+            self._nodes,
+            'policy',
+            [helper.make_tensor_value_info('observation', TensorProto.FLOAT, [1, observations])],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, actions])
+                for name in ('mean', 'log_std', 'mean_raw')
+            ],
+            list(self._constants.values()),
+        )
+        opset = [helper.make_opsetid('', OPSET)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+        helper.set_model_props(model, dict(properties))
+        onnx.checker.check_model(model, full_check=True)
+        return bytes(model.SerializeToString())
+
+
+def joint_property(joints: Sequence[str]) -> str:
+    """Returns joint names as one property value."""
+    return ','.join(joints)

@@ -1,0 +1,81 @@
+"""The way back: what the learner knew when all its numbers were last seen to be finite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Recoverable(Protocol):
+    """What can be put back."""
+
+    @property
+    def updates(self) -> int:
+        """Updates made."""
+        ...
+
+    def learned_tensors(self) -> dict[str, Tensor]:
+        """Returns all that updates change, by name; not copies."""
+        ...
+
+    def dual_state(self) -> dict[str, dict[str, float]]:
+        """Returns the states of λ and α."""
+        ...
+
+    def restore_duals(self, state: Mapping[str, Mapping[str, float]]) -> None:
+        """Takes up what `dual_state` returned."""
+        ...
+
+
+class LastGood:
+    """Keeps a copy now and then, and puts it back after several bad steps in a row.
+
+    Chance and the replay go on from where they are: the same batch drawn again would fail again.
+    """
+
+    def __init__(self, period: int, patience: int) -> None:
+        """Args:
+        period: updates between copies.
+        patience: bad steps in a row before going back.
+        """
+        self._period = period
+        self._patience = patience
+        self._tensors: dict[str, Tensor] = {}
+        self._duals: dict[str, dict[str, float]] = {}
+        self._bad = 0
+        self.rollbacks = 0
+        """times the copy was put back"""
+
+    def good(self) -> None:
+        """Ends a row of bad steps."""
+        self._bad = 0
+
+    @torch.no_grad()
+    def keep(self, learner: Recoverable) -> None:
+        """Copies the learner's state when it is time and every number in it is finite."""
+        if self._bad or (self._tensors and learner.updates % self._period):
+            return
+        live = learner.learned_tensors()
+        if not all(torch.isfinite(tensor.sum()) for tensor in live.values()):
+            return
+        self._duals = learner.dual_state()
+        if not self._tensors:
+            self._tensors = {name: tensor.clone() for name, tensor in live.items()}
+            return
+        for name, tensor in live.items():
+            self._tensors[name].copy_(tensor)
+
+    @torch.no_grad()
+    def skipped(self, learner: Recoverable) -> None:
+        """Counts a bad step; the last one of too many puts the copy back."""
+        self._bad += 1
+        if self._bad < self._patience or not self._tensors:
+            return
+        for name, tensor in learner.learned_tensors().items():
+            tensor.copy_(self._tensors[name])
+        learner.restore_duals(self._duals)
+        self.rollbacks += 1
+        self._bad = 0

@@ -1,0 +1,327 @@
+"""Safety-constrained soft actor-critic: learns to walk without leaning too far.
+
+The problem (Ha et al. 2020, arXiv 2002.08550): the most reward and entropy, such that the average
+upright margin f_s stays at or above what is required. With λ ≥ 0 the price of the constraint and
+α that of predictability, on a batch of steps (s, a, r, f, s'):
+
+    Q_r ← r + γ (1 − fallen) (min Q_r(s', a') − α log π(a'|s'))
+    Q_s ← f + γ_s [(1 − fallen) Q_s(s', a') + fallen · margin for ever],  a' ~ π(s')
+    π   ← min E[α log π(a|s) − Q_r(s, a) − λ Q_s(s, a)] / (1 + λ)
+    λ, α ← multiplier.py, from the average margin (1 − γ_s) Q_s and the entropy −log π
+
+Only `terminated` ends the future; a truncated step is valued by what would have come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from quad_learner.experience.transition import Transition
+from quad_learner.learning import critics
+from quad_learner.learning.actor import Actor
+from quad_learner.learning.flat import FlatAdam
+from quad_learner.learning.last_good import LastGood
+from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.mirror import Mirror
+from quad_learner.learning.multiplier import DualAscent, Multiplier, Temperature
+from quad_learner.learning.normaliser import Normaliser
+from quad_learner.learning.pace import Pace
+from quad_learner.learning.replay import Replay
+
+class UpdateMetrics(NamedTuple):
+    """What one update saw. The actor's part is that of the last update that moved the actor."""
+
+    reward_critic_loss: float
+    safety_critic_loss: float
+    reward_value: float
+    """mean Q_r of the batch's actions"""
+    constraint: float
+    """average margin that the policy is expected to keep, (1 − γ_s) Q_s [rad]"""
+    recent_constraint: float
+    """average margin of the last steps taken [rad]"""
+    actor_loss: float
+    entropy: float
+    """of the policy, −log π [nat]"""
+    temperature: float
+    """α"""
+    multiplier: float
+    """λ"""
+    skipped: int
+    """updates ever skipped because a number was not finite"""
+    rollbacks: int
+    """times the learner went back to its last good state"""
+
+
+class CriticLosses(NamedTuple):
+    """Half mean squared errors, and the mean value."""
+
+    reward: float
+    safety: float
+    reward_value: float
+
+
+class ActorLosses(NamedTuple):
+    """What the actor's update saw, as in `UpdateMetrics`."""
+
+    loss: float
+    entropy: float
+    constraint: float
+
+
+class _Tensors(NamedTuple):
+    """A batch on its way through an update; observations are normalised."""
+
+    observation: Tensor
+    action: Tensor
+    reward: Tensor
+    constraint: Tensor
+    terminated: Tensor
+    next_observation: Tensor
+
+
+class Learner:
+    """Takes in steps, makes updates. One thread, no clock; all chance comes from the seed."""
+
+    def __init__(
+        self,
+        observation_size: int,
+        action_size: int,
+        config: LearnerConfig,
+        seed: int,
+        mirror: Mirror | None = None,
+    ) -> None:
+        """Args:
+        observation_size: numbers in an observation.
+        action_size: numbers in an action.
+        config: how to learn.
+        seed: of the networks' start, of exploration in updates and of the batches drawn.
+        mirror: the robot's left-right symmetry, used when `config.mirror` is on.
+        """
+        self.observation_size = observation_size
+        self.action_size = action_size
+        self.config = config
+        self.torch_generator = torch.Generator().manual_seed(seed)
+        self.numpy_generator = np.random.default_rng(seed)
+        self.actor = Actor(observation_size, action_size, config, self.torch_generator)
+        self.critics = critics.build(observation_size, action_size, config, self.torch_generator)
+        beta_1 = config.adam_beta1
+        self.actor_adam = FlatAdam(list(self.actor.parameters()), config.actor_rate, beta_1)
+        self.critic_adam = FlatAdam(
+            list(self.critics.weights().values()), config.critic_rate, beta_1
+        )
+        self.multiplier: Multiplier = DualAscent(
+            config.initial_multiplier,
+            config.margin_required_rad,
+            config.multiplier_rate,
+            config.multiplier_step_max,
+            config.multiplier_max,
+        )
+        self.temperature = Temperature(
+            config.initial_temperature,
+            config.entropy_per_action * action_size,
+            config.temperature_rate,
+            config.temperature_step_max,
+        )
+        self.normaliser = Normaliser(observation_size, config.observation_std_min)
+        self.pace = Pace(config.warmup_steps, config.updates_per_step, config.backlog_max)
+        self.replay = Replay(
+            config.replay_capacity,
+            observation_size,
+            action_size,
+            mirror if config.mirror else None,
+        )
+        self.updates = 0
+        self.skipped = 0
+        self.last_sequence = 0
+        """of the last step taken in or refused"""
+        self.recent_constraint = 0.0
+        """average margin of the last steps taken [rad]"""
+        self._last_good = LastGood(config.snapshot_period, config.skips_before_rollback)
+        self.actor_losses = ActorLosses(0.0, 0.0, 0.0)
+        """of the last update that moved the actor"""
+
+    @property
+    def due_updates(self) -> int:
+        """Updates owed now."""
+        return self.pace.due
+
+    @property
+    def value_of_multiplier(self) -> float:
+        """λ as the actor sees it: 0 while unconstrained."""
+        return self.multiplier.value if self.config.constrained else 0.0
+
+    def ingest(self, transition: Transition) -> None:
+        """Takes in one step of the robot; one with a number that is not finite is only counted."""
+        self.last_sequence = transition.sequence
+        if not self.replay.add(transition):
+            return
+        self.normaliser.observe(transition.observation)
+        fresh = max(1.0 / self.config.recent_steps, 1.0 / (self.pace.steps + 1))
+        self.recent_constraint += fresh * (transition.constraint - self.recent_constraint)
+        self.pace.step()
+
+    def rebuild(self, transitions: Iterable[Transition]) -> None:
+        """Fills the replay again after a restart; normaliser, counters and debt stay as they are."""
+        for transition in transitions:
+            self.replay.add(transition)
+
+    def update(self) -> UpdateMetrics:
+        """Makes one update of critics, and when it is their turn of actor and multipliers.
+
+        Raises:
+            ValueError: nothing was ingested yet.
+        """
+        batch = self._draw()
+        critic_losses = self.update_critics(batch)
+        if self.updates % self.config.actor_period == 0:
+            self.actor_losses = self.update_actor(batch)
+            self.update_multipliers(self.actor_losses)
+        self.updates += 1
+        self.pace.done()
+        self._last_good.keep(self)
+        return UpdateMetrics(
+            reward_critic_loss=critic_losses.reward,
+            safety_critic_loss=critic_losses.safety,
+            reward_value=critic_losses.reward_value,
+            constraint=self.actor_losses.constraint,
+            recent_constraint=self.recent_constraint,
+            actor_loss=self.actor_losses.loss,
+            entropy=self.actor_losses.entropy,
+            temperature=self.temperature.value,
+            multiplier=self.multiplier.value,
+            skipped=self.skipped,
+            rollbacks=self._last_good.rollbacks,
+        )
+
+    def update_critics(self, batch: _Tensors) -> CriticLosses:
+        """Moves every critic towards its target; does nothing when a number is not finite."""
+        reward_members = self.config.reward_critics
+        with torch.no_grad():
+            noise = self._noise(len(batch.reward))
+            next_action, log_density = self.actor.sample(batch.next_observation, noise)
+            value, next_value = self.critics.pair(
+                torch.cat((batch.observation, batch.action), -1),
+                torch.cat((batch.next_observation, next_action), -1),
+            )
+            target = self._targets(batch, next_value, log_density)
+            error = value - target
+            losses = 0.5 * error.square().mean(1)
+        reward_loss = float(losses[:reward_members].mean())
+        safety_loss = float(losses[reward_members:].mean())
+        self.critic_adam.clear()
+        self.critics.backward(error / error.shape[1])
+        if self.critic_adam.step():
+            self.critics.settle()
+            self._last_good.good()
+        else:
+            self._bad_step()
+        return CriticLosses(reward_loss, safety_loss, float(value[:reward_members].mean()))
+
+    def _targets(self, batch: _Tensors, next_value: Tensor, log_density: Tensor) -> Tensor:
+        """Returns what each member should have said, (members, batch)."""
+        config = self.config
+        reward_value, safety_value = next_value.tensor_split([config.reward_critics])
+        soft = reward_value.amin(0) - self.temperature.value * log_density
+        alive = 1.0 - batch.terminated
+        reward = batch.reward + config.discount * alive * soft
+        fallen = config.fallen_margin_rad / (1.0 - config.safety_discount)
+        future = alive * self._pessimistic(safety_value) + batch.terminated * fallen
+        margin = batch.constraint + config.safety_discount * future
+        return torch.cat(
+            (
+                reward.expand(config.reward_critics, -1),
+                margin.expand(config.safety_critics, -1),
+            )
+        )
+
+    def update_actor(self, batch: _Tensors) -> ActorLosses:
+        """Moves the policy up Q_r + λ Q_s + α entropy; nothing when a number is not finite."""
+        config = self.config
+        action, log_density = self.actor.sample(
+            batch.observation, self._noise(len(batch.observation))
+        )
+        value = self.critics.probe(batch.observation, action.detach()).requires_grad_()
+        reward_value, safety_value = value.tensor_split([config.reward_critics])
+        price = self.value_of_multiplier
+        margin = self._pessimistic(safety_value)
+        scale = 1.0 / (1.0 + price) if config.rescale_by_multiplier else 1.0
+        gain = scale * (reward_value.amin(0) + price * margin).mean()
+        (slope,) = torch.autograd.grad(gain, value)
+        with torch.no_grad():
+            entropy = float(-log_density.mean())
+            loss = -float(gain) - scale * self.temperature.value * entropy
+            constraint = (1.0 - config.safety_discount) * float(margin.mean())
+        self.actor_adam.clear()
+        weight = scale * self.temperature.value / len(log_density)
+        torch.autograd.backward(
+            (action, log_density),
+            (-self.critics.action_slope(slope), torch.full_like(log_density, weight)),
+        )
+        if not self.actor_adam.step():
+            self._bad_step()
+        return ActorLosses(loss, entropy, constraint)
+
+    def update_multipliers(self, losses: ActorLosses) -> None:
+        """Moves α by the entropy and λ by the average margin."""
+        self.temperature.update(losses.entropy)
+        if self.config.constrained:
+            self.multiplier.update(self._measured_margin(losses.constraint))
+
+    def _measured_margin(self, expected: float) -> float:
+        if self.config.multiplier_measure == 'critic':
+            return expected
+        if self.config.multiplier_measure == 'recent':
+            return self.recent_constraint
+        return min(expected, self.recent_constraint)
+
+    def _pessimistic(self, safety_value: Tensor) -> Tensor:
+        if self.config.safety_pessimism == 'minimum':
+            return safety_value.amin(0)
+        spread = safety_value.std(0, correction=0)
+        return safety_value.mean(0) - self.config.safety_pessimism_std * spread
+
+    def _bad_step(self) -> None:
+        self.skipped += 1
+        self._last_good.skipped(self)
+
+    def refresh_normaliser(self) -> None:
+        """Shows the actor the latest mean and deviation of the observations."""
+        self.actor.shift.copy_(torch.from_numpy(self.normaliser.mean))
+        self.actor.scale.copy_(torch.from_numpy(1.0 / self.normaliser.deviation))
+
+    def _draw(self) -> _Tensors:
+        self.refresh_normaliser()
+        rows = self.replay.sample(self.config.batch_size, self.numpy_generator)
+        batch = _Tensors(*(torch.from_numpy(part) for part in rows))
+        return batch._replace(
+            observation=self.actor.normalised(batch.observation),
+            next_observation=self.actor.normalised(batch.next_observation),
+        )
+
+    def learned_tensors(self) -> dict[str, Tensor]:
+        """Returns all that updates change, by name; not copies."""
+        groups = {
+            'actor': self.actor_adam.state(),
+            'critic': self.critic_adam.state(),
+            'critic_memory': self.critics.memory(),
+        }
+        return {f'{g}.{name}': t for g, group in groups.items() for name, t in group.items()}
+
+    def dual_state(self) -> dict[str, dict[str, float]]:
+        """Returns the states of λ and α."""
+        return {'multiplier': self.multiplier.state(), 'temperature': self.temperature.state()}
+
+    def restore_duals(self, state: Mapping[str, Mapping[str, float]]) -> None:
+        """Takes up what `dual_state` returned."""
+        self.multiplier.restore(state['multiplier'])
+        self.temperature.restore(state['temperature'])
+
+    def _noise(self, rows: int) -> Tensor:
+        return torch.randn(rows, self.action_size, generator=self.torch_generator)
+

@@ -1,0 +1,226 @@
+"""The learner at work on a run: log, replay, updates, models, checkpoints; ROS-free.
+
+The order is fixed: a step is in the log before it is learned from; a model is made after every
+`publish_every` steps and is meant for the steps that begin one such stretch later, so that acting
+and learning overlap and are still the same whenever the seed is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from quad_learner.experience.durable import write_atomically
+from quad_learner.experience.log import ExperienceLog, LogUnavailableError
+from quad_learner.experience.reader import ExperienceReader
+from quad_learner.experience.run_directory import RunDirectory
+from quad_learner.experience.transition import Transition
+from quad_learner.learning import checkpoint
+from quad_learner.learning.export import policy_onnx
+from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.mirror import Mirror
+from quad_learner.robot.model import RobotModel
+from quad_learner.task.symmetry import Symmetry
+
+Read = Callable[[bytes], Transition]
+
+
+class Training:
+    """One run's learner. `open` first, `close` last."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        robot: RobotModel,
+        sizes: tuple[int, int],
+        config: LearnerConfig,
+        seed: int,
+        symmetry: Symmetry | None,
+        clock: Callable[[], int],
+        read: Read,
+    ) -> None:
+        """Args:
+        run: where everything is kept.
+        robot: names the models.
+        sizes: numbers in an observation and in an action.
+        config: how to learn.
+        seed: of everything random.
+        symmetry: of robot and task, None for none.
+        clock: steady time [ns], for the log's syncs.
+        read: turns a logged message into a transition.
+        """
+        self._run = run
+        self._robot = robot
+        self._config = config
+        self._read = read
+        mirror = None if symmetry is None else Mirror(*symmetry)
+        self.learner = Learner(*sizes, config, seed, mirror)
+        self._log = ExperienceLog(run.experience, clock)
+        self.sequence = 0
+        """of the last step in the log"""
+        self.episode = 0
+        """of that step"""
+        self.version = 0
+        """of the newest model"""
+        self.lost = 0
+        """steps that never arrived"""
+        self.problem = ''
+        """why learning is paused, empty while it is not"""
+        self._unlogged: list[bytes] = []
+        self._last: UpdateMetrics | None = None
+        self._falls = 0
+        self._return = self._length = 0.0
+        self._episode_return = self._episode_length = math.nan
+        self._reward = self._constraint = math.nan
+
+    def open(self) -> None:
+        """Opens the log; where the run has a past, takes it up again.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be used.
+            LogUnavailableError: the log cannot be written.
+        """
+        if checkpoint.exists(self._run.checkpoint):
+            self.version = checkpoint.load(self._run.checkpoint, self.learner)
+        self._restore()
+        self._log.open()
+
+    def _restore(self) -> None:
+        """Rebuilds the replay from the log; what came after the checkpoint is taken in anew."""
+        try:
+            records = list(ExperienceReader(self._run.experience).records())
+        except FileNotFoundError:
+            return
+        known = self.learner.pace.steps
+        transitions = [self._read(record.data) for record in records]
+        self.learner.rebuild(transitions[:known])
+        for transition in transitions[known:]:
+            self.learner.ingest(transition)
+        for transition in transitions:
+            self._follow(transition)
+        self.learner.pace.forgive()
+
+    def take_in(self, data: bytes, updates: bool) -> bytes | None:
+        """Logs and learns from one step; returns a new model when one is due.
+
+        Args:
+            data: the message as it was received.
+            updates: make the updates that are owed now, rather than when `update` is called.
+
+        Raises:
+            MessageError: the message is not a step of this robot and task.
+        """
+        transition = self._read(data)
+        if transition.sequence <= self.sequence:
+            return None
+        self.lost += transition.sequence - self.sequence - 1
+        self._append(transition, data)
+        self.learner.ingest(transition)
+        self._follow(transition)
+        if updates:
+            while self.learner.due_updates > 0:
+                self.update()
+        return self._model_if_due()
+
+    def update(self) -> None:
+        """Makes one update, unless learning is paused."""
+        if not self.problem:
+            self._last = self.learner.update()
+        else:
+            self.learner.pace.forgive()
+
+    def _append(self, transition: Transition, data: bytes) -> None:
+        """Logs a step; while the disk refuses, steps wait in memory and learning pauses."""
+        self._unlogged.append(data)
+        try:
+            while self._unlogged:
+                waiting = self._read(self._unlogged[0])
+                self._log.append(waiting.sequence, self._unlogged[0], waiting.time_ns)
+                self._unlogged.pop(0)
+            self.problem = ''
+        except LogUnavailableError as error:
+            self.problem = str(error)
+
+    def _follow(self, transition: Transition) -> None:
+        self.sequence, self.episode = transition.sequence, transition.episode
+        self._reward, self._constraint = transition.reward, transition.constraint
+        self._return += transition.reward
+        self._length += 1.0
+        self._falls += transition.terminated
+        if transition.terminated or transition.truncated:
+            self._episode_return, self._episode_length = self._return, self._length
+            self._return = self._length = 0.0
+
+    def _model_if_due(self) -> bytes | None:
+        every = self._config.publish_every
+        if self.sequence % self._config.checkpoint_every == 0:
+            self.save()
+        if self.sequence % every:
+            return None
+        self.version = self.sequence // every
+        return self._model(self.sequence + every)
+
+    def first_model(self) -> bytes:
+        """Returns the model to begin with, meant for now."""
+        return self._model(self.sequence)
+
+    def _model(self, use_from: int) -> bytes:
+        every = self._config.publish_every
+        # The model after this one is made at the next multiple and meant for one stretch later.
+        use_until = (use_from // every + 1) * every
+        if use_from == self.sequence:
+            use_until += every
+        return self._onnx({'use_from': str(use_from), 'use_until': str(use_until)})
+
+    def _onnx(self, more: dict[str, str]) -> bytes:
+        properties = {
+            'version': str(self.version),
+            'robot': self._robot.name,
+            'joints': ','.join(self._robot.joints),
+        }
+        return policy_onnx(self.learner.actor, {**properties, **more})
+
+    def metrics(self) -> dict[str, float]:
+        """Returns what is plotted, by name."""
+        last = self._last
+        nan = math.nan
+        return {
+            'reward': self._reward,
+            'constraint': self._constraint,
+            'lambda': self.learner.multiplier.value,
+            'alpha': self.learner.temperature.value,
+            'episode_return': self._episode_return,
+            'episode_length': self._episode_length,
+            'falls': float(self._falls),
+            'critic_loss': last.reward_critic_loss if last else nan,
+            'safety_critic_loss': last.safety_critic_loss if last else nan,
+            'actor_loss': last.actor_loss if last else nan,
+            'entropy': last.entropy if last else nan,
+            'q_value': last.reward_value if last else nan,
+            'safety_value': last.constraint if last else nan,
+            'updates': float(self.learner.updates),
+            'replay_size': float(len(self.learner.replay)),
+            'policy_version': float(self.version),
+            'backlog': float(self.learner.due_updates),
+        }
+
+    def save(self) -> str:
+        """Writes checkpoint and policy; returns what went wrong, empty when nothing did."""
+        try:
+            self._log.sync()
+            checkpoint.save(self._run.checkpoint, self.learner, self.version)
+            write_atomically(self._run.policy, self._onnx({}))
+        except OSError as error:
+            return f'the checkpoint was not written: {error}'
+        return ''
+
+    def close(self) -> str:
+        """Saves and closes the log; returns what went wrong, empty when nothing did."""
+        problem = self.save()
+        try:
+            self._log.close()
+        except OSError as error:
+            return problem or str(error)
+        return problem
+

@@ -1,0 +1,160 @@
+"""The learner node: experience in, models and metrics out; everything kept so that it can die."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from rclpy.serialization import deserialize_message
+from std_msgs.msg import Float32MultiArray, Float64, UInt8MultiArray
+
+from quad_learner.experience.run_directory import open_run
+from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.training import Training
+from quad_learner.policy.driver import Phase
+from quad_learner.robot.signals import NANOSECONDS
+from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.diagnostics import ERROR, OK, WARN
+from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.messages import MessageError
+from quad_learner.ros.packed import Progress, Records, progress_to
+from quad_learner.ros.process import run
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.symmetry import symmetry
+from quad_learner.task.walk import WalkTask
+
+UPDATE_S = 0.001
+"""[s] between updates in real time, so that new steps are taken in between"""
+METRICS_S = 0.5
+"""[s] between metric messages"""
+EXPERIENCE_TYPE = Float32MultiArray
+
+
+class LearnerNode(GraphNode):
+    """Feeds `Training` and publishes what comes of it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('learner', LearnerConfig, TaskConfig, **options)
+        torch.set_num_threads(1)
+        learner_config, task_config = self.configs
+        task = WalkTask(self.robot, task_config)
+        self._records = Records(self.robot, task.observation_size)
+        self._training = Training(
+            open_run(Path(self.graph.run_directory)),
+            self.robot,
+            (task.observation_size, task.action_size),
+            learner_config,
+            self.graph.seed,
+            symmetry(self.robot, task_config),
+            steady_ns,
+            self._read,
+        )
+        self._training.open()
+        self._finish_at: int | None = None
+        self._updates_before = self._training.learner.updates
+        self._rate_since_ns = steady_ns()
+        self._rate = 0.0
+        self._wire()
+
+    def _wire(self) -> None:
+        self._model = topics.MODEL.publisher(self)
+        self._progress = topics.PROGRESS.publisher(self)
+        self._metrics = {name: topics.metric(name).publisher(self) for name in topics.METRICS}
+        topics.EXPERIENCE.subscribe(self, self._on_experience, raw=True)
+        topics.POLICY_STATE.subscribe(self, self._on_policy_state)
+        topics.CHECKPOINT.serve(self, self._save)
+        if not self.graph.lockstep:
+            self.every(UPDATE_S, self._update)
+        self.every(METRICS_S, self._publish_metrics)
+        self._publish_model(self._training.first_model())
+        self._publish_progress()
+
+    def _read(self, data: bytes) -> Any:
+        return self._records.transition_from(deserialize_message(data, EXPERIENCE_TYPE))
+
+    def _on_experience(self, data: bytes) -> None:
+        try:
+            model = self._training.take_in(bytes(data), updates=self.graph.lockstep)
+        except MessageError as error:
+            self.diagnostics.values['problem'] = str(error)
+            return
+        self.diagnostics.count('steps')
+        if model is not None:
+            self._publish_model(model)
+            self._publish_progress()
+        self._finish_if_done()
+
+    def _update(self) -> None:
+        if self._training.learner.due_updates > 0:
+            self._training.update()
+
+    def _on_policy_state(self, message: Any) -> None:
+        if message.message == Phase.FINISHED.value:
+            values = {pair.key: pair.value for pair in message.values}
+            self._finish_at = int(values.get('sequence', '0'))
+            self._finish_if_done()
+
+    def _finish_if_done(self) -> None:
+        if self._finish_at is not None and self._training.sequence >= self._finish_at:
+            self.finished = True
+
+    def _publish_model(self, model: bytes) -> None:
+        message = UInt8MultiArray()
+        message.data = model
+        self._model.publish(message)
+        self.diagnostics.count('models')
+
+    def _publish_progress(self) -> None:
+        training = self._training
+        self._progress.publish(
+            progress_to(
+                Progress(
+                    training.sequence, training.episode, training.learner.updates, training.version
+                )
+            )
+        )
+
+    def _publish_metrics(self) -> None:
+        now = steady_ns()
+        seconds = (now - self._rate_since_ns) / NANOSECONDS
+        updates = self._training.learner.updates
+        if seconds > 0.0:
+            self._rate = (updates - self._updates_before) / seconds
+        self._updates_before, self._rate_since_ns = updates, now
+        values = {**self._training.metrics(), 'updates_per_second': self._rate}
+        for name, value in values.items():
+            self._metrics[name].publish(Float64(data=float(value)))
+
+    def _save(self) -> tuple[bool, str]:
+        problem = self._training.save()
+        return not problem, problem or 'saved'
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        values, training = self.diagnostics.values, self._training
+        values['updates_per_second'] = self._rate
+        values['model_version'] = training.version
+        values['lost_steps'] = training.lost
+        if training.problem:
+            return ERROR, training.problem
+        if training.lost:
+            return WARN, f'{training.lost} steps never arrived'
+        return OK, f'{training.sequence} steps, {training.learner.updates} updates'
+
+    def close(self) -> None:
+        """Saves everything."""
+        problem = self._training.close()
+        if problem:
+            self.get_logger().error(problem)
+
+
+def main() -> None:
+    """Runs the node."""
+    sys.exit(run(LearnerNode))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,223 @@
+"""The monitor node: watches the run, prints where it is, writes metrics.csv and summary.json.
+
+It is the only listener to the simulated robot's ground truth, and it speaks to no other node.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from quad_learner.experience.config import MonitorConfig
+from quad_learner.experience.metrics import RunFacts, RunRecorder
+from quad_learner.experience.metrics_table import LEARNER_COLUMNS, Episode
+from quad_learner.experience.run_directory import open_run
+from quad_learner.experience.truth_track import TruthTrack
+from quad_learner.policy.driver import EpisodeEnd, Phase
+from quad_learner.robot.signals import NANOSECONDS
+from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.diagnostics import OK
+from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.messages import odometry_from, stamp_from
+from quad_learner.ros.packed import Records
+from quad_learner.ros.process import run
+from quad_learner.task.config import TaskConfig
+
+TRACK_EPISODES = 4
+"""lengths of an episode that the true path is remembered for"""
+
+
+class MonitorNode(GraphNode):
+    """Listens and writes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('monitor', MonitorConfig, TaskConfig, **options)
+        self._config, task = self.configs
+        self._run = open_run(Path(self.graph.run_directory))
+        versions = json.loads(self._run.versions.read_text())['versions']
+        facts = RunFacts(
+            self.graph.robot,
+            self.graph.seed,
+            task.episode_s,
+            self._config.walk_speed_m_s,
+            versions,
+        )
+        self._recorder = RunRecorder(self._run.metrics, facts)
+        self._recorder.open()
+        self._records = Records(self.robot)
+        self._track = TruthTrack(round(TRACK_EPISODES * task.episode_s * self.robot.policy_hz))
+        self._waiting: list[EpisodeEnd] = []
+        self._latest: dict[str, float] = {}
+        self._speed = float('nan')
+        self._robot_time_s = 0.0
+        self._started_ns = steady_ns()
+        self._seen = _Seen()
+        self._wire()
+
+    def _wire(self) -> None:
+        topics.EPISODE.subscribe(self, self._on_episode)
+        topics.GROUND_TRUTH.subscribe(self, self._on_truth)
+        topics.SAFETY_STATE.subscribe(self, self._on_safety)
+        topics.RESET_STATE.subscribe(self, self._on_reset)
+        topics.POLICY_STATE.subscribe(self, self._on_policy)
+        topics.DIAGNOSTICS.subscribe(self, self._on_diagnostics)
+        for name in topics.METRICS:
+            topics.metric(name).subscribe(self, lambda m, name=name: self._on_metric(name, m))
+        self.every(self._config.print_period_s, self._print)
+
+    def _on_metric(self, name: str, message: Any) -> None:
+        self._latest[name] = message.data
+        if name in LEARNER_COLUMNS:
+            self._recorder.sample(name, message.data)
+
+    def _on_truth(self, message: Any) -> None:
+        pose = odometry_from(message, 0)
+        self._robot_time_s = max(self._robot_time_s, stamp_from(message) / NANOSECONDS)
+        self._speed = float(pose.velocity_body[0])
+        self._track.add(pose.time_ns, pose.position, pose.orientation)
+        while self._waiting and self._track.has(self._waiting[0].end_ns):
+            self._write(self._waiting.pop(0))
+
+    def _on_episode(self, message: Any) -> None:
+        end = self._records.episode_from(message)
+        if end.episode > self._seen.episode:
+            self._seen.episode = end.episode
+            self._waiting.append(end)
+
+    def _write(self, end: EpisodeEnd) -> None:
+        displacement = self._track.displacement(end.start_ns, end.end_ns)
+        if displacement is None:
+            self.get_logger().warning(f'no true path for episode {end.episode}: not scored')
+            return
+        over = self._over(end.end_ns / NANOSECONDS)
+        self._recorder.episode(
+            Episode(
+                number=end.episode,
+                start_s=end.start_ns / NANOSECONDS,
+                end_s=end.end_ns / NANOSECONDS,
+                displacement=displacement,
+                total_reward=end.total_reward,
+                steps=end.steps,
+                fell=end.fell,
+                truncated=not end.fell,
+                cut_by_budget=over and not end.complete and not end.fell,
+            ),
+            self._wall_s(),
+        )
+
+    def _over(self, robot_time_s: float) -> bool:
+        period = 1.0 / self.robot.policy_hz
+        total = self._recorder.robot_time_before_s + robot_time_s
+        return total + 2.0 * period >= self.graph.minutes * 60.0
+
+    def _on_safety(self, message: DiagnosticStatus) -> None:
+        trips = int(_value(message, 'trips', '0'))
+        for _ in range(self._seen.trips, trips):
+            self._recorder.trip()
+        self._seen.trips = max(self._seen.trips, trips)
+
+    def _on_reset(self, message: DiagnosticStatus) -> None:
+        finished = int(_value(message, 'finished', '0'))
+        failed = int(_value(message, 'failed', '0'))
+        if finished > self._seen.resets:
+            self._recorder.reset(float(_value(message, 'duration_s', 'nan')), success=True)
+        if failed > self._seen.failed_resets:
+            self._recorder.reset(float(_value(message, 'duration_s', 'nan')), success=False)
+        self._seen.resets = max(self._seen.resets, finished)
+        self._seen.failed_resets = max(self._seen.failed_resets, failed)
+
+    def _on_policy(self, message: DiagnosticStatus) -> None:
+        if message.message == Phase.FINISHED.value and self._seen.finished_s is None:
+            total = float(_value(message, 'robot_time_s', 'nan'))
+            self._seen.finished_s = total - self.graph.elapsed_s
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            if not status.name.endswith('/robot'):
+                continue
+            misses = int(_value(status, 'missed_ticks', '0'))
+            self._recorder.deadline_misses(max(0, misses - self._seen.misses))
+            self._seen.misses = max(self._seen.misses, misses)
+            for _ in range(self._seen.human_resets, int(_value(status, 'human_resets', '0'))):
+                self._recorder.human_reset()
+                self._seen.human_resets += 1
+
+    def _wall_s(self) -> float:
+        return (steady_ns() - self._started_ns) / NANOSECONDS
+
+    def _print(self) -> None:
+        """Prints one line on standard output: the terminal of whoever waits for the robot."""
+        total_s = self.graph.minutes * 60.0
+        robot_s = self._recorder.robot_time_before_s + self._robot_time_s
+        wall_s = self._wall_s()
+        pace = self._robot_time_s / wall_s if wall_s > 0.0 else 0.0
+        left_s = (total_s - robot_s) / pace if pace > 0.0 else float('nan')
+        rows = self._recorder.rows
+        episode = rows[-1] if rows else None
+        latest = self._latest
+        self.diagnostics.values['robot_time_s'] = robot_s
+        line = (
+            f'robot {_minutes(robot_s)}/{_minutes(total_s)}  wall {_minutes(wall_s)}'
+            f'  left {_minutes(left_s)}  speed {self._speed:+.2f} m/s'
+            f'  episode {len(rows)}'
+            + (
+                f': {episode.speed:+.2f} m/s, return {episode.episode.total_reward:.0f}'
+                if episode
+                else ''
+            )
+            + f'  falls {self._recorder.totals.falls}  resets {self._recorder.totals.resets}'
+            f'  λ {latest.get("lambda", float("nan")):.2f}'
+            f'  α {latest.get("alpha", float("nan")):.4f}'
+            f'  updates/s {latest.get("updates_per_second", 0.0):.0f}'
+            f'  policy v{latest.get("policy_version", 0):.0f}'
+        )
+        sys.stdout.write(line + '\n')
+        sys.stdout.flush()
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        return OK, f'{len(self._recorder.rows)} episodes written'
+
+    def close(self) -> None:
+        """Writes the summary."""
+        robot_time_s = self._seen.finished_s
+        if robot_time_s is None:
+            robot_time_s = self._robot_time_s
+        self._recorder.finish(self._run.summary, robot_time_s, self._wall_s())
+
+
+class _Seen:
+    """What has been counted already: states are said again and again."""
+
+    def __init__(self) -> None:
+        self.episode = 0
+        self.trips = 0
+        self.resets = 0
+        self.failed_resets = 0
+        self.misses = 0
+        self.human_resets = 0
+        self.finished_s: float | None = None
+
+
+def _value(status: DiagnosticStatus, key: str, default: str) -> str:
+    return next((pair.value for pair in status.values if pair.key == key), default)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds != seconds:
+        return '--:--'
+    return f'{int(seconds) // 60}:{int(seconds) % 60:02d}'
+
+
+def main() -> None:
+    """Runs the node."""
+    sys.exit(run(MonitorNode))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,204 @@
+"""The policy node: runs episodes, chooses actions, publishes what it asks and what came of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from quad_learner.policy.chooser import Chooser
+from quad_learner.policy.config import PolicyConfig
+from quad_learner.policy.driver import Counters, Driver, Look, Phase
+from quad_learner.policy.models import ModelQueue
+from quad_learner.policy.onnx_policy import PolicyError
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.standing import is_standing
+from quad_learner.robot.signals import NANOSECONDS, Estimate, JointCommand, JointTarget, SensorSample
+from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
+from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.messages import MessageError, odometry_from, stamp_from
+from quad_learner.ros.packed import Records, progress_from
+from quad_learner.ros.process import run
+from quad_learner.ros.samples import SampleAssembler
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.walk import WalkTask
+
+HEARTBEAT_S = 0.25
+"""[s] while it waits for the learner it says so this often, so that safety does not give it up"""
+
+
+class PolicyNode(GraphNode):
+    """Decides once a policy period; in lockstep exactly once, on exactly the same inputs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('policy', TaskConfig, PolicyConfig, ResetConfig, **options)
+        task_config, self._config, reset_config = self.configs
+        self._task = WalkTask(self.robot, task_config)
+        self._records = Records(self.robot, self._task.observation_size)
+        self._chooser = Chooser(
+            self._config,
+            self._task.observation_size,
+            self._task.action_size,
+            1.0 / self.robot.policy_hz,
+            self.graph.generator('exploration'),
+        )
+        self._models = ModelQueue()
+        self._stands = lambda sample: is_standing(sample, self.robot, reset_config)
+        self._driver: Driver | None = None
+        self._sample: SensorSample | None = None
+        self._estimate: Estimate | None = None
+        self._command: JointCommand | None = None
+        self._decided = -1
+        self._last: JointTarget | None = None
+        self._waiting_since_ns: int | None = None
+        self._wire()
+
+    def _wire(self) -> None:
+        self._target = topics.POLICY_TARGET.publisher(self)
+        self._experience = topics.EXPERIENCE.publisher(self)
+        self._episodes = topics.EPISODE.publisher(self)
+        self._state = StateReport(self, topics.POLICY_STATE)
+        decisions = self.ticks.is_decision
+        self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
+        topics.ODOM.subscribe(self, self._on_odometry)
+        topics.JOINT_COMMAND.subscribe(self, self._on_command)
+        topics.MODEL.subscribe(self, self._on_model)
+        topics.PROGRESS.subscribe(self, self._on_progress)
+        self.every(HEARTBEAT_S, self._beat)
+        self.every(1.0, self._tell)
+
+    def _on_progress(self, message: Any) -> None:
+        if self._driver is None:
+            progress = progress_from(message)
+            counters = Counters(progress.sequence, progress.episode)
+            self._driver = Driver(self.robot, self._task, self._stands, counters)
+            self.get_logger().info(f'goes on after step {progress.sequence}')
+
+    def _on_model(self, message: Any) -> None:
+        try:
+            self._models.add(bytes(message.data), steady_ns())
+        except PolicyError as error:
+            self.get_logger().error(f'refused a model: {error}')
+            return
+        self._decide()
+
+    def _on_sample(self, sample: SensorSample) -> None:
+        if self.ticks.decision(sample.time_ns) == self._decided:
+            self._beat()
+            return
+        self._sample = sample
+        self._decide()
+
+    def _on_odometry(self, message: Any) -> None:
+        if self.ticks.is_decision(stamp_from(message)):
+            self._estimate = odometry_from(message, len(self.robot.feet))
+            self._decide()
+
+    def _on_command(self, message: Any) -> None:
+        try:
+            self._command = self._records.command_from(message)
+        except MessageError as error:
+            self.diagnostics.values['problem'] = str(error)
+            return
+        if self.graph.lockstep:
+            self._decide()
+
+    def _decide(self) -> None:
+        sample, estimate, driver = self._sample, self._estimate, self._driver
+        if sample is None or estimate is None or driver is None:
+            return
+        number = self.ticks.decision(sample.time_ns)
+        if estimate.time_ns != sample.time_ns or number <= self._decided:
+            return
+        if not self._ready(sample, driver):
+            return
+        self._waiting_since_ns = None
+        self._decided = number
+        robot_time = self.graph.elapsed_s + sample.time_ns / NANOSECONDS
+        over = robot_time + 1.0 / self.robot.policy_hz >= self.graph.minutes * 60.0
+        phase = driver.phase
+        look = driver.look(sample, estimate, self._command, over)
+        choice = None
+        if look.wants_action:
+            choice = self._chooser.choose(driver.observation, look.begins)
+        self._publish(look, driver.answer(sample, choice))
+        if driver.phase is not phase:
+            self._tell()
+
+    def _ready(self, sample: SensorSample, driver: Driver) -> bool:
+        """Tells whether all that this decision depends on is here; in real time it never waits."""
+        sequence = driver.counters.sequence
+        if not self.graph.lockstep:
+            self._swap(self._models.newest())
+            return True
+        before = self.ticks.index(sample.time_ns) - 1
+        command = self._command
+        if before >= 0 and (command is None or self.ticks.index(command.time_ns) != before):
+            return False
+        self._swap(self._models.due(sequence))
+        if self._chooser.version >= 0 and sequence < self._models.valid_until:
+            return True
+        now = steady_ns()
+        self._waiting_since_ns = self._waiting_since_ns or now
+        waited = (now - self._waiting_since_ns) / NANOSECONDS
+        return self._chooser.version >= 0 and waited > self._config.learner_patience_s
+
+    def _swap(self, policy: Any) -> None:
+        if policy is None:
+            return
+        try:
+            self._chooser.swap(policy)
+        except PolicyError as error:
+            self.get_logger().error(f'keeps version {self._chooser.version}: {error}')
+
+    def _publish(self, look: Look, target: JointTarget) -> None:
+        self._last = target
+        if look.transition is not None:
+            self._experience.publish(self._records.transition_to(look.transition))
+            self.diagnostics.count('steps')
+        if look.end is not None:
+            self._episodes.publish(self._records.episode_to(look.end))
+        self._target.publish(self._records.target_to(target))
+
+    def _beat(self) -> None:
+        """Says the last target again: to a safety layer that lost it, or as a sign of life."""
+        if self._last is not None:
+            self._target.publish(self._records.target_to(self._last))
+        self._decide()
+
+    def _tell(self) -> None:
+        driver = self._driver
+        phase = 'waiting for the learner' if driver is None else driver.phase.value
+        values: dict[str, Any] = {'version': self._chooser.version}
+        if driver is not None:
+            values['sequence'] = driver.counters.sequence
+            values['episode'] = driver.counters.episode
+        if self._sample is not None:
+            values['robot_time_s'] = self.graph.elapsed_s + self._sample.time_ns / NANOSECONDS
+        level = WARN if driver is None else OK
+        if self._state.publish(level, phase, values):
+            self.get_logger().debug(f'{phase}: {values}')
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        values = self.diagnostics.values
+        values['model_version'] = self._chooser.version
+        values['model_age_s'] = self._models.age_s(steady_ns())
+        values['dropped'] = self._samples.dropped
+        if self._driver is None:
+            return WARN, 'waiting for learner/progress'
+        if self._waiting_since_ns is not None:
+            return WARN, 'waiting for the learner (lockstep)'
+        if self._chooser.version < 0:
+            return ERROR, 'no model yet'
+        return OK, self._driver.phase.value
+
+
+def main() -> None:
+    """Runs the node."""
+    sys.exit(run(PolicyNode))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,107 @@
+"""The reset node: gets the robot up whenever nobody drives, then holds it for the policy."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.get_up import GetUp, State
+from quad_learner.reset.tally import Tally
+from quad_learner.robot.signals import JointCommand, JointTarget, SensorSample
+from quad_learner.ros import topics
+from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
+from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.messages import MessageError
+from quad_learner.ros.packed import Records
+from quad_learner.ros.process import run
+from quad_learner.ros.samples import SampleAssembler
+
+
+class ResetNode(GraphNode):
+    """Decides once a policy period, like the policy."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('reset', ResetConfig, **options)
+        self._get_up: GetUp | None = None
+        self._tally = Tally()
+        self._records = Records(self.robot)
+        self._sample: SensorSample | None = None
+        self._command: JointCommand | None = None
+        self._last: JointTarget | None = None
+        self._target = topics.RESET_TARGET.publisher(self)
+        self._state = StateReport(self, topics.RESET_STATE)
+        self._samples = SampleAssembler(
+            self, self.robot, self._on_sample, self.ticks.is_decision
+        )
+        topics.JOINT_COMMAND.subscribe(self, self._on_command)
+        self.every(1.0, self._tell)
+
+    def _on_sample(self, sample: SensorSample) -> None:
+        if self._last is not None and sample.time_ns <= self._last.time_ns:
+            self._target.publish(self._records.target_to(self._last))
+            return
+        self._sample = sample
+        self._decide()
+
+    def _on_command(self, message: Any) -> None:
+        try:
+            self._command = self._records.command_from(message)
+        except MessageError as error:
+            self.diagnostics.values['problem'] = str(error)
+            return
+        if self.graph.lockstep:
+            self._decide()
+
+    def _decide(self) -> None:
+        sample = self._sample
+        if sample is None or (self._last is not None and sample.time_ns <= self._last.time_ns):
+            return
+        before = self.ticks.index(sample.time_ns) - 1
+        command = self._command
+        if self.graph.lockstep and before >= 0:
+            if command is None or self.ticks.index(command.time_ns) != before:
+                return
+        if self._get_up is None:
+            # Rising with robot time, so that a restarted process asks with a fresh number.
+            first = 1 + self.ticks.decision(sample.time_ns)
+            self._get_up = GetUp(self.robot, self.configs[0], first)
+        state = self._get_up.state
+        self._last = self._get_up.step(sample, command)
+        self._target.publish(self._records.target_to(self._last))
+        self._tally.update(self._get_up.state, sample.time_ns)
+        self.diagnostics.count('targets')
+        if self._get_up.state is not state:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._get_up is None:
+            return
+        level = ERROR if self._get_up.state is State.GIVE_UP else OK
+        values: dict[str, Any] = {
+            'reason': self._get_up.reason,
+            'attempt': self._get_up.attempt,
+            'finished': self._tally.finished,
+            'failed': self._tally.failed,
+            'duration_s': self._tally.duration_s,
+        }
+        if self._state.publish(level, self._get_up.state.name, values) and level == ERROR:
+            self.get_logger().error(f'gave up: {self._get_up.reason}')
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        self.diagnostics.values['dropped'] = self._samples.dropped
+        if self._get_up is None:
+            return WARN, 'waiting for sensors'
+        self.diagnostics.values['reason'] = self._get_up.reason
+        level = ERROR if self._get_up.state is State.GIVE_UP else OK
+        return level, self._get_up.state.value
+
+
+def main() -> None:
+    """Runs the node."""
+    sys.exit(run(ResetNode))
+
+
+if __name__ == '__main__':
+    main()

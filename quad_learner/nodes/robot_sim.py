@@ -1,0 +1,176 @@
+"""The simulated robot node: PyBullet behind the topics of a real robot.
+
+Lockstep: one tick of the world for each command that answers the current stamp; a message lost on
+the way is sent again. Real time: one tick each period of the steady clock, with the newest command
+that the sink still trusts.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from quad_learner.robot.rotations import matrix_from_quaternion
+from quad_learner.robot.signals import NANOSECONDS, SensorSample
+from quad_learner.robot.sink import CommandSink
+from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.diagnostics import OK, WARN
+from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.messages import (
+    MessageError,
+    battery_to,
+    imu_to,
+    named_to,
+    stamp_to,
+    truth_to,
+)
+from quad_learner.ros.packed import Records
+from quad_learner.ros.process import run
+from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.robot import SimulatedRobot
+
+RESEND_S = 0.2
+"""[s] of silence after which lockstep sends the current sample again"""
+WRITERS_S = 0.5
+"""[s] between looks at how many nodes publish commands"""
+CATCH_UP_TICKS = 4
+"""ticks that real time makes up for when it was held up; more are lost and counted"""
+
+
+class RobotSimNode(GraphNode):
+    """The body. It decides nothing but whether a command may still be trusted."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('robot', SimulationConfig, **options)
+        generator = self.graph.generator('simulation')
+        self._sim = SimulatedRobot(self.robot, self.configs[0], generator)
+        self._sink = CommandSink(self.robot)
+        self._records = Records(self.robot)
+        self._missed = 0
+        self._quiet = 0
+        self._wire()
+        self._sim.connect()
+        self._start_ns = steady_ns()
+        if self.graph.lockstep:
+            self.every(RESEND_S, self._resend)
+        else:
+            self.every(1.0 / self.robot.command_hz, self._on_period)
+        self.every(WRITERS_S, self._count_writers)
+
+    def _wire(self) -> None:
+        self._joints = topics.JOINT_STATES.publisher(self)
+        self._imu = topics.IMU.publisher(self)
+        self._feet = topics.FOOT_CONTACTS.publisher(self)
+        self._battery = topics.BATTERY.publisher(self)
+        self._temperature = topics.MOTOR_TEMPERATURE.publisher(self)
+        self._truth = topics.GROUND_TRUTH.publisher(self)
+        self._sim_time = topics.CLOCK.publisher(self)
+        topics.JOINT_COMMAND.subscribe(self, self._on_command)
+        topics.SET_UPRIGHT.serve(self, self._set_upright)
+
+    def _on_command(self, message: Any) -> None:
+        try:
+            command = self._records.command_from(message)
+        except MessageError as error:
+            self.diagnostics.values['refused'] = str(error)
+            return
+        if not self.graph.lockstep:
+            self._sink.accept(command, steady_ns(), self._sim.sense())
+            return
+        answered = self.ticks.index(command.time_ns) == self.ticks.index(self._sim.time_ns)
+        if answered:
+            self._sink.accept(command, self._sim.time_ns, self._sim.sense())
+            self._quiet = 0
+            self._tick(self._sim.time_ns)
+
+    def _on_period(self) -> None:
+        due = self.ticks.index(steady_ns() - self._start_ns)
+        behind = due - self.ticks.index(self._sim.time_ns)
+        if behind > CATCH_UP_TICKS:
+            lost = behind - CATCH_UP_TICKS
+            self._missed += lost
+            self._start_ns += self.ticks.stamp(lost)
+            behind = CATCH_UP_TICKS
+        for _ in range(behind):
+            self._tick(steady_ns())
+
+    def _tick(self, now_ns: int) -> None:
+        self._publish(self._sim.step(self._sink.current(now_ns)))
+
+    def _count_writers(self) -> None:
+        now_ns = self._sim.time_ns if self.graph.lockstep else steady_ns()
+        self._sink.count_writers(self.count_publishers(topics.JOINT_COMMAND.name), now_ns)
+
+    def _resend(self) -> None:
+        if self._quiet > 0:
+            self._publish(self._sim.sense())
+        self._quiet += 1
+
+    def _publish(self, sample: SensorSample) -> None:
+        time_ns = self._sim.time_ns
+        self._sim_time.publish(topics.Clock(clock=stamp_to(time_ns)))
+        self._joints.publish(
+            named_to(
+                sample.time_ns,
+                self.robot.joints,
+                sample.joint_position,
+                sample.joint_velocity,
+                sample.joint_effort,
+            )
+        )
+        if self.robot.has_foot_force:
+            self._feet.publish(
+                named_to(sample.time_ns, self.robot.feet, None, None, sample.foot_force)
+            )
+        if self.ticks.is_decision(time_ns):
+            self._publish_truth()
+        if self.ticks.index(time_ns) % self.robot.command_hz == 0:
+            health = self._sim.health()
+            self._battery.publish(battery_to(health))
+            if self.robot.has_motor_temperature:
+                self._temperature.publish(self._records.temperature_to(health))
+        self._imu.publish(imu_to(sample))
+        self.diagnostics.count('samples')
+
+    def _publish_truth(self) -> None:
+        truth = self._sim.truth()
+        body_from_world = matrix_from_quaternion(truth.orientation).T
+        self._truth.publish(
+            truth_to(
+                truth.time_ns,
+                truth.position,
+                truth.orientation,
+                np.asarray(body_from_world @ truth.velocity_world),
+            )
+        )
+
+    def _set_upright(self) -> tuple[bool, str]:
+        self._sim.set_upright()
+        return True, f'set upright; human resets so far: {self._sim.human_resets}'
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        values = self.diagnostics.values
+        values['robot_time_s'] = self._sim.time_ns / NANOSECONDS
+        values['missed_ticks'] = self._missed
+        values['human_resets'] = self._sim.human_resets
+        values['refusals'] = dict(self._sink.refusals)
+        if self._sink.current(self._sim.time_ns if self.graph.lockstep else steady_ns()) is None:
+            return WARN, 'damping: no command that can be trusted'
+        return OK, 'follows joint_command'
+
+    def close(self) -> None:
+        """Takes the world down."""
+        self._sim.close()
+
+
+def main() -> None:
+    """Runs the node."""
+    sys.exit(run(RobotSimNode))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,270 @@
+"""The safety node: the only publisher of `joint_command`.
+
+All judgement is in `safety.core.step`; this node brings it the newest of everything and the time.
+Real time: it answers each sample, and at once each target of the driver; when samples stop it goes
+on by a steady timer, for a stop is something that is sent. Lockstep: it answers each stamp once,
+after all that belongs to the stamp is here, or after its patience with whoever is missing is over.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from typing import Any
+
+import numpy as np
+
+from quad_learner.robot.signals import (
+    NANOSECONDS,
+    Estimate,
+    Health,
+    JointTarget,
+    SensorSample,
+)
+from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
+from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.messages import MessageError, odometry_from, stamp_from
+from quad_learner.ros.packed import Records
+from quad_learner.ros.process import run
+from quad_learner.ros.samples import SampleAssembler
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.core import SafetyCore
+from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode, Reason
+from quad_learner.safety.state import SafetyInputs
+
+PATIENCE_S = 2.0
+"""[s] of wall time that lockstep waits for a part that spoke before and now does not"""
+START_PATIENCE_S = 60.0
+"""[s] the same while a part has never spoken: processes are still starting"""
+WATCH_S = 0.25
+"""[s] between looks at the patience in lockstep"""
+EPOCH_BITS = 32
+"""an epoch is drawn at each start, so that an old command cannot pass for a new one"""
+
+
+class SafetyNode(GraphNode):
+    """Passes on only what `SafetyCore` allows."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('safety', SafetyConfig, **options)
+        self._core = SafetyCore(self.robot, self.configs[0])
+        self._state = self._core.initial(epoch=secrets.randbits(EPOCH_BITS))
+        self._records = Records(self.robot)
+        self._sample: SensorSample | None = None
+        self._estimates: dict[int, Estimate] = {}
+        self._newest: dict[str, Any] = {}
+        self._received: dict[str, int] = {}
+        self._heard: dict[str, int] = {}
+        self._temperature: Any = None
+        self._stop = self._resume = False
+        self._answered = -1
+        self._last_step_ns = steady_ns()
+        self._waiting_since_ns = steady_ns()
+        self._last_message: Any = None
+        self._trips = 0
+        self._changed = 0
+        self._wire()
+
+    def _wire(self) -> None:
+        self._commands = topics.JOINT_COMMAND.publisher(self)
+        self._says = StateReport(self, topics.SAFETY_STATE)
+        self._samples = SampleAssembler(self, self.robot, self._on_sample)
+        topics.ODOM.subscribe(self, self._on_odometry)
+        topics.POLICY_TARGET.subscribe(self, lambda m: self._on_target('policy', m))
+        topics.RESET_TARGET.subscribe(self, lambda m: self._on_target('reset', m))
+        topics.BATTERY.subscribe(self, self._on_battery)
+        if self.robot.has_motor_temperature:
+            topics.MOTOR_TEMPERATURE.subscribe(self, self._on_temperature)
+        topics.SAFETY_STOP.serve(self, self._operator_stop)
+        topics.SAFETY_RESUME.serve(self, self._operator_resume)
+        watch = WATCH_S if self.graph.lockstep else 1.0 / self.robot.command_hz
+        self.every(watch, self._watch)
+        self.every(1.0, self._tell)
+
+    def _now_ns(self) -> int:
+        if not self.graph.lockstep:
+            return steady_ns()
+        return 0 if self._sample is None else self._sample.time_ns
+
+    def _on_sample(self, sample: SensorSample) -> None:
+        if self._sample is not None and sample.time_ns <= self._sample.time_ns:
+            if self._last_message is not None:
+                self._commands.publish(self._last_message)
+            return
+        self._sample = sample
+        self._received['sample'] = self._now_ns()
+        self._waiting_since_ns = steady_ns()
+        if self.graph.lockstep:
+            self._answer_if_complete()
+        else:
+            self._step()
+
+    def _on_odometry(self, message: Any) -> None:
+        estimate = odometry_from(message, len(self.robot.feet))
+        self._heard['odom'] = steady_ns()
+        if not self.graph.lockstep:
+            self._newest['estimate'] = estimate
+            self._received['estimate'] = steady_ns()
+        elif self.ticks.is_decision(estimate.time_ns):
+            self._estimates[self.ticks.index(estimate.time_ns)] = estimate
+            self._answer_if_complete()
+
+    def _on_target(self, source: str, message: Any) -> None:
+        try:
+            target = self._records.target_from(message)
+        except MessageError as error:
+            self.diagnostics.values['refused'] = f'{source}: {error}'
+            return
+        self._heard[source] = steady_ns()
+        held: JointTarget | None = self._newest.get(source)
+        if held is not None and held.time_ns >= target.time_ns:
+            return
+        self._newest[source] = target
+        self._received[source] = target.time_ns if self.graph.lockstep else steady_ns()
+        if self.graph.lockstep:
+            self._answer_if_complete()
+        elif target.request > 0:
+            self._step()
+
+    def _on_battery(self, message: Any) -> None:
+        temperature = self._temperature
+        if temperature is None:
+            temperature = np.full(len(self.robot.joints), np.nan)
+        self._newest['health'] = Health(
+            stamp_from(message), message.voltage, message.percentage, temperature
+        )
+        self._received['health'] = self._now_ns()
+
+    def _on_temperature(self, message: Any) -> None:
+        try:
+            self._temperature = self._records.temperature_from(message)
+        except MessageError as error:
+            self.diagnostics.values['refused'] = f'motor_temperature: {error}'
+
+    def _answer_if_complete(self) -> None:
+        """Lockstep: steps when all that belongs to the current stamp is here."""
+        sample = self._sample
+        if sample is None or self.ticks.index(sample.time_ns) <= self._answered:
+            return
+        if self.ticks.is_decision(sample.time_ns) and self._missing(sample):
+            return
+        self._take_estimate(sample)
+        self._answered = self.ticks.index(sample.time_ns)
+        self._step()
+
+    def _missing(self, sample: SensorSample) -> list[str]:
+        """Returns the parts whose answer to this decision is still awaited."""
+        index = self.ticks.index(sample.time_ns)
+        here = {'odom': index in self._estimates}
+        for source in ('policy', 'reset'):
+            target: JointTarget | None = self._newest.get(source)
+            here[source] = target is not None and self.ticks.index(target.time_ns) == index
+        return [part for part, is_here in here.items() if not is_here and self._may_wait(part)]
+
+    def _may_wait(self, part: str) -> bool:
+        heard = self._heard.get(part)
+        patience = START_PATIENCE_S if heard is None else PATIENCE_S
+        since = max(self._waiting_since_ns, heard or 0)
+        return steady_ns() - since < patience * NANOSECONDS
+
+    def _take_estimate(self, sample: SensorSample) -> None:
+        index = self.ticks.index(sample.time_ns)
+        estimate = self._estimates.get(index)
+        if estimate is not None:
+            self._newest['estimate'] = estimate
+            self._received['estimate'] = estimate.time_ns
+        self._estimates = {i: e for i, e in self._estimates.items() if i > index}
+
+    def _watch(self) -> None:
+        if self.graph.lockstep:
+            self._answer_if_complete()
+            return
+        period = NANOSECONDS // self.robot.command_hz
+        if steady_ns() - self._last_step_ns > 2 * period:
+            self._step()
+
+    def _step(self) -> None:
+        newest, received = self._newest, self._received
+        inputs = SafetyInputs(
+            sample=self._sample,
+            sample_received_ns=received.get('sample', 0),
+            estimate=newest.get('estimate'),
+            estimate_received_ns=received.get('estimate', 0),
+            policy=newest.get('policy'),
+            policy_received_ns=received.get('policy', 0),
+            reset=newest.get('reset'),
+            reset_received_ns=received.get('reset', 0),
+            health=newest.get('health'),
+            health_received_ns=received.get('health', 0),
+            operator_stop=self._stop,
+            operator_resume=self._resume,
+        )
+        self._stop = self._resume = False
+        before = self._state.command
+        command, self._state = self._core.step(self._state, inputs, self._now_ns())
+        self._last_step_ns = steady_ns()
+        self._last_message = self._records.command_to(command)
+        self._commands.publish(self._last_message)
+        self.diagnostics.count('commands')
+        if before is None or (before.mode, before.authority) != (command.mode, command.authority):
+            self._note(command.reasons, command.mode)
+
+    def _note(self, reasons: Reason, mode: Mode) -> None:
+        tripped = bool(reasons & ~NOT_TRIPS) and mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP)
+        self._trips += tripped
+        self._changed += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        command = self._state.command
+        if command is None:
+            self._says.publish(WARN, Mode.INIT.name, {'trips': self._trips})
+            return
+        driver = command.authority.name
+        summary = f'{command.mode.name} {driver if driver != Authority.NOBODY.name else ""}'.strip()
+        reasons = '|'.join(reason.name or '' for reason in Reason if reason & command.reasons)
+        level = ERROR if command.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP) else OK
+        values = {
+            'reasons': reasons or 'NONE',
+            'trips': self._trips,
+            'robot_time_s': command.time_ns / NANOSECONDS,
+        }
+        if self._says.publish(level, summary, values) and level == ERROR:
+            self.get_logger().warning(f'{summary}: {values["reasons"]}')
+
+    def _operator_stop(self) -> tuple[bool, str]:
+        self._stop = True
+        self._step()
+        return True, 'stopped; the service safety/resume lets the robot be driven again'
+
+    def _operator_resume(self) -> tuple[bool, str]:
+        self._resume = True
+        self._step()
+        return True, 'resumed: the next fresh request may drive'
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        values = self.diagnostics.values
+        values['trips'] = self._trips
+        values['dropped'] = self._samples.dropped
+        command = self._state.command
+        if command is None:
+            return WARN, 'waiting for sensors'
+        values['reasons'] = str(command.reasons)
+        level = ERROR if command.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP) else OK
+        return level, f'{command.mode.name} {command.authority.name}'
+
+    def close(self) -> None:
+        """Sends a stop before the middleware goes."""
+        self._operator_stop()
+
+
+def main() -> None:
+    """Runs the node."""
+    sys.exit(run(SafetyNode))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,74 @@
+"""Which Config dataclasses each node reads: for finding a wrong parameter before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from quad_learner.configuration import build
+
+CONFIGS: Mapping[str, tuple[str, ...]] = {
+    'robot': ('quad_learner.simulation.config:SimulationConfig',),
+    'safety': ('quad_learner.safety.config:SafetyConfig',),
+    'estimator': ('quad_learner.estimation.config:EstimatorConfig',),
+    'reset': ('quad_learner.reset.config:ResetConfig',),
+    'policy': (
+        'quad_learner.policy.config:PolicyConfig',
+        'quad_learner.task.config:TaskConfig',
+        'quad_learner.reset.config:ResetConfig',
+    ),
+    'monitor': (
+        'quad_learner.experience.config:MonitorConfig',
+        'quad_learner.task.config:TaskConfig',
+    ),
+    'learner': (
+        'quad_learner.learning.learner_config:LearnerConfig',
+        'quad_learner.task.config:TaskConfig',
+    ),
+}
+SHARED = 'quad_learner.graph:GraphConfig'
+"""read by every node"""
+ROS2_CONTROL = 'quad_learner.robot.ros2_control_config:Ros2ControlConfig'
+"""read by the robot node instead of the simulation's on hardware"""
+
+
+def check_all(values: Mapping[str, Mapping[str, Any]]) -> None:
+    """Checks every parameter of every node.
+
+    Raises:
+        ConfigurationError: one is unknown, missing, of a wrong type or out of range.
+    """
+    hardware = 'joint_states_topic' in values.get('robot', {})
+    for node, merged in values.items():
+        names = (ROS2_CONTROL,) if node == 'robot' and hardware else CONFIGS[node]
+        check_node(node, merged, names)
+
+
+def check_node(node: str, merged: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Checks the parameters of one node against the Configs `names` and GraphConfig.
+
+    Raises:
+        ConfigurationError: one is unknown, missing, of a wrong type or out of range.
+    """
+    configs = [_find(name) for name in (SHARED, *names)]
+    known = {field.name: field for config in configs for field in dataclasses.fields(config)}
+    source = f'parameters of the {node} node'
+    everything = dataclasses.make_dataclass(
+        'Known', [(name, field.type, _copy(field)) for name, field in known.items()]
+    )
+    build(everything, merged, source)
+    for config in configs:
+        own = {field.name for field in dataclasses.fields(config)}
+        build(config, {name: v for name, v in merged.items() if name in own}, source)
+
+
+def _copy(field: dataclasses.Field[Any]) -> Any:
+    return dataclasses.field(metadata=field.metadata)
+
+
+def _find(name: str) -> type[Any]:
+    module, attribute = name.split(':')
+    found: type[Any] = getattr(import_module(module), attribute)
+    return found

@@ -1,0 +1,237 @@
+"""Who sits in the driver's seat: sessions, episodes, and the experience that comes of them.
+
+One object for the graph's policy node and for the same graph in one process. Each decision period
+it is given what is sensed, estimated and was last commanded; it answers with a joint target (with
+request 0 when it does not want to drive) and, while an episode runs, the transition just finished.
+
+    REST ── robot stands under the reset controller ──► ASK ── safety grants ──► EPISODE
+      ▲                                                                             │
+      └──────────── episode over: time, fall, trip, operator ◄──────────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.experience.transition import Transition
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import Estimate, JointCommand, JointTarget, SensorSample
+from quad_learner.robot.ticks import Ticks
+from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.task.walk import Outcome, WalkTask
+
+Vector = NDArray[np.float32]
+
+GRACE_DECISIONS = 8
+"""Decisions to wait for a request to be granted before asking anew: 0.2 s at 40 Hz."""
+
+
+class Phase(Enum):
+    """What the driver is doing."""
+
+    REST = 'rest'
+    ASK = 'ask'
+    EPISODE = 'episode'
+    FINISHED = 'finished'
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An action and the version of the model that chose it."""
+
+    action: Vector
+    version: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Where the numbering goes on: a restarted process must not begin at one again."""
+
+    sequence: int = 0
+    episode: int = 0
+
+
+@dataclass(frozen=True)
+class EpisodeEnd:
+    """How an episode ended."""
+
+    episode: int
+    start_ns: int
+    end_ns: int
+    steps: int
+    total_reward: float
+    fell: bool
+    complete: bool
+    """it ran its full length"""
+    reasons: Reason
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a decision period found: what the last step came to, and whether an action is wanted."""
+
+    transition: Transition | None = None
+    end: EpisodeEnd | None = None
+    wants_action: bool = False
+    begins: bool = False
+    """the action wanted is the first of an episode"""
+
+
+class Driver:
+    """Runs episodes one after the other for as long as the robot's time lasts.
+
+    Each decision period: `look`, then `answer` with the action, if one is wanted.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        task: WalkTask,
+        stands: Callable[[SensorSample], bool],
+        counters: Counters,
+    ) -> None:
+        """Args:
+        robot: the robot.
+        task: what an episode is.
+        stands: tells from a sample whether the robot is ready for an episode.
+        counters: where sequence and episode numbers go on.
+        """
+        self._robot = robot
+        self._task = task
+        self._stands = stands
+        self._ticks = Ticks(robot)
+        self.counters = counters
+        self.phase = Phase.REST
+        self.observation: Vector = np.zeros(task.observation_size, np.float32)
+        """the newest of the episode, (observations,)"""
+        # The number of the decision that asks: rising, also across a restart of the process.
+        self._request = 0
+        self._waited = 0
+        self._choice = Choice(np.zeros(task.action_size, np.float32), 0)
+        self._choice_ns = 0
+        self._start_ns = 0
+        self._steps = 0
+        self._total = 0.0
+
+    def look(
+        self,
+        sample: SensorSample,
+        estimate: Estimate,
+        command: JointCommand | None,
+        finish: bool,
+    ) -> Look:
+        """Returns what the last step came to, and moves on to the next phase where it is time.
+
+        Args:
+            sample: sensed now.
+            estimate: of now.
+            command: safety's command of the tick before; None before the first.
+            finish: the run's time is over: end the episode, do not begin another.
+        """
+        if command is None:
+            return Look()
+        if self.phase is Phase.EPISODE:
+            return self._judge(sample, estimate, command, finish)
+        if finish:
+            self.phase = Phase.FINISHED
+        elif self.phase is Phase.ASK:
+            return self._wait_for_grant(sample, estimate, command)
+        elif self.phase is Phase.REST and self._may_ask(sample, command):
+            self.phase = Phase.ASK
+            self._waited = 0
+            self._request = 1 + self._ticks.decision(sample.time_ns)
+        return Look()
+
+    def answer(self, sample: SensorSample, choice: Choice | None) -> JointTarget:
+        """Returns the target of this decision period.
+
+        Args:
+            sample: that `look` was given.
+            choice: the action, where `look` wanted one.
+        """
+        robot = self._robot
+        position, request = robot.stance, 0
+        if self.phase is Phase.ASK:
+            request = self._request
+        elif self.phase is Phase.EPISODE and choice is not None:
+            self._choice, self._choice_ns = choice, sample.time_ns
+            position = self._task.target(choice.action, sample.time_ns)
+            request = self._request
+        return JointTarget(
+            sample.time_ns, Authority.POLICY, request, position, robot.kp, robot.kd
+        )
+
+    def _may_ask(self, sample: SensorSample, command: JointCommand) -> bool:
+        return command.authority is Authority.RESET and self._stands(sample)
+
+    def _wait_for_grant(
+        self, sample: SensorSample, estimate: Estimate, command: JointCommand
+    ) -> Look:
+        granted = (
+            command.mode is Mode.ACTIVE
+            and command.authority is Authority.POLICY
+            and command.request == self._request
+        )
+        if granted:
+            self.phase = Phase.EPISODE
+            self._count(episode=self.counters.episode + 1)
+            self._start_ns, self._steps, self._total = sample.time_ns, 0, 0.0
+            self.observation = self._task.begin(sample, estimate, command)
+            return Look(wants_action=True, begins=True)
+        self._waited += 1
+        if self._waited > GRACE_DECISIONS:
+            self.phase = Phase.REST
+        return Look()
+
+    def _judge(
+        self, sample: SensorSample, estimate: Estimate, command: JointCommand, finish: bool
+    ) -> Look:
+        outcome = self._task.step(sample, estimate, command)
+        self._count(sequence=self.counters.sequence + 1)
+        over = outcome.terminated or outcome.truncated or finish
+        transition = self._transition(outcome, over)
+        self._steps += 1
+        self._total += outcome.reward
+        self.observation = outcome.observation
+        if not over:
+            return Look(transition, wants_action=True)
+        self.phase = Phase.FINISHED if finish else Phase.REST
+        return Look(transition, self._end(outcome, sample.time_ns))
+
+    def _transition(self, outcome: Outcome, over: bool) -> Transition:
+        return Transition(
+            sequence=self.counters.sequence,
+            episode=self.counters.episode,
+            step=self._steps,
+            time_ns=self._choice_ns,
+            policy_version=self._choice.version,
+            observation=self.observation,
+            asked=self._choice.action,
+            action=outcome.action,
+            reward=outcome.reward,
+            constraint=outcome.constraint,
+            next_observation=outcome.observation,
+            terminated=outcome.terminated,
+            truncated=over and not outcome.terminated,
+            reasons=outcome.reasons,
+        )
+
+    def _end(self, outcome: Outcome, end_ns: int) -> EpisodeEnd:
+        return EpisodeEnd(
+            episode=self.counters.episode,
+            start_ns=self._start_ns,
+            end_ns=end_ns,
+            steps=self._steps,
+            total_reward=self._total,
+            fell=outcome.terminated,
+            complete=self._task.complete,
+            reasons=outcome.reasons,
+        )
+
+    def _count(self, **changed: int) -> None:
+        self.counters = replace(self.counters, **changed)

@@ -1,0 +1,161 @@
+"""The tunables of the get-up. Which joint angles it uses is a fact of the robot: see `motion`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quad_learner.configuration import parameter
+
+
+@dataclass(frozen=True)
+class ResetConfig:
+    """When the robot stands, when it has fallen, how quickly it moves and when it gives up."""
+
+    standing_tilt: float = parameter(
+        'largest tilt of the body that counts as standing; raising it starts episodes more '
+        'crooked',
+        'rad',
+        0.0,
+        1.5,
+    )
+    standing_joint_error: float = parameter(
+        'largest distance of a joint from its stance angle that counts as standing; raising it '
+        'shortens resets and widens the poses that an episode starts from',
+        'rad',
+        0.0,
+        1.5,
+    )
+    standing_joint_speed: float = parameter(
+        'largest speed of a joint that counts as standing; raising it shortens resets',
+        'rad/s',
+        0.0,
+        20.0,
+    )
+    standing_body_rate: float = parameter(
+        'largest angular rate of the body that counts as standing; raising it shortens resets',
+        'rad/s',
+        0.0,
+        10.0,
+    )
+    standing_feet_fraction: float = parameter(
+        'smallest share of the feet on the ground that counts as standing, on robots that feel '
+        'their feet; raising it refuses a robot that balances on a few feet or is held up',
+        '',
+        0.0,
+        1.0,
+    )
+    standing_hold: float = parameter(
+        'how long the robot must stand before it is ready; raising it makes each reset longer',
+        's',
+        0.0,
+        5.0,
+    )
+    upright_tilt: float = parameter(
+        'tilt of the body below which it stands up at once instead of rolling over; raising it '
+        'makes it push off from steeper slants',
+        'rad',
+        0.1,
+        1.5,
+    )
+    back_tilt: float = parameter(
+        'tilt beyond which the body lies on its back rather than on a side; raising it uses the '
+        'motion for sides more often',
+        'rad',
+        1.6,
+        3.1,
+    )
+    near_stance: float = parameter(
+        'largest distance of a joint from its stance angle at which an upright robot goes '
+        'straight to its stance; beyond it the legs fold first; raising it drags splayed feet',
+        'rad',
+        0.0,
+        3.0,
+    )
+    rest_rate: float = parameter(
+        'angular rate of the body below which a fall is over; raising it starts the get-up sooner',
+        'rad/s',
+        0.05,
+        10.0,
+    )
+    limp_time: float = parameter(
+        'longest wait for a fall to be over; raising it helps on slopes, and costs time',
+        's',
+        0.0,
+        10.0,
+    )
+    move_speed: float = parameter(
+        'speed of the joint that has furthest to go when the legs fold or return to the stance; '
+        'raising it shortens resets and makes them rougher',
+        'rad/s',
+        0.1,
+        30.0,
+    )
+    rise_speed: float = parameter(
+        'the same while the legs lift the body from the ground; raising it shortens get-ups and '
+        'makes the body jump',
+        'rad/s',
+        0.1,
+        30.0,
+    )
+    blend_time: float = parameter(
+        'shortest time for any such move; raising it makes resets between episodes gentler and '
+        'longer',
+        's',
+        0.05,
+        5.0,
+    )
+    settle_time: float = parameter(
+        'longest wait after a roll-over for the body to come to rest, and after rising for it to '
+        'stand; raising it forgives more wobble',
+        's',
+        0.05,
+        10.0,
+    )
+    attempts: int = parameter(
+        'attempts before it gives up; raising it wears the motors of a stuck robot', '', 1, 20
+    )
+    attempt_time: float = parameter(
+        'longest time that one attempt may take; raising it wears the motors of a stuck robot',
+        's',
+        1.0,
+        120.0,
+    )
+    cool_down: float = parameter(
+        'rest after giving up, before it tries again by itself; raising it spares the motors',
+        's',
+        0.0,
+        3600.0,
+    )
+    upright_rest: float = parameter(
+        'after giving up, how long the robot must be upright (somebody has set it on its feet) '
+        'before it tries again without waiting for the cool-down',
+        's',
+        0.1,
+        60.0,
+    )
+    request_grace: float = parameter(
+        'how long a request to drive may stay unanswered before a fresh one is made; below the '
+        'time that safety needs to answer, requests would void each other',
+        's',
+        0.05,
+        60.0,
+    )
+    tick_max: float = parameter(
+        'most time that one step counts; a longer gap between samples slows the motion down '
+        'instead of making it jump',
+        's',
+        0.005,
+        1.0,
+    )
+
+    def __post_init__(self) -> None:
+        if self.upright_tilt >= self.back_tilt:
+            raise ValueError(
+                f'upright_tilt = {self.upright_tilt} rad must be below '
+                f'back_tilt = {self.back_tilt} rad; lower the one or raise the other'
+            )
+        if self.standing_tilt > self.upright_tilt:
+            raise ValueError(
+                f'standing_tilt = {self.standing_tilt} rad must not exceed '
+                f'upright_tilt = {self.upright_tilt} rad, or a standing robot would be rolled over'
+            )

@@ -1,0 +1,337 @@
+"""Gets the robot from any pose to standing, and says so: an explicit machine, one step a decision.
+
+    WAIT ──granted──► LIMP ──at rest──► FOLD ──fallen──► ROLL ──► (LIMP again)
+                        │                └───upright──► STAND ──stood long enough──► READY
+                        └──upright and near the stance────┘
+    out of attempts, from any of them ──► GIVE_UP ──rested, or set upright──► WAIT
+
+It uses joint angles, the inertial unit and foot forces alone, and safety limits all that it wants.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.motion import Keyframe, motion
+from quad_learner.reset.posture import Posture, posture
+from quad_learner.reset.session import Session
+from quad_learner.reset.standing import is_standing
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget, SensorSample
+from quad_learner.safety.modes import Authority
+
+Array = NDArray[np.float64]
+
+
+class State(Enum):
+    """What the get-up is doing."""
+
+    WAIT = 'waits for its turn to drive'
+    LIMP = 'lets a fall come to rest'
+    FOLD = 'tucks the legs'
+    ROLL = 'rolls over'
+    STAND = 'rises to the stance'
+    READY = 'stands, and holds the stance until the policy takes over'
+    GIVE_UP = 'rests, for it could not get up'
+
+
+class GetUp:
+    """The automatic get-up of one robot."""
+
+    def __init__(self, robot: RobotModel, config: ResetConfig, first_request: int = 1) -> None:
+        """Stores.
+
+        Args:
+            robot: whose joints, stance and `reset` section are used.
+            config: thresholds, speeds and budgets.
+            first_request: the first request number, > 0; after a restart of the process, higher
+                than any that the last one used.
+
+        Raises:
+            ConfigurationError: the robot's `reset` section cannot be used.
+            ValueError: `first_request` is not above 0.
+        """
+        self._robot = robot
+        self._config = config
+        self._motion = motion(robot)
+        self._session = Session(first_request, config.request_grace)
+        self._handlers = {
+            State.LIMP: self._limp,
+            State.FOLD: self._fold,
+            State.ROLL: self._roll,
+            State.STAND: self._stand,
+            State.READY: self._hold,
+        }
+        self._state = State.WAIT
+        self._reason = 'has not driven yet'
+        self._time_ns: int | None = None
+        self._in_state = 0.0
+        self._steady = 0.0
+        self._attempt = 1
+        self._attempt_for = 0.0
+        self._on_back = False
+        self._other_way = False
+        self._path = _Path(robot.stance)
+        self._frames: list[Keyframe] = []
+
+    @property
+    def state(self) -> State:
+        """What it is doing."""
+        return self._state
+
+    @property
+    def reason(self) -> str:
+        """Why it came into this state, for people."""
+        return self._reason
+
+    @property
+    def ready(self) -> bool:
+        """Whether the robot stands, verified, and is held for the policy to take over."""
+        return self._state is State.READY
+
+    @property
+    def attempt(self) -> int:
+        """The attempt it is at, from 1."""
+        return self._attempt
+
+    def step(self, sample: SensorSample, executed: JointCommand | None) -> JointTarget:
+        """Returns what reset wants the joints to do until the next decision. Never raises.
+
+        Args:
+            sample: what the robot senses now.
+            executed: the last command that safety sent; None before the first.
+        """
+        dt = self._elapsed(sample)
+        usable = _finite(sample)
+        turn = self._session.turn(executed, usable and self._state is not State.GIVE_UP, dt)
+        if not usable:
+            self._enter(State.WAIT, 'the sensor sample holds values that are not finite')
+            return self._wish(sample, 0, self._robot.stance, limp=True)
+        if executed is not None and executed.authority is Authority.POLICY:
+            self._fresh_budget()
+        if not turn.driving:
+            self._rest(sample, dt)
+            return self._wish(sample, turn.request, sample.joint_position, limp=True)
+        return self._drive(sample, turn.request, dt)
+
+    def _drive(self, sample: SensorSample, request: int, dt: float) -> JointTarget:
+        slant = posture(sample.orientation)
+        if self._state is State.WAIT:
+            self._path = _Path(sample.joint_position)
+            self._enter(State.LIMP, 'drives')
+        self._in_state += dt
+        self._path.advance(dt)
+        if self._state is not State.READY:
+            self._spend(dt)
+        if self._state is not State.GIVE_UP:
+            self._handlers[self._state](sample, slant, dt)
+        limp = self._state in (State.LIMP, State.GIVE_UP)
+        if limp:
+            self._path = _Path(sample.joint_position)
+        request = 0 if self._state is State.GIVE_UP else request
+        return self._wish(sample, request, self._path.position, limp)
+
+    def _wish(
+        self, sample: SensorSample, request: int, position: Array, limp: bool
+    ) -> JointTarget:
+        robot = self._robot
+        return JointTarget(
+            time_ns=sample.time_ns,
+            source=Authority.RESET,
+            request=request,
+            position=position,
+            kp=np.zeros_like(robot.kp) if limp else robot.kp,
+            kd=robot.kd_damping if limp else robot.kd,
+        )
+
+    def _elapsed(self, sample: SensorSample) -> float:
+        last, self._time_ns = self._time_ns, sample.time_ns
+        if last is None:
+            return 0.0
+        return min(max((sample.time_ns - last) / NANOSECONDS, 0.0), self._config.tick_max)
+
+    def _enter(self, state: State, reason: str) -> None:
+        self._state = state
+        self._reason = reason
+        self._in_state = 0.0
+        self._steady = 0.0
+
+    def _fresh_budget(self) -> None:
+        self._attempt = 1
+        self._attempt_for = 0.0
+        self._other_way = False
+
+    def _spend(self, dt: float) -> None:
+        self._attempt_for += dt
+        if self._attempt_for > self._config.attempt_time:
+            self._fail(f'took longer than {self._config.attempt_time} s')
+
+    def _fail(self, why: str) -> None:
+        """Ends an attempt; the next one begins with a look at how the robot lies."""
+        self._attempt_for = 0.0
+        if self._attempt >= self._config.attempts:
+            self._enter(State.GIVE_UP, f'attempt {self._attempt}, the last: {why}')
+            return
+        self._attempt += 1
+        self._enter(State.LIMP, f'attempt {self._attempt}: the last one {why}')
+
+    def _rest(self, sample: SensorSample, dt: float) -> None:
+        """Somebody else drives, or nobody: waits, and after giving up waits for long."""
+        if self._state is not State.GIVE_UP:
+            if self._state is not State.WAIT:
+                self._enter(State.WAIT, f'no longer drives (was: {self._state.value})')
+            return
+        self._in_state += dt
+        upright = posture(sample.orientation).tilt <= self._config.upright_tilt
+        self._steady = self._steady + dt if upright else 0.0
+        if self._steady >= self._config.upright_rest:
+            self._fresh_budget()
+            self._enter(State.WAIT, 'was set upright')
+        elif self._in_state >= self._config.cool_down:
+            self._fresh_budget()
+            self._enter(State.WAIT, f'has rested for {self._config.cool_down} s')
+
+    def _limp(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        """Chooses the way up once a fall is over. An upright robot does not wait for that."""
+        upright = slant.tilt <= self._config.upright_tilt
+        if not upright and not self._at_rest(sample, self._config.limp_time):
+            return
+        self._path = _Path(sample.joint_position)
+        if upright and self._away_from_stance(sample.joint_position) <= self._config.near_stance:
+            self._rise('upright and near the stance')
+            return
+        self._tuck('upright, legs astray' if upright else 'fallen')
+
+    def _fold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        if not self._path.done:
+            return
+        if slant.tilt <= self._config.upright_tilt:
+            self._rise('upright, legs tucked')
+            return
+        self._roll_from(slant)
+
+    def _roll_from(self, slant: Posture) -> None:
+        self._on_back = slant.tilt > self._config.back_tilt
+        to_right = slant.lean > 0.0
+        if self._on_back and self._other_way:
+            to_right = not to_right
+        self._frames = list(self._frames_for(to_right))
+        if not self._frames:
+            self._fail(
+                f'found it lying at a tilt of {slant.tilt:.1f} rad: no motion rolls it over'
+            )
+            return
+        where = 'back' if self._on_back else 'side'
+        way = 'right' if to_right else 'left'
+        self._enter(State.ROLL, f'lies on its {where}, rolls by the {way} side')
+        self._next_frame()
+
+    def _frames_for(self, to_right: bool) -> tuple[Keyframe, ...]:
+        if to_right:
+            return self._motion.from_back if self._on_back else self._motion.from_side
+        return self._motion.from_left_back if self._on_back else self._motion.from_left_side
+
+    def _next_frame(self) -> None:
+        frame = self._frames.pop(0)
+        self._path.go(frame.position, frame.seconds)
+        self._in_state = 0.0
+
+    def _roll(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        """Goes from pose to pose; stops short when upright; from back to side, goes on."""
+        if slant.tilt <= self._config.upright_tilt:
+            self._tuck('upright again')
+            return
+        if not self._path.done:
+            return
+        if self._frames:
+            self._next_frame()
+            return
+        if not self._at_rest(sample, self._path.seconds + self._config.settle_time):
+            return
+        if self._on_back and slant.tilt <= self._config.back_tilt:
+            self._roll_from(slant)
+            return
+        # From the same pose the same motion fails again: off a back there are two ways.
+        self._other_way = self._on_back and not self._other_way
+        self._enter(State.LIMP, 'rolled without getting further')
+
+    def _at_rest(self, sample: SensorSample, longest: float) -> bool:
+        """Whether the body lies still, or has not after `longest` [s] in this state."""
+        rate = float(np.linalg.norm(sample.angular_velocity))
+        return rate <= self._config.rest_rate or self._in_state >= longest
+
+    def _stand(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        if slant.tilt > self._config.upright_tilt:
+            self._fail(f'tipped to {slant.tilt:.1f} rad while it rose')
+            return
+        standing = self._path.done and is_standing(sample, self._robot, self._config)
+        self._steady = self._steady + dt if standing else 0.0
+        if self._steady >= self._config.standing_hold:
+            self._fresh_budget()
+            self._enter(State.READY, 'stands')
+        elif self._in_state > self._path.seconds + self._config.settle_time:
+            self._fail('rose, and did not come to stand')
+
+    def _hold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        if slant.tilt > self._config.upright_tilt:
+            self._enter(State.LIMP, f'tipped to {slant.tilt:.1f} rad while it waited')
+
+    def _tuck(self, why: str) -> None:
+        self._move(self._motion.fold, self._config.move_speed, least=0.0)
+        self._enter(State.FOLD, why)
+
+    def _rise(self, why: str) -> None:
+        self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)
+        self._enter(State.STAND, why)
+
+    def _move(self, position: Array, speed: float, least: float) -> None:
+        """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""
+        furthest = float(np.max(np.abs(position - self._path.position)))
+        self._path.go(position, max(least, furthest / speed))
+
+    def _away_from_stance(self, position: Array) -> float:
+        return float(np.max(np.abs(position - self._robot.stance)))
+
+
+class _Path:
+    """A straight line in joint space, gone along at constant speed."""
+
+    def __init__(self, position: Array) -> None:
+        self._start = position
+        self._goal = position
+        self.seconds = 0.0
+        """time that the line takes [s]"""
+        self._for = 0.0
+
+    @property
+    def done(self) -> bool:
+        return self._for >= self.seconds
+
+    @property
+    def position(self) -> Array:
+        if self.done:
+            return self._goal
+        return self._start + (self._goal - self._start) * (self._for / self.seconds)
+
+    def go(self, goal: Array, seconds: float) -> None:
+        """Heads for `goal` [rad] from where the path is now, in `seconds`."""
+        self._start, self._goal = self.position, goal
+        self.seconds, self._for = seconds, 0.0
+
+    def advance(self, dt: float) -> None:
+        self._for += dt
+
+
+def _finite(sample: SensorSample) -> bool:
+    parts = (
+        sample.joint_position,
+        sample.joint_velocity,
+        sample.orientation,
+        sample.angular_velocity,
+        sample.foot_force,
+    )
+    return all(bool(np.isfinite(part).all()) for part in parts)

@@ -1,0 +1,167 @@
+"""The joint angles that get one robot up, read from the `reset` section of its YAML.
+
+A roll-over is written once, for a body with its right side down; for the other side it is
+mirrored by the robot's `mirror` section. A robot without roll-overs folds, rises, and otherwise
+says that it cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.model import RobotModel
+
+Array = NDArray[np.float64]
+
+_KNOWN = ('fold', 'right_feet', 'from_side', 'from_back')
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """One pose of a motion."""
+
+    seconds: float
+    """time to get there from the pose before [s]"""
+    position: Array
+    """[rad], (joints,)"""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How one robot gets up. Every pose lies within the robot's position limits."""
+
+    fold: Array
+    """legs tucked, feet off the ground when the body lies on its belly [rad], (joints,)"""
+    from_side: tuple[Keyframe, ...]
+    """rolls a body from its right side to its belly; empty: the robot has no such motion"""
+    from_back: tuple[Keyframe, ...]
+    """rolls a body that leans to the right from its back to its side or belly; or empty"""
+    from_left_side: tuple[Keyframe, ...]
+    from_left_back: tuple[Keyframe, ...]
+
+
+def motion(robot: RobotModel) -> Motion:
+    """Returns how `robot` gets up; a robot without a `reset` section folds into its stance.
+
+    Raises:
+        ConfigurationError: the section has an unknown entry, or one of the wrong shape.
+    """
+    section = robot.sections.get('reset') or {}
+    return _Reader(robot, section).motion()
+
+
+class _Reader:
+    """Reads one `reset` section, naming the robot and the entry in each error."""
+
+    def __init__(self, robot: RobotModel, section: Any) -> None:
+        self._robot = robot
+        self._section = section
+        self._joints = len(robot.joints)
+        self._per_leg = self._joints // max(1, len(robot.feet))
+
+    def motion(self) -> Motion:
+        if not isinstance(self._section, Mapping):
+            raise self._error('reset', self._section, 'must be a mapping of entries')
+        for name in self._section:
+            if name not in _KNOWN:
+                raise self._error(name, self._section[name], f'is not one of {", ".join(_KNOWN)}')
+        fold = self._fold()
+        sides = {name: self._keyframes(name) for name in ('from_side', 'from_back')}
+        return Motion(
+            fold=self._within(fold),
+            from_side=self._poses(sides['from_side'], mirrored=False),
+            from_back=self._poses(sides['from_back'], mirrored=False),
+            from_left_side=self._poses(sides['from_side'], mirrored=True),
+            from_left_back=self._poses(sides['from_back'], mirrored=True),
+        )
+
+    def _error(self, name: str, value: Any, rule: str) -> ConfigurationError:
+        return ConfigurationError(
+            f'robot {self._robot.name!r}, section reset: {name} = {value!r}: {rule}'
+        )
+
+    def _leg(self, name: str, value: Any) -> Array:
+        try:
+            array = np.array(value, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise self._error(name, value, 'must be a list of numbers') from error
+        if array.shape != (self._per_leg,) or not np.isfinite(array).all():
+            raise self._error(name, value, f'must be {self._per_leg} finite numbers, one a joint')
+        return array
+
+    def _fold(self) -> Array:
+        value = self._section.get('fold')
+        if value is None:
+            return self._robot.stance
+        if isinstance(value, list) and len(value) == self._joints:
+            starts = range(0, self._joints, self._per_leg)
+            return np.concatenate(
+                [self._leg('fold', value[start : start + self._per_leg]) for start in starts]
+            )
+        return np.tile(self._leg('fold', value), len(self._robot.feet))
+
+    def _keyframes(self, name: str) -> list[tuple[float, Array, Array]]:
+        frames = []
+        for item in self._section.get(name, []):
+            if not isinstance(item, Mapping) or set(item) != {'seconds', 'right', 'left'}:
+                raise self._error(name, item, 'must hold exactly seconds, right and left')
+            seconds = item['seconds']
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
+                raise self._error(f'{name}.seconds', seconds, 'must be a number above 0 [s]')
+            right, left = (self._leg(f'{name}.{side}', item[side]) for side in ('right', 'left'))
+            frames.append((float(seconds), right, left))
+        return frames
+
+    def _poses(
+        self, frames: list[tuple[float, Array, Array]], mirrored: bool
+    ) -> tuple[Keyframe, ...]:
+        if not frames:
+            return ()
+        right_feet = self._right_feet()
+        poses = []
+        for seconds, right, left in frames:
+            position = np.tile(left, (len(self._robot.feet), 1))
+            position[right_feet] = right
+            if mirrored:
+                position = self._mirror_image(position)
+            poses.append(Keyframe(seconds, self._within(position.reshape(-1))))
+        return tuple(poses)
+
+    def _right_feet(self) -> list[int]:
+        feet = self._section.get('right_feet')
+        if not isinstance(feet, list) or not feet:
+            raise self._error('right_feet', feet, 'must name the feet on the right')
+        for foot in feet:
+            if foot not in self._robot.feet:
+                raise self._error(
+                    'right_feet', foot, f'is not one of {", ".join(self._robot.feet)}'
+                )
+        return [self._robot.feet.index(foot) for foot in feet]
+
+    def _mirror_image(self, position: Array) -> Array:
+        """Returns the pose of the body's mirror image; `position` is (legs, joints of a leg)."""
+        section = self._robot.sections.get('mirror')
+        if not isinstance(section, Mapping):
+            raise self._error('mirror', section, 'a robot that rolls over needs this section')
+        legs, joints = section.get('leg_swap'), section.get('joint_swap')
+        for name, order, size in (
+            ('leg_swap', legs, len(position)),
+            ('joint_swap', joints, self._per_leg),
+        ):
+            if not isinstance(order, list) or sorted(order) != list(range(size)):
+                raise self._error(
+                    f'mirror.{name}', order, f'must be 0 to {size - 1} in some order'
+                )
+        sign = self._leg('mirror.joint_sign', section.get('joint_sign'))
+        return np.asarray(position[legs][:, joints] * sign)
+
+    def _within(self, position: Array) -> Array:
+        clipped = np.clip(position, self._robot.position_min, self._robot.position_max)
+        clipped.setflags(write=False)
+        return clipped

@@ -1,0 +1,224 @@
+"""Where the feet are and how they move, seen from the body, given the motors' angles.
+
+The body frame is the frame of the root link (x forward, y left, z up). The URDF's tree is read by
+pinocchio with the root link held still. Joints that have no motor, such as the knees of a
+five-bar leg, follow from the loop closures: c(motor, passive) = point_a - point_b = 0 is solved
+for the passive angles by Newton's method from the last solution, and the implicit function
+theorem gives their speed:
+
+    d passive / d motor = - (dc / d passive)^+  (dc / d motor)
+
+A foot is the origin of its link, or, where that link takes part in a loop closure, the closure's
+point on it: there the two halves of a five-bar leg meet and touch the ground.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+from numpy.typing import NDArray
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.model import RobotModel
+
+Array = NDArray[np.float64]
+
+_NEWTON_STEPS = 12
+"""Newton doubles the correct digits each step: from a warm start 2 or 3 do, from cold about 8."""
+_CLOSED = 1e-6
+"""[m] gap at which a loop counts as closed: far below an encoder's resolution at the foot."""
+_LARGEST_STEP = 0.3
+"""[rad] longest Newton step of a joint: keeps the solution on the branch it started on."""
+_DAMPING = 1e-9
+"""[m²] added to the normal equations: closures in a plane leave one direction undetermined."""
+_AXES = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+"""Jacobians about the foot's own point, in the axes of the body."""
+
+
+@dataclass(frozen=True)
+class LegState:
+    """The feet in the body frame at one instant."""
+
+    position: Array
+    """of each foot [m], (feet, 3)"""
+    velocity: Array
+    """of each foot relative to the body [m/s], (feet, 3)"""
+    angular_velocity: Array
+    """of each foot's link relative to the body [rad/s], (feet, 3)"""
+    jacobian: Array
+    """d position / d motor angle [m/rad], (feet, 3, joints)"""
+    solved: bool
+    """False: a loop could not be closed or an input was not finite; the rest is the last guess"""
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A point fixed to a link: its frame in pinocchio, and the offset in that frame [m]."""
+
+    frame: int
+    offset: Array
+    offset_is_zero: bool
+
+
+class LegKinematics:
+    """Forward kinematics of the feet for the measured motor joints, at sensor rate."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        """Reads the robot's URDF.
+
+        Raises:
+            ConfigurationError: the URDF lacks a joint or link that the robot file names, or
+                `base_link` is not its root.
+        """
+        self._robot = robot
+        self._model = pin.buildModelFromUrdf(str(robot.urdf))
+        self._data = self._model.createData()
+        self._neutral = pin.neutral(self._model)
+        self._simple = self._model.nq == self._model.nv
+        self._check_root()
+        self._motors = np.array([self._velocity_index(name) for name in robot.joints])
+        closures = robot.loop_closures
+        ends = [self._point(c.link_a, c.point_a) for c in closures]
+        other_ends = [self._point(c.link_b, c.point_b) for c in closures]
+        self._loops = list(zip(ends, other_ends, strict=True))
+        contact = {c.link_a: c.point_a for c in closures} | {c.link_b: c.point_b for c in closures}
+        self._feet = [self._point(link, contact.get(link, (0.0, 0.0, 0.0))) for link in robot.feet]
+        self._passive = self._passive_indices()
+        self._angles = np.zeros(self._model.nv)
+        self._rates = np.zeros(self._model.nv)
+
+    @property
+    def mass(self) -> float:
+        """Of the whole robot [kg], as the URDF has it."""
+        return float(pin.computeTotalMass(self._model))
+
+    def solve(self, joint_position: Array, joint_velocity: Array) -> LegState:
+        """Returns the feet for the measured joints. Never raises.
+
+        Args:
+            joint_position: motor angles [rad], (joints,), order `RobotModel.joints`.
+            joint_velocity: motor speeds [rad/s], (joints,).
+        """
+        finite = bool(np.isfinite(joint_position.sum() + joint_velocity.sum()))
+        rates = self._rates
+        if finite:
+            self._angles[self._motors] = joint_position
+            rates[self._motors] = joint_velocity
+        else:
+            rates[:] = 0.0
+        closed = self._close_loops() if self._loops else self._forward()
+        response = self._passive_response() if self._loops else None
+        if response is not None:
+            rates[self._passive] = response @ rates[self._motors]
+        return self._legs(response, finite and closed)
+
+    def reset(self) -> None:
+        """Forgets the last solution of the passive joints; the next starts from zero angles."""
+        self._angles[:] = 0.0
+
+    def _forward(self) -> bool:
+        model, data = self._model, self._data
+        q = self._angles if self._simple else pin.integrate(model, self._neutral, self._angles)
+        pin.computeJointJacobians(model, data, q)
+        pin.updateFramePlacements(model, data)
+        return True
+
+    def _legs(self, response: Array | None, solved: bool) -> LegState:
+        feet = len(self._feet)
+        twist = np.empty((feet, 6, self._model.nv))
+        position = np.empty((feet, 3))
+        for i, point in enumerate(self._feet):
+            position[i], twist[i] = self._place(point)
+        rate = twist @ self._rates
+        jacobian = twist[:, :3, self._motors]
+        if response is not None:
+            jacobian = jacobian + twist[:, :3, self._passive] @ response
+        return LegState(position, rate[:, :3], rate[:, 3:], jacobian, solved)
+
+    def _place(self, point: _Point) -> tuple[Array, Array]:
+        """Returns where `point` is [m], and its Jacobian: 3 linear rows, 3 angular rows."""
+        placement = self._data.oMf[point.frame]
+        jacobian: Array = pin.getFrameJacobian(self._model, self._data, point.frame, _AXES)
+        if point.offset_is_zero:
+            return placement.translation, jacobian
+        lever = placement.rotation @ point.offset
+        jacobian[:3] -= pin.skew(lever) @ jacobian[3:]
+        return placement.translation + lever, jacobian
+
+    def _close_loops(self) -> bool:
+        for _ in range(_NEWTON_STEPS):
+            self._forward()
+            gap, slope = self._gap()
+            if np.abs(gap).max() < _CLOSED:
+                return True
+            step = _solve(slope[:, self._passive], gap)
+            self._angles[self._passive] -= np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
+        return False
+
+    def _gap(self) -> tuple[Array, Array]:
+        """Returns how far the loops are open [m], (3 loops,), and its slope, (3 loops, nv)."""
+        gaps, slopes = [], []
+        for a, b in self._loops:
+            (place_a, slope_a), (place_b, slope_b) = self._place(a), self._place(b)
+            gaps.append(place_a - place_b)
+            slopes.append(slope_a[:3] - slope_b[:3])
+        return np.concatenate(gaps), np.concatenate(slopes)
+
+    def _passive_response(self) -> Array:
+        """Returns d passive / d motor angle, (passive, joints)."""
+        _, slope = self._gap()
+        return -_solve(slope[:, self._passive], slope[:, self._motors])
+
+    def _check_root(self) -> None:
+        name = self._robot.base_link
+        frame = self._model.frames[self._frame(name)]
+        if frame.parentJoint != 0 or not frame.placement.isIdentity():
+            raise ConfigurationError(
+                f'robot {self._robot.name}: base_link = {name!r} must be the root link of '
+                f'{self._robot.urdf}; correct it in the robot file'
+            )
+
+    def _velocity_index(self, joint: str) -> int:
+        if not self._model.existJointName(joint):
+            known = ', '.join(list(self._model.names)[1:])
+            raise ConfigurationError(
+                f'robot {self._robot.name}: joint {joint!r} is not a moving joint of '
+                f'{self._robot.urdf}; it has {known}'
+            )
+        return int(self._model.joints[self._model.getJointId(joint)].idx_v)
+
+    def _frame(self, link: str) -> int:
+        if not self._model.existFrame(link, pin.FrameType.BODY):
+            raise ConfigurationError(
+                f'robot {self._robot.name}: link {link!r} is not in {self._robot.urdf}; '
+                'correct it in the robot file'
+            )
+        return int(self._model.getFrameId(link, pin.FrameType.BODY))
+
+    def _point(self, link: str, offset: tuple[float, float, float]) -> _Point:
+        return _Point(self._frame(link), np.array(offset), not any(offset))
+
+    def _passive_indices(self) -> NDArray[np.int64]:
+        """Returns the motorless joints that some loop can move."""
+        if not self._loops:
+            return np.empty(0, dtype=np.int64)
+        moved: Any = np.zeros(self._model.nv, dtype=bool)
+        for pair in self._loops:
+            for point in pair:
+                joint = self._model.frames[point.frame].parentJoint
+                for support in self._model.supports[joint]:
+                    if support > 0:
+                        moved[self._model.joints[support].idx_v] = True
+        moved[self._motors] = False
+        indices: NDArray[np.int64] = np.flatnonzero(moved)
+        return indices
+
+
+def _solve(slope: Array, target: Array) -> Array:
+    """Returns the least-squares solution of slope x = target, damped so that it always exists."""
+    normal = slope.T @ slope
+    normal[np.diag_indices_from(normal)] += _DAMPING
+    return np.asarray(np.linalg.solve(normal, slope.T @ target), dtype=np.float64)

@@ -1,0 +1,195 @@
+"""The robot's own watchdog: decides whether a joint command may still be trusted.
+
+It stands in the robot node, behind everything else, and shares no code with the safety layer, so
+that it holds with the safety process dead, frozen, doubled or wrong. Its limits are constants: no
+parameter can widen them. Where it cannot trust, the answer is None: joint damping.
+
+    knows no writer ──a command not ACTIVE──► trusts ──expired, wrong, two writers──► damps
+                                                ▲                                       │
+                                                └──────a newer command not ACTIVE───────┘
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import JointCommand, SensorSample
+from quad_learner.safety.modes import Mode
+
+Array = NDArray[np.float64]
+
+LIFETIME_MAX_NS = 200_000_000
+"""[ns] no command may ask to be trusted for longer: a standing robot takes about 0.3 s to fall."""
+CONFLICT_NS = 1_000_000_000
+"""[ns] damping after a second writer was heard: far above the period of any writer."""
+POSITION_TOLERANCE = 1e-6
+"""[rad] above rounding, below what matters."""
+KP_SCALE_MAX = 3.0
+"""of the robot's kp; stiffer joints are unstable at the rate of the motor loop."""
+KD_SCALE_MAX = 5.0
+"""of the robot's kd or damping gain, whichever is larger; the same reason."""
+TORQUE_SCALE_MAX = 2.0
+"""of the motor's limit: predicted from an older sample, an impact puts torque off by as much."""
+RETIRED_EPOCHS = 1024
+"""so many replaced epochs are remembered: far more restarts than a robot sees in a day."""
+
+
+class Verdict(Enum):
+    """What became of a command."""
+
+    ACCEPTED = 'accepted'
+    NOT_NEWER = 'a sequence number not above the last: ignored'
+    EXPIRED = 'older than its lifetime, and nothing newer came'
+    MALFORMED = 'not a command of this many joints'
+    NOT_FINITE = 'a number that is not finite'
+    WRONG_JOINTS = 'meant for other joints or another order'
+    LIFETIME = 'a lifetime of nothing, or above the most that is allowed'
+    OUTSIDE_BOX = 'a position beyond the limits of a joint'
+    GAIN = 'a gain below nothing, without damping, or above the most that is allowed'
+    TORQUE = 'a torque above the most that is allowed'
+    ACTIVE_FIRST = (
+        'to move right after an interruption: a command that is not ACTIVE must be first'
+    )
+    TWO_WRITERS = 'a second writer'
+
+
+class CommandSink:
+    """Holds the newest trusted command of the one writer it is bound to."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        """Stores; trusts nobody yet.
+
+        Args:
+            robot: whose joints are commanded.
+        """
+        self._robot = robot
+        self._shape = (len(robot.joints),)
+        self._hash = robot.joints_hash
+        self._kp_max = robot.kp * KP_SCALE_MAX
+        self._kd_max = np.maximum(robot.kd, robot.kd_damping) * KD_SCALE_MAX
+        self._epoch: int | None = None
+        self._retired: deque[int] = deque(maxlen=RETIRED_EPOCHS)
+        self._sequence = 0
+        self._command: JointCommand | None = None
+        self._received_ns = 0
+        self._conflict_until_ns: int | None = None
+        self.refusals: Counter[str] = Counter()
+        """how often each verdict but ACCEPTED was given, by its name"""
+
+    def accept(
+        self, command: JointCommand, now_ns: int, measured: SensorSample | None = None
+    ) -> Verdict:
+        """Takes a command in, or refuses it and, unless it is merely old, damps. Never raises.
+
+        Args:
+            command: as it came.
+            now_ns: time of receipt [ns]: steady, or simulated in lockstep; the clock of `current`.
+            measured: where the joints are, to predict the torque from; None: not predicted.
+        """
+        self.current(now_ns)
+        # Whatever cannot be judged is refused: nothing that arrives may stop the robot node.
+        try:
+            verdict = self._judge(command, now_ns, measured)
+        except Exception:
+            verdict = Verdict.MALFORMED
+        if verdict is Verdict.ACCEPTED:
+            self._take(command, now_ns)
+            return verdict
+        self.refusals[verdict.name] += 1
+        if verdict is not Verdict.NOT_NEWER:
+            self._command = None
+        if verdict is Verdict.TWO_WRITERS:
+            self._conflict_until_ns = now_ns + CONFLICT_NS
+        return verdict
+
+    def current(self, now_ns: int) -> JointCommand | None:
+        """Returns the command to follow now; None: damp the joints.
+
+        Args:
+            now_ns: now [ns], on the clock of `accept`.
+        """
+        if self._command is None or self._in_conflict(now_ns):
+            return None
+        if not 0 <= now_ns - self._received_ns <= self._command.lifetime_ns:
+            self._command = None
+            self.refusals[Verdict.EXPIRED.name] += 1
+        return self._command
+
+    def count_writers(self, count: int, now_ns: int) -> None:
+        """Damps when more than one publisher of commands is known to the middleware.
+
+        Args:
+            count: of publishers.
+            now_ns: now [ns], on the clock of `accept`.
+        """
+        if count > 1:
+            self.refusals[Verdict.TWO_WRITERS.name] += 1
+            self._command = None
+            self._conflict_until_ns = now_ns + CONFLICT_NS
+
+    def _in_conflict(self, now_ns: int) -> bool:
+        until_ns = self._conflict_until_ns
+        return until_ns is not None and until_ns - CONFLICT_NS <= now_ns < until_ns
+
+    def _take(self, command: JointCommand, now_ns: int) -> None:
+        if self._epoch is not None and self._epoch != command.epoch:
+            self._retired.append(self._epoch)
+        self._epoch = command.epoch
+        self._sequence = command.sequence
+        self._command = command
+        self._received_ns = now_ns
+
+    def _judge(self, command: JointCommand, now_ns: int, measured: SensorSample | None) -> Verdict:
+        fault = self._content(command) or self._torque(command, measured)
+        if fault is not None:
+            return fault
+        active = command.mode is Mode.ACTIVE
+        if command.epoch != self._epoch:
+            stranger = active and self.current(now_ns) is not None
+            if stranger or command.epoch in self._retired:
+                return Verdict.TWO_WRITERS
+        elif command.sequence <= self._sequence:
+            return Verdict.NOT_NEWER
+        trusted = command.epoch == self._epoch and self.current(now_ns) is not None
+        if active and not trusted:
+            return Verdict.ACTIVE_FIRST
+        return Verdict.ACCEPTED
+
+    def _content(self, command: JointCommand) -> Verdict | None:
+        """Returns what is wrong with the numbers themselves."""
+        robot = self._robot
+        if command.joints_hash != self._hash:
+            return Verdict.WRONG_JOINTS
+        arrays = (command.position, command.kp, command.kd, command.effort)
+        if any(values.shape != self._shape for values in arrays) or not isinstance(
+            command.mode, Mode
+        ):
+            return Verdict.MALFORMED
+        if not all(np.isfinite(values).all() for values in arrays):
+            return Verdict.NOT_FINITE
+        if not 0 < command.lifetime_ns <= LIFETIME_MAX_NS:
+            return Verdict.LIFETIME
+        below = command.position < robot.position_min - POSITION_TOLERANCE
+        above = command.position > robot.position_max + POSITION_TOLERANCE
+        if (below | above).any():
+            return Verdict.OUTSIDE_BOX
+        stiff = (command.kp < 0.0) | (command.kp > self._kp_max)
+        if (stiff | (command.kd <= 0.0) | (command.kd > self._kd_max)).any():
+            return Verdict.GAIN
+        return None
+
+    def _torque(self, command: JointCommand, measured: SensorSample | None) -> Verdict | None:
+        """Returns TORQUE when feed-forward, or a stiff joint as predicted, is beyond the motor."""
+        if (np.abs(command.effort) > self._robot.torque_max).any():
+            return Verdict.TORQUE
+        if measured is None:
+            return None
+        spring = command.kp * (command.position - measured.joint_position)
+        torque = spring - command.kd * measured.joint_velocity + command.effort
+        over = np.abs(torque) > self._robot.torque_max * TORQUE_SCALE_MAX
+        return Verdict.TORQUE if (over & (command.kp > 0.0)).any() else None

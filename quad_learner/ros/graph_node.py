@@ -1,0 +1,58 @@
+"""The common part of every node: shared parameters, the robot, diagnostics, a way to end."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.timer import Timer
+
+from quad_learner.exclusive import claim
+from quad_learner.graph import GraphConfig
+from quad_learner.robot.model import RobotModel, load
+from quad_learner.robot.ticks import Ticks
+from quad_learner.ros import parameters
+from quad_learner.ros.diagnostics import OK, Diagnostics
+
+
+class GraphNode(Node):  # type: ignore[misc]
+    """A node of the graph; subclasses wire topics to core objects."""
+
+    def __init__(self, name: str, *configs: type[Any], **options: Any) -> None:
+        """Loads parameters and robot.
+
+        Args:
+            name: of the node.
+            configs: Config dataclasses whose parameters this node has besides GraphConfig's;
+                their values are in `self.configs`, in the same order.
+            options: for rclpy's Node (tests give parameter_overrides).
+        """
+        super().__init__(name, **options)
+        self._lock = claim(name, os.environ.get('ROS_DOMAIN_ID', '0'), self.get_namespace())
+        graph, *rest = parameters.load(self, GraphConfig, *configs)
+        self.graph: GraphConfig = graph
+        self.configs: list[Any] = rest
+        self.robot: RobotModel = load(graph.robot)
+        self.ticks = Ticks(self.robot)
+        self.finished = False
+        self.diagnostics = Diagnostics(self, self.report)
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        return OK, 'running'
+
+    def every(self, seconds: float, callback: Any) -> Timer:
+        """Calls `callback` each `seconds` of the steady clock."""
+        return self.create_timer(
+            seconds, callback, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def close(self) -> None:
+        """Says goodbye; the middleware is still alive. Most nodes have nothing to say."""
+
+    def destroy_node(self) -> None:
+        """Gives the name free for another node."""
+        self._lock.close()
+        super().destroy_node()

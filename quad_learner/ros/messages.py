@@ -1,0 +1,191 @@
+"""Conversions between signals and messages, a pair each: `x_from(message)` and `x_to(...)`.
+
+What cannot be read raises MessageError with the reason; nodes count it and go on.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from sensor_msgs.msg import BatteryState, Imu, JointState
+
+from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, SensorSample
+
+Array = NDArray[np.float64]
+ODOM_FRAME = 'odom'
+BODY_FRAME = 'base_link'
+IMU_FRAME = 'imu_link'
+
+
+class MessageError(ValueError):
+    """A message that cannot be used; the text says why."""
+
+
+def stamp_to(time_ns: int) -> Time:
+    """Returns `time_ns` [ns] as a ROS stamp."""
+    return Time(sec=time_ns // NANOSECONDS, nanosec=time_ns % NANOSECONDS)
+
+
+def stamp_from(message: Any) -> int:
+    """Returns the stamp [ns] of a message with a header."""
+    stamp = message.header.stamp
+    return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
+
+
+def _doubles(values: Array) -> array.array[float]:
+    return array.array('d', np.ascontiguousarray(values, np.float64).tobytes())
+
+
+def named_to(
+    time_ns: int, names: Sequence[str], position: Array | None, velocity: Array | None, effort: Array
+) -> JointState:
+    """Returns a JointState; used for joints and, with effort alone, for the feet."""
+    message = JointState()
+    message.header.stamp = stamp_to(time_ns)
+    message.name = list(names)
+    if position is not None and velocity is not None:
+        message.position = _doubles(position)
+        message.velocity = _doubles(velocity)
+    message.effort = _doubles(effort)
+    return message
+
+
+class NamedReader:
+    """Reads JointStates into a fixed order by name, remembering the order that the sender uses."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._seen: tuple[str, ...] = ()
+        self._order: NDArray[np.intp] | None = None
+
+    def read(self, message: JointState, field: str) -> Array:
+        """Returns `field` of `message` in this reader's order.
+
+        Raises:
+            MessageError: a name is missing or twice there, or the field has another length.
+        """
+        names = tuple(message.name)
+        if names != self._seen:
+            self._learn(names)
+        values = np.array(getattr(message, field), dtype=np.float64)
+        if values.shape != (len(self._seen),):
+            raise MessageError(f'{field} holds {values.size} numbers for {len(self._seen)} names')
+        return values if self._order is None else values[self._order]
+
+    def _learn(self, names: tuple[str, ...]) -> None:
+        missing = [name for name in self._names if names.count(name) != 1]
+        if missing:
+            raise MessageError(f'{missing[0]!r} must be named exactly once, names are {names}')
+        self._order = (
+            None if names == self._names else np.array([names.index(n) for n in self._names])
+        )
+        self._seen = names
+
+
+def imu_to(sample: SensorSample) -> Imu:
+    """Returns the IMU part of `sample`; covariances unknown (zeros)."""
+    message = Imu()
+    message.header.stamp = stamp_to(sample.time_ns)
+    message.header.frame_id = IMU_FRAME
+    _set_xyzw(message.orientation, sample.orientation)
+    _set_xyz(message.angular_velocity, sample.angular_velocity)
+    _set_xyz(message.linear_acceleration, sample.specific_force)
+    return message
+
+
+def imu_from(message: Imu) -> tuple[Array, Array, Array]:
+    """Returns orientation (4,), angular velocity (3,) and specific force (3,)."""
+    return (
+        _xyzw(message.orientation),
+        _xyz(message.angular_velocity),
+        _xyz(message.linear_acceleration),
+    )
+
+
+def odometry_to(estimate: Estimate) -> Odometry:
+    """Returns `estimate`: pose in `odom`, twist in the body frame."""
+    message = Odometry()
+    message.header.stamp = stamp_to(estimate.time_ns)
+    message.header.frame_id = ODOM_FRAME
+    message.child_frame_id = BODY_FRAME
+    _set_xyz(message.pose.pose.position, estimate.position)
+    _set_xyzw(message.pose.pose.orientation, estimate.orientation)
+    _set_xyz(message.twist.twist.linear, estimate.velocity_body)
+    _set_xyz(message.twist.twist.angular, estimate.angular_velocity)
+    message.pose.covariance = _covariance(estimate.position_covariance, estimate.healthy)
+    message.twist.covariance = _covariance(estimate.velocity_covariance, estimate.healthy)
+    return message
+
+
+UNHEALTHY_VARIANCE = -1.0
+"""First element of the twist covariance when the estimate must not be used."""
+
+
+def odometry_from(message: Odometry, feet: int) -> Estimate:
+    """Returns the estimate in `message`; which feet touch is not in it (all False)."""
+    pose, twist = message.pose.pose, message.twist.twist
+    pose_covariance = np.array(message.pose.covariance).reshape(6, 6)[:3, :3]
+    twist_covariance = np.array(message.twist.covariance).reshape(6, 6)[:3, :3]
+    return Estimate(
+        time_ns=stamp_from(message),
+        position=_xyz(pose.position),
+        orientation=_xyzw(pose.orientation),
+        velocity_body=_xyz(twist.linear),
+        angular_velocity=_xyz(twist.angular),
+        position_covariance=pose_covariance,
+        velocity_covariance=twist_covariance,
+        contact=np.zeros(feet, np.bool_),
+        healthy=bool(twist_covariance[0, 0] != UNHEALTHY_VARIANCE),
+    )
+
+
+def _covariance(block: Array, healthy: bool) -> Array:
+    full = np.zeros((6, 6))
+    full[:3, :3] = block
+    if not healthy:
+        full[0, 0] = UNHEALTHY_VARIANCE
+    return full.ravel()
+
+
+def truth_to(time_ns: int, position: Array, orientation: Array, velocity_body: Array) -> Odometry:
+    """Returns the true pose in `world` and velocity in the body frame, for scoring."""
+    message = Odometry()
+    message.header.stamp = stamp_to(time_ns)
+    message.header.frame_id = 'world'
+    message.child_frame_id = BODY_FRAME
+    _set_xyz(message.pose.pose.position, position)
+    _set_xyzw(message.pose.pose.orientation, orientation)
+    _set_xyz(message.twist.twist.linear, velocity_body)
+    return message
+
+
+def battery_to(health: Health) -> BatteryState:
+    """Returns the battery part of `health`."""
+    message = BatteryState()
+    message.header.stamp = stamp_to(health.time_ns)
+    message.voltage = float(health.battery_voltage)
+    message.percentage = float(health.battery_charge)
+    message.present = True
+    return message
+
+
+def _xyz(vector: Any) -> Array:
+    return np.array((vector.x, vector.y, vector.z))
+
+
+def _xyzw(quaternion: Any) -> Array:
+    return np.array((quaternion.x, quaternion.y, quaternion.z, quaternion.w))
+
+
+def _set_xyz(vector: Any, values: Array) -> None:
+    vector.x, vector.y, vector.z = values.tolist()
+
+
+def _set_xyzw(quaternion: Any, values: Array) -> None:
+    quaternion.x, quaternion.y, quaternion.z, quaternion.w = values.tolist()

@@ -1,0 +1,260 @@
+"""The packed records of one robot: target, command, temperature, contact, experience, episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from std_msgs.msg import Float32MultiArray
+
+from quad_learner.experience.transition import Transition
+from quad_learner.policy.driver import EpisodeEnd
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, JointCommand, JointTarget
+from quad_learner.ros.messages import MessageError
+from quad_learner.ros.records import Record, RecordError
+from quad_learner.safety.modes import Authority, Mode, Reason
+
+Array = NDArray[np.float64]
+
+_SCALARS = (
+    'sequence',
+    'episode',
+    'step',
+    'time_s',
+    'time_rest_ns',
+    'policy_version',
+    'reward',
+    'constraint',
+    'terminated',
+    'truncated',
+    'reasons',
+)
+
+
+class Records:
+    """Packs and unpacks the records of one robot."""
+
+    def __init__(self, robot: RobotModel, observations: int = 0) -> None:
+        """Args:
+        robot: gives the number of joints and feet.
+        observations: numbers in an observation, for those who read or write experience.
+        """
+        n = len(robot.joints)
+        self._robot = robot
+        self._target = Record(
+            {'time_ns': 1, 'joints_hash': 1, 'source': 1, 'request': 1}
+            | {'position': n, 'kp': n, 'kd': n}
+        )
+        self._command = Record(
+            {'time_ns': 1, 'joints_hash': 1, 'epoch': 1, 'sequence': 1, 'lifetime_ns': 1}
+            | {'mode': 1, 'authority': 1, 'request': 1, 'reasons': 1}
+            | {'position': n, 'kp': n, 'kd': n, 'effort': n}
+        )
+        self._temperature = Record({'time_ns': 1, 'joints_hash': 1, 'temperature': n})
+        self._contact = Record({'time_ns': 1, 'contact': len(robot.feet), 'healthy': 1})
+        self._episode = Record(
+            {name: 1 for name in ('episode', 'start_ns', 'end_ns', 'steps', 'total_reward')}
+            | {name: 1 for name in ('fell', 'complete', 'reasons')}
+        )
+        self._experience = Record(
+            {name: 1 for name in _SCALARS}
+            | {'observation': observations, 'asked': n, 'action': n}
+            | {'next_observation': observations},
+            Float32MultiArray,
+        )
+
+    def target_to(self, target: JointTarget) -> Any:
+        """Returns `target` as a message."""
+        return self._target.pack(
+            time_ns=target.time_ns,
+            joints_hash=self._robot.joints_hash,
+            source=int(target.source),
+            request=target.request,
+            position=target.position,
+            kp=target.kp,
+            kd=target.kd,
+        )
+
+    def target_from(self, message: Any) -> JointTarget:
+        """Returns the target in `message`.
+
+        Raises:
+            MessageError: another layout, other joints, or an unknown source.
+        """
+        block = self._unpack(self._target, message)
+        self._check_joints(block)
+        try:
+            return JointTarget(
+                int(block['time_ns'][0]),
+                Authority(int(block['source'][0])),
+                int(block['request'][0]),
+                block['position'],
+                block['kp'],
+                block['kd'],
+            )
+        except (ValueError, OverflowError) as error:
+            raise MessageError(f'a target that makes no sense: {error}') from error
+
+    def command_to(self, command: JointCommand) -> Any:
+        """Returns `command` as a message."""
+        return self._command.pack(
+            time_ns=command.time_ns,
+            joints_hash=command.joints_hash,
+            epoch=command.epoch,
+            sequence=command.sequence,
+            lifetime_ns=command.lifetime_ns,
+            mode=int(command.mode),
+            authority=int(command.authority),
+            request=command.request,
+            reasons=int(command.reasons),
+            position=command.position,
+            kp=command.kp,
+            kd=command.kd,
+            effort=command.effort,
+        )
+
+    def command_from(self, message: Any) -> JointCommand:
+        """Returns the command in `message`; its numbers are the sink's to judge.
+
+        Raises:
+            MessageError: another layout, or an unknown mode or authority.
+        """
+        block = self._unpack(self._command, message)
+        try:
+            return JointCommand(
+                time_ns=int(block['time_ns'][0]),
+                epoch=int(block['epoch'][0]),
+                sequence=int(block['sequence'][0]),
+                lifetime_ns=int(block['lifetime_ns'][0]),
+                joints_hash=int(block['joints_hash'][0]),
+                mode=Mode(int(block['mode'][0])),
+                authority=Authority(int(block['authority'][0])),
+                request=int(block['request'][0]),
+                reasons=Reason(int(block['reasons'][0])),
+                position=block['position'],
+                kp=block['kp'],
+                kd=block['kd'],
+                effort=block['effort'],
+            )
+        except (ValueError, OverflowError) as error:
+            raise MessageError(f'a command that makes no sense: {error}') from error
+
+    def temperature_to(self, health: Health) -> Any:
+        """Returns the motor temperatures of `health` as a message."""
+        return self._temperature.pack(
+            time_ns=health.time_ns,
+            joints_hash=self._robot.joints_hash,
+            temperature=health.motor_temperature,
+        )
+
+    def temperature_from(self, message: Any) -> Array:
+        """Returns the motor temperatures [°C], (joints,)."""
+        block = self._unpack(self._temperature, message)
+        self._check_joints(block)
+        return block['temperature']
+
+    def contact_to(self, estimate: Estimate) -> Any:
+        """Returns which feet touch and whether the estimate is healthy."""
+        return self._contact.pack(
+            time_ns=estimate.time_ns, contact=estimate.contact, healthy=estimate.healthy
+        )
+
+    def episode_to(self, end: EpisodeEnd) -> Any:
+        """Returns a finished episode as a message."""
+        return self._episode.pack(**{**vars(end), 'reasons': int(end.reasons)})
+
+    def episode_from(self, message: Any) -> EpisodeEnd:
+        """Returns the finished episode in `message`."""
+        block = {name: v[0] for name, v in self._unpack(self._episode, message).items()}
+        return EpisodeEnd(
+            episode=int(block['episode']),
+            start_ns=int(block['start_ns']),
+            end_ns=int(block['end_ns']),
+            steps=int(block['steps']),
+            total_reward=float(block['total_reward']),
+            fell=bool(block['fell']),
+            complete=bool(block['complete']),
+            reasons=Reason(int(block['reasons'])),
+        )
+
+    def transition_to(self, transition: Transition) -> Any:
+        """Returns `transition` as a message; its time is split, float32 cannot hold it whole."""
+        return self._experience.pack(
+            **{
+                **vars(transition),
+                'reasons': int(transition.reasons),
+                'time_s': transition.time_ns // NANOSECONDS,
+                'time_rest_ns': transition.time_ns % NANOSECONDS,
+            }
+        )
+
+    def transition_from(self, message: Any) -> Transition:
+        """Returns the transition in `message`.
+
+        Raises:
+            MessageError: it is of another robot or task.
+        """
+        block = self._unpack(self._experience, message)
+        scalar = {name: block[name][0] for name in _SCALARS}
+        return Transition(
+            sequence=int(scalar['sequence']),
+            episode=int(scalar['episode']),
+            step=int(scalar['step']),
+            time_ns=int(scalar['time_s']) * NANOSECONDS + int(scalar['time_rest_ns']),
+            policy_version=int(scalar['policy_version']),
+            observation=block['observation'],
+            asked=block['asked'],
+            action=block['action'],
+            reward=float(scalar['reward']),
+            constraint=float(scalar['constraint']),
+            next_observation=block['next_observation'],
+            terminated=bool(scalar['terminated']),
+            truncated=bool(scalar['truncated']),
+            reasons=Reason(int(scalar['reasons'])),
+        )
+
+    def _unpack(self, record: Record, message: Any) -> dict[str, Any]:
+        try:
+            return record.unpack(message)
+        except RecordError as error:
+            raise MessageError(str(error)) from error
+
+    def _check_joints(self, block: dict[str, Any]) -> None:
+        if block['joints_hash'][0] != self._robot.joints_hash:
+            raise MessageError(f'the message is not for the joints of {self._robot.name}')
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the learner has come, and so where the numbering of steps and episodes goes on."""
+
+    sequence: int
+    """of the last step in its log"""
+    episode: int
+    """of that step"""
+    updates: int
+    version: int
+
+
+_PROGRESS = Record({'sequence': 1, 'episode': 1, 'updates': 1, 'version': 1})
+
+
+def progress_to(progress: Progress) -> Any:
+    """Returns `progress` as a message."""
+    return _PROGRESS.pack(**vars(progress))
+
+
+def progress_from(message: Any) -> Progress:
+    """Returns the progress in `message`.
+
+    Raises:
+        MessageError: another layout.
+    """
+    try:
+        block = _PROGRESS.unpack(message)
+    except RecordError as error:
+        raise MessageError(str(error)) from error
+    return Progress(**{name: int(value[0]) for name, value in block.items()})

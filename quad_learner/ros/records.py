@@ -1,0 +1,76 @@
+"""Packed records: named blocks of numbers in one MultiArray, for what standard messages lack.
+
+`layout.dim` names each block in order with its size, so that a record explains itself on the wire
+(`ros2 topic echo joint_command`) and a reader refuses a record whose blocks are not the expected ones.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimension, MultiArrayLayout
+
+Numbers = NDArray[Any]
+
+
+class RecordError(ValueError):
+    """A record whose blocks are not the expected ones."""
+
+
+class Record:
+    """One kind of record: its blocks and how they are packed."""
+
+    def __init__(self, blocks: Mapping[str, int], message: type[Any] = Float64MultiArray) -> None:
+        """Args:
+        blocks: size of each block, in order.
+        message: Float64MultiArray or Float32MultiArray.
+        """
+        self._blocks = dict(blocks)
+        self._message = message
+        self._code, self._dtype = {
+            Float64MultiArray: ('d', np.float64),
+            Float32MultiArray: ('f', np.float32),
+        }[message]
+        ends = np.cumsum(list(self._blocks.values()))
+        self._slices = {
+            name: slice(int(end) - size, int(end))
+            for (name, size), end in zip(self._blocks.items(), ends, strict=True)
+        }
+        self._size = int(ends[-1])
+        self._layout = MultiArrayLayout(
+            dim=[MultiArrayDimension(label=n, size=s, stride=s) for n, s in self._blocks.items()]
+        )
+
+    def pack(self, **values: Any) -> Any:
+        """Returns the message with `values`, one entry a block."""
+        flat = np.empty(self._size, self._dtype)
+        for name, place in self._slices.items():
+            flat[place] = values[name]
+        message = self._message()
+        message.layout = self._layout
+        message.data = array.array(self._code, flat.tobytes())
+        return message
+
+    def unpack(self, message: Any) -> dict[str, Numbers]:
+        """Returns each block of `message` as an array.
+
+        Raises:
+            RecordError: the message holds other blocks than this kind of record.
+        """
+        flat = np.frombuffer(message.data, self._dtype)
+        dims = message.layout.dim
+        if flat.size != self._size or len(dims) != len(self._blocks):
+            raise RecordError(
+                f'a record of {flat.size} numbers in {len(dims)} blocks came, '
+                f'expected {self._size} in the blocks {", ".join(self._blocks)}'
+            )
+        for dim, (name, size) in zip(dims, self._blocks.items(), strict=True):
+            if dim.label != name or dim.size != size:
+                raise RecordError(
+                    f'block {dim.label!r} of {dim.size} came, expected {name!r} of {size}'
+                )
+        return {name: flat[place] for name, place in self._slices.items()}

@@ -1,0 +1,88 @@
+"""Puts the robot's messages of one instant together again, by their stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import SensorSample
+from quad_learner.ros import topics
+from quad_learner.ros.messages import MessageError, NamedReader, imu_from, stamp_from
+
+PENDING = 8
+"""Instants kept while a part of them is missing: older ones are dropped and counted."""
+
+
+class SampleAssembler:
+    """Listens to joints, IMU and feet and calls back with each whole SensorSample.
+
+    `wanted` tells from a stamp whether the instant is of interest; others are dropped unread.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        robot: RobotModel,
+        callback: Callable[[SensorSample], None],
+        wanted: Callable[[int], bool] = lambda _: True,
+    ) -> None:
+        self._robot = robot
+        self._callback = callback
+        self._wanted = wanted
+        self._joints = NamedReader(robot.joints)
+        self._feet = NamedReader(robot.feet)
+        self._parts: dict[int, dict[str, Any]] = {}
+        self._needed = 3 if robot.has_foot_force else 2
+        self.dropped = 0
+        """incomplete instants and unreadable messages so far"""
+        self.last_problem = ''
+        topics.JOINT_STATES.subscribe(node, lambda message: self._add('joints', message))
+        topics.IMU.subscribe(node, lambda message: self._add('imu', message))
+        if robot.has_foot_force:
+            topics.FOOT_CONTACTS.subscribe(node, lambda message: self._add('feet', message))
+
+    def _add(self, part: str, message: Any) -> None:
+        stamp = stamp_from(message)
+        if not self._wanted(stamp):
+            return
+        parts = self._parts.setdefault(stamp, {})
+        parts[part] = message
+        if len(parts) < self._needed:
+            self._forget_old()
+            return
+        del self._parts[stamp]
+        try:
+            sample = self._sample(stamp, parts)
+        except MessageError as error:
+            self.dropped += 1
+            self.last_problem = str(error)
+            return
+        self._callback(sample)
+
+    def _forget_old(self) -> None:
+        while len(self._parts) > PENDING:
+            del self._parts[min(self._parts)]
+            self.dropped += 1
+
+    def _sample(self, stamp: int, parts: dict[str, Any]) -> SensorSample:
+        joints = parts['joints']
+        orientation, angular_velocity, specific_force = imu_from(parts['imu'])
+        feet = (
+            self._feet.read(parts['feet'], 'effort')
+            if 'feet' in parts
+            else np.zeros(len(self._robot.feet))
+        )
+        return SensorSample(
+            time_ns=stamp,
+            joint_position=self._joints.read(joints, 'position'),
+            joint_velocity=self._joints.read(joints, 'velocity'),
+            joint_effort=self._joints.read(joints, 'effort'),
+            orientation=orientation,
+            angular_velocity=angular_velocity,
+            specific_force=specific_force,
+            foot_force=feet,
+        )

@@ -1,0 +1,34 @@
+"""odom → base_link on /tf, where tf2_msgs is installed (it is not on the Python Package Index)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+
+try:
+    from tf2_msgs.msg import TFMessage
+except ImportError:
+    TFMessage = None
+
+
+class TransformPublisher:
+    """Publishes the estimated pose as a transform, or nothing where tf2_msgs is missing."""
+
+    def __init__(self, node: Node) -> None:
+        self._publisher: Any = None
+        if TFMessage is not None:
+            self._publisher = node.create_publisher(TFMessage, '/tf', 10)
+
+    def publish(self, odometry: Odometry) -> None:
+        """Publishes the pose of `odometry`."""
+        if self._publisher is None:
+            return
+        from geometry_msgs.msg import TransformStamped
+
+        transform = TransformStamped(header=odometry.header, child_frame_id=odometry.child_frame_id)
+        position, moved = odometry.pose.pose.position, transform.transform.translation
+        moved.x, moved.y, moved.z = position.x, position.y, position.z
+        transform.transform.rotation = odometry.pose.pose.orientation
+        self._publisher.publish(TFMessage(transforms=[transform]))

@@ -1,0 +1,231 @@
+"""Decides the mode and who drives, from what the monitors found and what the drivers ask for.
+
+A driver asks with request k > 0. It is granted once, if k is higher than every request of that
+driver granted or made void before, and nothing speaks against it; it lasts while the driver's
+targets keep saying k. A stop makes every request void that it finds, so only a new one can end it.
+The first request heard from a driver is void too: it may be left over from before this process.
+"""
+
+from __future__ import annotations
+
+from quad_learner.robot.signals import JointTarget
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.safety.monitors import ODD, Monitors, nanoseconds
+from quad_learner.safety.state import Course, SafetyInputs, View
+
+GENTLE = (
+    Reason.TARGET_STALE
+    | Reason.TARGET_INVALID
+    | Reason.ESTIMATE_STALE
+    | Reason.ESTIMATE_UNHEALTHY
+    | Reason.OVER_TEMPERATURE
+    | Reason.LOW_BATTERY
+    | Reason.STEP_LATE
+)
+"""Causes that leave the sensors good and nobody in danger: the legs may be let go softly."""
+
+
+class Arbiter:
+    """Grants and ends sessions. Pure after construction."""
+
+    def __init__(self, config: SafetyConfig, monitors: Monitors) -> None:
+        """Stores."""
+        self._config = config
+        self._monitors = monitors
+        self._clear_ns = nanoseconds(config.clear_time_s)
+        self._rearm_ns = nanoseconds(config.rearm_interval_s)
+        self._hold_ns = nanoseconds(config.hold_time_s)
+        self._latch_after_ns = nanoseconds(config.latch_after_s)
+        self._latch_window_ns = nanoseconds(config.latch_window_s)
+
+    def next(self, course: Course, view: View, stiff: bool) -> Course:
+        """Returns the course after this step.
+
+        Args:
+            course: the one before.
+            view: what this step has to go by.
+            stiff: the last command held at least one joint in place.
+        """
+        inputs = view.inputs
+        resumed = inputs.operator_resume and not course.resume_held
+        course = _heard(course, inputs)
+        if course.refused or course.resume_held != inputs.operator_resume:
+            course = course._replace(refused=Reason.NONE, resume_held=inputs.operator_resume)
+        if inputs.operator_stop:
+            return _latched(course, view, Reason.OPERATOR)
+        if course.mode is Mode.LATCHED_STOP:
+            return self._unlatched(course, view, resumed)
+        if course.mode is Mode.INIT:
+            return self._started(course, view)
+        before = course.mode
+        if before is Mode.SOFT_STOP:
+            course = self._stopped(course, view)
+        else:
+            course = self._watched(course, view, stiff)
+        # One change a step: whoever follows the commands sees each stop and each release.
+        return self._granted(course, view) if course.mode is before else course
+
+    def _started(self, course: Course, view: View) -> Course:
+        if view.sight.body:
+            return course._replace(refused=view.sight.body)
+        return course._replace(mode=Mode.STANDBY, since_ns=view.now_ns)
+
+    def _unlatched(self, course: Course, view: View, resumed: bool) -> Course:
+        course = _void(course, view.inputs)
+        if not resumed or not self._is_clear(view.watch.body_bad_ns, view.now_ns):
+            return course._replace(refused=view.sight.body)
+        return course._replace(
+            mode=Mode.STANDBY, cause=Reason.NOT_ARMED, since_ns=view.now_ns, odd_trips=()
+        )
+
+    def _stopped(self, course: Course, view: View) -> Course:
+        """Follows a stop that goes on: notes new causes, lets go, latches what does not end."""
+        odd_since_ns = view.watch.odd_since_ns
+        if odd_since_ns is not None and view.now_ns - odd_since_ns > self._latch_after_ns:
+            return _latched(course, view, view.sight.body)
+        holding = (
+            course.holding
+            and view.now_ns - course.since_ns < self._hold_ns
+            and view.sight.upright
+            and not view.sight.body & ~GENTLE
+        )
+        return course._replace(cause=course.cause | view.sight.body, holding=holding)
+
+    def _watched(self, course: Course, view: View, stiff: bool) -> Course:
+        """Ends a session, or the holding of a pose, when there is a cause or it is given back."""
+        causes = view.sight.body
+        released = False
+        if course.mode is Mode.ACTIVE:
+            target, received_ns = _target(view.inputs, course.authority)
+            released = target is not None and target.request != course.request
+            fault = not released and self._fault(view, target, course.authority, received_ns)
+            if fault:
+                causes |= fault
+            if course.authority is Authority.POLICY and view.sight.drive:
+                causes |= view.sight.drive
+        elif course.holding:
+            causes |= view.sight.drive & Reason.TILT
+        if causes:
+            return self._tripped(course, view, causes, stiff)
+        if not released:
+            return course
+        return course._replace(
+            mode=Mode.STANDBY,
+            authority=Authority.NOBODY,
+            request=0,
+            cause=Reason.RELEASED,
+            since_ns=view.now_ns,
+            holding=stiff and view.sight.upright,
+        )
+
+    def _tripped(self, course: Course, view: View, causes: Reason, stiff: bool) -> Course:
+        trips = course.odd_trips
+        if causes & ODD:
+            recent = view.now_ns - self._latch_window_ns
+            trips = (*(time for time in trips if time > recent), view.now_ns)
+        course = course._replace(odd_trips=trips)
+        if len(trips) >= self._config.latch_trips and causes & ODD:
+            return _latched(course, view, causes)
+        gentle = not causes & ~GENTLE
+        return _void(course, view.inputs)._replace(
+            mode=Mode.SOFT_STOP,
+            authority=Authority.NOBODY,
+            request=0,
+            cause=causes,
+            since_ns=view.now_ns,
+            holding=stiff and gentle and view.sight.upright,
+        )
+
+    def _granted(self, course: Course, view: View) -> Course:
+        """Lets a driver begin whose fresh request nothing speaks against; reset goes first."""
+        if course.authority is Authority.POLICY:
+            return course
+        refused = Reason.NONE
+        for source in (Authority.RESET, Authority.POLICY):
+            target, received_ns = _target(view.inputs, source)
+            spent = course.reset_spent if source is Authority.RESET else course.policy_spent
+            if source is course.authority or target is None or target.request <= (spent or 0):
+                continue
+            against = self._against(course, view, target, source, received_ns)
+            if not against:
+                return self._begun(course, source, target.request, view.now_ns)
+            refused |= against | Reason.NOT_ARMED
+        if not refused or course.mode is Mode.ACTIVE:
+            return course
+        return course._replace(refused=refused)
+
+    def _against(
+        self, course: Course, view: View, target: JointTarget, source: Authority, received_ns: int
+    ) -> Reason:
+        """Returns what speaks against granting `target` now; NONE: nothing."""
+        against = view.sight.body | self._fault(view, target, source, received_ns)
+        watch, now_ns = view.watch, view.now_ns
+        ready = watch.sample is not None and self._is_clear(watch.body_bad_ns, now_ns)
+        if course.mode is Mode.SOFT_STOP and course.rearmed_ns is not None:
+            ready = ready and now_ns - course.rearmed_ns >= self._rearm_ns
+        if source is Authority.POLICY:
+            against |= view.sight.drive
+            ready = ready and self._is_clear(watch.drive_bad_ns, now_ns)
+            ready = ready and watch.sample is not None and self._monitors.stands(watch.sample)
+        return against if ready else against | Reason.NOT_ARMED
+
+    def _begun(self, course: Course, source: Authority, request: int, now_ns: int) -> Course:
+        ends_stop = course.mode is Mode.SOFT_STOP
+        of_policy = source is Authority.POLICY
+        return course._replace(
+            mode=Mode.ACTIVE,
+            authority=source,
+            request=request,
+            cause=Reason.NONE,
+            since_ns=now_ns,
+            holding=False,
+            policy_spent=request if of_policy else course.policy_spent,
+            reset_spent=course.reset_spent if of_policy else request,
+            rearmed_ns=now_ns if ends_stop else course.rearmed_ns,
+        )
+
+    def _fault(
+        self, view: View, target: JointTarget | None, source: Authority, received_ns: int
+    ) -> Reason:
+        stamp_ns = view.watch.sample.time_ns if view.watch.sample is not None else view.now_ns
+        return self._monitors.target(target, source, received_ns, stamp_ns, view.now_ns)
+
+    def _is_clear(self, bad_ns: int | None, now_ns: int) -> bool:
+        return bad_ns is None or now_ns - bad_ns >= self._clear_ns
+
+
+def _target(inputs: SafetyInputs, source: Authority) -> tuple[JointTarget | None, int]:
+    if source is Authority.POLICY:
+        return inputs.policy, inputs.policy_received_ns
+    return inputs.reset, inputs.reset_received_ns
+
+
+def _heard(course: Course, inputs: SafetyInputs) -> Course:
+    """Makes void the first request heard from each driver: it may be older than this process."""
+    if course.policy_spent is None and inputs.policy is not None:
+        course = course._replace(policy_spent=inputs.policy.request)
+    if course.reset_spent is None and inputs.reset is not None:
+        course = course._replace(reset_spent=inputs.reset.request)
+    return course
+
+
+def _void(course: Course, inputs: SafetyInputs) -> Course:
+    """Makes void every request in sight."""
+    if inputs.policy is not None and inputs.policy.request > (course.policy_spent or 0):
+        course = course._replace(policy_spent=inputs.policy.request)
+    if inputs.reset is not None and inputs.reset.request > (course.reset_spent or 0):
+        course = course._replace(reset_spent=inputs.reset.request)
+    return course
+
+
+def _latched(course: Course, view: View, cause: Reason) -> Course:
+    stopped = course.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP)
+    return _void(course, view.inputs)._replace(
+        mode=Mode.LATCHED_STOP,
+        authority=Authority.NOBODY,
+        request=0,
+        cause=cause | (course.cause if stopped else Reason.NONE),
+        since_ns=course.since_ns if course.mode is Mode.LATCHED_STOP else view.now_ns,
+        holding=False,
+    )

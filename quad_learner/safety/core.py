@@ -1,0 +1,189 @@
+"""The safety step: from what is sensed, estimated and wanted to the one command that is sent.
+
+Pure: no clock, no randomness, no input or output, no memory but the state handed in and out. The
+same inputs give the same command to the bit. It never raises: whatever cannot be evaluated becomes
+a latched stop.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget
+from quad_learner.safety.arbiter import Arbiter
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.limits import Allowed, Limits
+from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.safety.monitors import Monitors, nanoseconds
+from quad_learner.safety.state import Course, SafetyInputs, SafetyState, View, Watch
+
+Array = NDArray[np.float64]
+
+DT_CAP_PERIODS = 2
+"""A late step moves the target no further than this many command periods would."""
+
+
+class SafetyCore:
+    """The safety layer of one robot. Holds limits, no memory: `step` is a pure function."""
+
+    def __init__(self, robot: RobotModel, config: SafetyConfig) -> None:
+        """Stores robot and parameters.
+
+        Args:
+            robot: whose joints are guarded.
+            config: what is tolerated.
+        """
+        policy = Limits(
+            robot, config, config.policy_target_speed_rad_s, config.policy_torque_share
+        )
+        reset = Limits(robot, config, config.reset_target_speed_rad_s, config.reset_torque_share)
+        self._robot = robot
+        self._limits = {Authority.POLICY: policy, Authority.RESET: reset, Authority.NOBODY: policy}
+        self._idle = reset
+        self._monitors = Monitors(robot, config)
+        self._arbiter = Arbiter(config, self._monitors)
+        self._rest = policy.boxed(robot.stance)
+        self._nothing = np.zeros(len(robot.joints))
+        self._limp_kd = self._idle.damping(None, None)
+        self._hash = robot.joints_hash
+        self._lifetime_ns = nanoseconds(config.command_lifetime_s)
+        self._hold_ns = nanoseconds(config.hold_time_s)
+        self._dt_cap = DT_CAP_PERIODS / robot.command_hz
+
+    def initial(self, epoch: int) -> SafetyState:
+        """Returns the state before the first step.
+
+        Args:
+            epoch: drawn anew each time the process starts, so that a robot can tell.
+        """
+        return SafetyState(epoch)
+
+    def step(
+        self, state: SafetyState, inputs: SafetyInputs, now_ns: int
+    ) -> tuple[JointCommand, SafetyState]:
+        """Returns the command to send now, and the state for the next step. Never raises.
+
+        Args:
+            state: of the last step, or `initial`.
+            inputs: the newest of everything.
+            now_ns: now [ns], on the clock of the receipt times.
+
+        Source: docs/safety.md, I1 to I18.
+        """
+        # The one place that catches everything: what cannot be evaluated must not move the robot.
+        # Overflow needs no warning, for what overflows is found not to be finite.
+        try:
+            with np.errstate(all='ignore'):
+                return self._step(state, inputs, now_ns)
+        except Exception:
+            return self._failed(state, inputs, now_ns)
+
+    def _step(
+        self, state: SafetyState, inputs: SafetyInputs, now_ns: int
+    ) -> tuple[JointCommand, SafetyState]:
+        last = state.command
+        sent = self._rest if last is None else last.position
+        stiff = last is not None and bool(last.kp.any())
+        course = state.course
+        if state.now_ns is not None and now_ns < state.now_ns:
+            course = course._replace(since_ns=now_ns, rearmed_ns=now_ns, odd_trips=())
+        watch, sight = self._monitors.look(state.watch, inputs, state.now_ns, now_ns, sent)
+        course = self._arbiter.next(course, View(inputs, watch, sight, now_ns), stiff)
+        allowed = self._allowed(state, course, watch, inputs, now_ns)
+        stamp_ns = 0 if inputs.sample is None else inputs.sample.time_ns
+        command = self._command(state, course, stamp_ns, allowed)
+        return command, SafetyState(state.epoch, command.sequence, now_ns, watch, course, command)
+
+    def _allowed(
+        self, state: SafetyState, course: Course, watch: Watch, inputs: SafetyInputs, now_ns: int
+    ) -> Allowed:
+        """Returns what the joints are told under `course`."""
+        sample, last = watch.sample, state.command
+        limits = self._limits[course.authority]
+        if sample is None:
+            return Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
+        if course.mode is not Mode.ACTIVE and not course.holding:
+            kd = self._idle.damping(sample, watch.strength)
+            position = limits.boxed(sample.joint_position)
+            return Allowed(position, self._nothing, kd, Reason.NONE)
+        start = self._start(last, limits.boxed(sample.joint_position))
+        if course.mode is Mode.ACTIVE:
+            target = _driver(inputs, course.authority)
+            wanted = (target.position, target.kp, target.kd)
+        else:
+            wanted = (start, self._robot.kp * self._grip(course, now_ns), self._robot.kd)
+        elapsed_ns = 0 if state.now_ns is None else now_ns - state.now_ns
+        dt = min(max(elapsed_ns / NANOSECONDS, 0.0), self._dt_cap)
+        return limits.allow(wanted, sample, start, dt, watch.strength)
+
+    def _start(self, last: JointCommand | None, measured: Array) -> Array:
+        """Returns where the target moves on from: a limp joint has moved, so from where it is."""
+        if last is None:
+            return measured
+        return np.where(last.kp > 0.0, last.position, measured)
+
+    def _grip(self, course: Course, now_ns: int) -> float:
+        """Returns the share of stiffness that holds a pose: fades away in a stop."""
+        if course.mode is Mode.STANDBY:
+            return 1.0
+        return 1.0 - (now_ns - course.since_ns) / self._hold_ns
+
+    def _command(
+        self, state: SafetyState, course: Course, stamp_ns: int, allowed: Allowed
+    ) -> JointCommand:
+        return JointCommand(
+            time_ns=stamp_ns,
+            epoch=state.epoch,
+            sequence=state.sequence + 1,
+            lifetime_ns=self._lifetime_ns,
+            joints_hash=self._hash,
+            mode=course.mode,
+            authority=course.authority,
+            request=course.request,
+            reasons=_union(course.cause, course.refused, allowed.reasons),
+            position=allowed.position,
+            kp=allowed.kp,
+            kd=allowed.kd,
+            effort=self._nothing,
+        )
+
+    def _failed(
+        self, state: SafetyState, inputs: SafetyInputs, now_ns: int
+    ) -> tuple[JointCommand, SafetyState]:
+        """Returns damping and a latched stop, made of constants and of what was last sent."""
+        last = state.command
+        course = state.course._replace(
+            mode=Mode.LATCHED_STOP,
+            authority=Authority.NOBODY,
+            request=0,
+            cause=state.course.cause | Reason.INTERNAL,
+            refused=Reason.NONE,
+            holding=False,
+        )
+        position = self._rest if last is None else last.position
+        limp = Allowed(position, self._nothing, self._limp_kd, Reason.NONE)
+        # In lockstep the world waits for a command that bears its stamp: give it even now.
+        stamp = getattr(getattr(inputs, 'sample', None), 'time_ns', 0)
+        command = self._command(state, course, stamp if isinstance(stamp, int) else 0, limp)
+        return command, state._replace(
+            sequence=command.sequence, now_ns=now_ns, course=course, command=command
+        )
+
+
+def _union(*reasons: Reason) -> Reason:
+    """Returns all of `reasons`, sparing the costly union of flags for those that say something."""
+    union = Reason.NONE
+    for reason in reasons:
+        if reason:
+            union = union | reason if union else reason
+    return union
+
+
+def _driver(inputs: SafetyInputs, authority: Authority) -> JointTarget:
+    """Returns the driver's target; the arbiter has made sure that there is one."""
+    target = inputs.policy if authority is Authority.POLICY else inputs.reset
+    if target is None:
+        raise LookupError(f'{authority.name} drives without a target')
+    return target

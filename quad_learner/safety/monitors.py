@@ -1,0 +1,301 @@
+"""Watches the robot: whether its sensors can be believed, and whether anything speaks for a stop.
+
+Everything is judged by value, never by identity, so that a recorded run replays to the bit. What
+is missing, too old or not finite counts as bad.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.rotations import roll_pitch_yaw
+from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.modes import Authority, Reason
+from quad_learner.safety.state import SafetyInputs, Sight, Watch
+
+Array = NDArray[np.float64]
+
+ODD = Reason.SENSORS_INVALID | Reason.SENSORS_FROZEN | Reason.OVER_SPEED | Reason.TARGET_INVALID
+"""Causes that no fall, dead process or empty battery explains: if they last, a person looks."""
+
+
+def nanoseconds(seconds: float) -> int:
+    """Returns `seconds` as whole nanoseconds."""
+    return round(seconds * NANOSECONDS)
+
+
+def is_young(age_ns: int, age_max_ns: int) -> bool:
+    """Returns whether an age lies within 0 and `age_max_ns`; a negative age is a broken clock."""
+    return 0 <= age_ns <= age_max_ns
+
+
+def is_finite(values: Array) -> bool:
+    """Returns whether every value is finite and of a size that can be squared."""
+    return math.isfinite(values.dot(values))
+
+
+class Monitors:
+    """The watching of one robot. Pure after construction: all memory is in `Watch`."""
+
+    def __init__(self, robot: RobotModel, config: SafetyConfig) -> None:
+        """Stores what is watched for."""
+        self._robot = robot
+        self._config = config
+        self._joints = (len(robot.joints),)
+        self._feet = (len(robot.feet),)
+        self._middle = (robot.position_max + robot.position_min) / 2.0
+        self._reach = (robot.position_max - robot.position_min) / 2.0 + config.position_overrun_rad
+        self._top_speed = robot.speed_max * config.over_speed_scale
+        self._sample_age_ns = nanoseconds(config.sample_age_max_s)
+        self._estimate_age_ns = nanoseconds(config.estimate_age_max_s)
+        self._target_age_ns = nanoseconds(config.target_age_max_s)
+        self._health_age_ns = nanoseconds(config.health_age_max_s)
+        self._lifetime_ns = nanoseconds(config.command_lifetime_s)
+        self._frozen_ns = nanoseconds(config.frozen_time_s)
+        self._window = (1 << config.bad_window) - 1
+        self._row = (1 << config.bad_in_row) - 1
+
+    def look(
+        self, watch: Watch, inputs: SafetyInputs, last_ns: int | None, now_ns: int, sent: Array
+    ) -> tuple[Watch, Sight]:
+        """Returns what is remembered from now on, and what was found.
+
+        Args:
+            watch: what was remembered.
+            inputs: the newest of everything.
+            last_ns: when this was called last [ns]; None: never.
+            now_ns: now [ns], on the clock of the receipts.
+            sent: the position that is being sent [rad], (joints,).
+        """
+        gap_ns = 0 if last_ns is None else now_ns - last_ns
+        if gap_ns < 0:
+            watch = watch._replace(drive_bad_ns=now_ns, odd_since_ns=None)
+        watch, restarted = self._take_sample(watch, inputs, now_ns, sent)
+        watch = self._take_health(watch, inputs.health)
+        body = self._body(watch, inputs, now_ns, sent)
+        if restarted or gap_ns < 0:
+            body |= Reason.SENSORS_STALE
+        if gap_ns > self._lifetime_ns:
+            body |= Reason.STEP_LATE
+        drive = self._estimate(watch, inputs, now_ns)
+        if watch.tilted >= self._config.confirm_samples:
+            drive |= Reason.TILT
+        if body:
+            odd = watch.odd_since_ns if watch.odd_since_ns is not None else now_ns
+            watch = watch._replace(body_bad_ns=now_ns, odd_since_ns=odd if body & ODD else None)
+        elif watch.odd_since_ns is not None:
+            watch = watch._replace(odd_since_ns=None)
+        if drive:
+            watch = watch._replace(drive_bad_ns=now_ns)
+        return watch, Sight(body, drive, watch.sample is not None and watch.tilted == 0)
+
+    def stands(self, sample: SensorSample) -> bool:
+        """Returns whether policy may begin here: upright, and each joint near its stance."""
+        roll, pitch, _ = roll_pitch_yaw(sample.orientation)
+        error = np.abs(sample.joint_position - self._robot.stance).max()
+        return (
+            max(abs(roll), abs(pitch)) <= self._config.handover_tilt_rad
+            and float(error) <= self._config.handover_joint_error_rad
+        )
+
+    def target(
+        self,
+        target: JointTarget | None,
+        source: Authority,
+        received_ns: int,
+        stamp_ns: int,
+        now_ns: int,
+    ) -> Reason:
+        """Returns why `target` cannot be driven by; NONE when it can.
+
+        Args:
+            target: the newest of `source`; None: never received.
+            source: who should have sent it.
+            received_ns: when it came [ns].
+            stamp_ns: of the newest believed sample [ns].
+            now_ns: now [ns].
+        """
+        if target is None:
+            return Reason.TARGET_STALE
+        age_max = self._target_age_ns
+        if not is_young(now_ns - received_ns, age_max) or (
+            abs(stamp_ns - target.time_ns) > age_max
+        ):
+            return Reason.TARGET_STALE
+        arrays = (target.position, target.kp, target.kd)
+        if target.source is not source or any(
+            values.shape != self._joints or not is_finite(values) for values in arrays
+        ):
+            return Reason.TARGET_INVALID
+        return Reason.NONE
+
+    def _take_sample(
+        self, watch: Watch, inputs: SafetyInputs, now_ns: int, sent: Array
+    ) -> tuple[Watch, bool]:
+        """Judges the newest sample once. The flag: its sender has begun anew, at older stamps."""
+        sample = inputs.sample
+        if sample is None:
+            return watch, False
+        restarted = False
+        if watch.judged_ns is not None and sample.time_ns <= watch.judged_ns:
+            silent = not is_young(now_ns - watch.received_ns, self._sample_age_ns)
+            restarted = silent and sample.time_ns < watch.judged_ns
+            if not restarted:
+                return watch, False
+        last = None if restarted or self._unbelievable(watch) else watch.sample
+        bad = not self._believable(sample, last)
+        history = ((watch.bad << 1) | bad) & self._window
+        if bad:
+            return watch._replace(judged_ns=sample.time_ns, bad=history), restarted
+        return self._believe(watch, inputs, sample, history, sent), restarted
+
+    def _believe(
+        self, watch: Watch, inputs: SafetyInputs, sample: SensorSample, history: int, sent: Array
+    ) -> Watch:
+        roll, pitch, _ = roll_pitch_yaw(sample.orientation)
+        fallen = abs(roll) > self._robot.fall_roll or abs(pitch) > self._robot.fall_pitch
+        fast = bool(np.count_nonzero(np.abs(sample.joint_velocity) > self._top_speed))
+        alive = watch.sample is None or self._moved_on(sample, watch.sample)
+        return watch._replace(
+            sample=sample,
+            received_ns=inputs.sample_received_ns,
+            judged_ns=sample.time_ns,
+            bad=history,
+            tilted=watch.tilted + 1 if fallen else 0,
+            fast=watch.fast + 1 if fast else 0,
+            alive_ns=sample.time_ns if alive else watch.alive_ns,
+            alive_sent=sent if alive else watch.alive_sent,
+        )
+
+    def _believable(self, sample: SensorSample, last: SensorSample | None) -> bool:
+        joints = (sample.joint_position, sample.joint_velocity, sample.joint_effort)
+        if any(values.shape != self._joints for values in joints):
+            return False
+        if sample.angular_velocity.shape != (3,) or sample.specific_force.shape != (3,):
+            return False
+        if sample.orientation.shape != (4,) or sample.foot_force.shape != self._feet:
+            return False
+        if not all(is_finite(values) for values in (*joints, sample.foot_force)):
+            return False
+        return self._believable_imu(sample) and self._believable_angles(sample, last)
+
+    def _believable_imu(self, sample: SensorSample) -> bool:
+        """Each comparison is False for NaN, so that a broken number is not believed."""
+        config = self._config
+        norm = sample.orientation.dot(sample.orientation) ** 0.5
+        rate = sample.angular_velocity.dot(sample.angular_velocity) ** 0.5
+        force = sample.specific_force.dot(sample.specific_force) ** 0.5
+        return bool(
+            abs(norm - 1.0) <= config.quaternion_norm_error
+            and rate <= config.angular_velocity_max_rad_s
+            and force <= config.specific_force_max_m_s2
+        )
+
+    def _believable_angles(self, sample: SensorSample, last: SensorSample | None) -> bool:
+        if np.count_nonzero(np.abs(sample.joint_position - self._middle) > self._reach):
+            return False
+        if last is None:
+            return True
+        dt = (sample.time_ns - last.time_ns) / NANOSECONDS
+        allowed = self._top_speed * dt + self._config.position_jump_rad
+        jumped = np.abs(sample.joint_position - last.joint_position) > allowed
+        return not np.count_nonzero(jumped)
+
+    def _moved_on(self, sample: SensorSample, last: SensorSample) -> bool:
+        """Returns whether joints and inertial unit both say something new."""
+        joints = _same(sample.joint_velocity, last.joint_velocity) and _same(
+            sample.joint_position, last.joint_position
+        )
+        inertial = _same(sample.angular_velocity, last.angular_velocity) and _same(
+            sample.specific_force, last.specific_force
+        )
+        return not joints and not inertial
+
+    def _unbelievable(self, watch: Watch) -> bool:
+        return (
+            watch.bad & self._row == self._row
+            or watch.bad.bit_count() >= self._config.bad_in_window
+        )
+
+    def _body(self, watch: Watch, inputs: SafetyInputs, now_ns: int, sent: Array) -> Reason:
+        found = Reason.NONE
+        sample = watch.sample
+        if sample is None or not is_young(now_ns - watch.received_ns, self._sample_age_ns):
+            found |= Reason.SENSORS_STALE
+        if self._unbelievable(watch):
+            found |= Reason.SENSORS_INVALID
+        if watch.fast >= self._config.confirm_samples:
+            found |= Reason.OVER_SPEED
+        if sample is not None and self._frozen(watch, sample, sent):
+            found |= Reason.SENSORS_FROZEN
+        known = inputs.health is not None and is_young(
+            now_ns - inputs.health_received_ns, self._health_age_ns
+        )
+        if watch.empty or (not known and self._config.battery_missing_stops):
+            found |= Reason.LOW_BATTERY
+        unknown_heat = not known and self._config.temperature_missing_stops
+        if self._robot.has_motor_temperature and (watch.hot or unknown_heat):
+            found |= Reason.OVER_TEMPERATURE
+        return found
+
+    def _frozen(self, watch: Watch, sample: SensorSample, sent: Array) -> bool:
+        if sample.time_ns - watch.alive_ns <= self._frozen_ns or watch.alive_sent is None:
+            return False
+        return bool(np.abs(sent - watch.alive_sent).max() > self._config.frozen_motion_rad)
+
+    def _estimate(self, watch: Watch, inputs: SafetyInputs, now_ns: int) -> Reason:
+        estimate = inputs.estimate
+        if estimate is None or watch.sample is None:
+            return Reason.ESTIMATE_STALE
+        age_max = self._estimate_age_ns
+        if not is_young(now_ns - inputs.estimate_received_ns, age_max) or (
+            abs(watch.sample.time_ns - estimate.time_ns) > age_max
+        ):
+            return Reason.ESTIMATE_STALE
+        numbers = (estimate.velocity_body, estimate.orientation, estimate.angular_velocity)
+        if not estimate.healthy or not all(is_finite(values) for values in numbers):
+            return Reason.ESTIMATE_UNHEALTHY
+        return Reason.NONE
+
+    def _take_health(self, watch: Watch, health: Health | None) -> Watch:
+        if health is None or health.time_ns == watch.health_ns:
+            return watch
+        watch = watch._replace(health_ns=health.time_ns, empty=self._is_empty(watch, health))
+        if not self._robot.has_motor_temperature:
+            return watch
+        heat = health.motor_temperature
+        if heat.shape != self._joints or not is_finite(heat):
+            return watch._replace(hot=self._config.temperature_missing_stops)
+        spare = self._config.temperature_hysteresis_c if watch.hot else 0.0
+        hot = float(heat.max()) > self._robot.motor_temperature_max - spare
+        return watch._replace(hot=hot, strength=self._strength(heat))
+
+    def _is_empty(self, watch: Watch, health: Health) -> bool:
+        """Comparisons with NaN are False: what is not measured counts only where missing stops."""
+        config = self._config
+        spare = config.battery_charge_hysteresis if watch.empty else 0.0
+        unknown = math.isnan(health.battery_charge) or math.isnan(health.battery_voltage)
+        return (
+            health.battery_charge < config.battery_charge_min + spare
+            or health.battery_voltage < self._robot.battery_empty_voltage
+            or (unknown and config.battery_missing_stops)
+        )
+
+    def _strength(self, temperature: Array) -> Array | None:
+        """Returns the share of torque that heat leaves: falls in a line from derating to limit."""
+        config, limit = self._config, self._robot.motor_temperature_max
+        begin = limit * config.temperature_derate_share
+        if not (temperature > begin).any():
+            return None
+        lost = (temperature - begin) / (limit - begin) * (1.0 - config.temperature_torque_floor)
+        return 1.0 - np.maximum(lost, 0.0)
+
+
+def _same(left: Array, right: Array) -> bool:
+    # The first number tells a living sensor apart at a tenth of the price of comparing them all.
+    return bool(left[0] == right[0]) and bool((left == right).all())

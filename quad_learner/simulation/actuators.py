@@ -1,0 +1,99 @@
+"""The motors: what torque a joint command really makes, and when.
+
+torque = kp (q* − q) − kd q̇ + effort, limited by the motor. The limit is `torque_max` up to the
+share `speed_knee` of `speed_max` and falls in a straight line to zero at `speed_max`; braking is
+not weakened.
+A command takes effect one latency after it is given; the one before it holds until then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import JointCommand
+from quad_learner.simulation.config import SimulationConfig
+
+_Law = tuple[tuple[float, float, float, float], ...]
+"""One command as the motor board holds it: wanted angle, kp, kd and effort of each joint."""
+
+
+class Actuators:
+    """All motors of one robot."""
+
+    def __init__(
+        self, robot: RobotModel, config: SimulationConfig, generator: np.random.Generator
+    ) -> None:
+        """Starts with every joint damped.
+
+        Args:
+            robot: whose joints these are.
+            config: latency, knee and drag.
+            generator: draws the jitter of each command.
+        """
+        self._generator = generator
+        self._latency = config.command_latency_s * robot.physics_hz
+        self._jitter = config.command_jitter_s * robot.physics_hz
+        self._drag = config.joint_damping_nms_rad
+        self._shape = robot.stance.shape
+        # Torque lost for each rad/s beyond the knee.
+        fall = robot.torque_max / (robot.speed_max * (1.0 - config.speed_knee))
+        limits = (robot.torque_max, robot.speed_max, fall)
+        self._limits = tuple(zip(*(limit.tolist() for limit in limits), strict=True))
+        nothing = np.zeros(self._shape)
+        self._damping = _law(nothing, nothing, robot.kd_damping, nothing)
+        self._step = 0
+        self._law = self._damping
+        self._pending: deque[tuple[int, _Law]] = deque()
+
+    def accept(self, command: JointCommand | None) -> None:
+        """Takes a command that acts one latency from now.
+
+        Args:
+            command: the command; None means joint damping, and so does one with a wrong length or
+                a number that is not finite.
+        """
+        delay = round(self._latency + self._jitter * self._generator.random())
+        due = self._step + delay
+        if self._pending:
+            due = max(due, self._pending[-1][0])  # commands do not overtake each other
+        self._pending.append((due, self._law_of(command)))
+
+    def torque(self, position: Sequence[float], velocity: Sequence[float]) -> list[float]:
+        """Returns the torque at each joint for the next physics step [N·m], and counts that step.
+
+        Plain numbers: for a dozen joints that is faster than arrays.
+
+        Args:
+            position: true joint angles [rad].
+            velocity: true joint velocities [rad/s].
+        """
+        while self._pending and self._pending[0][0] <= self._step:
+            self._law = self._pending.popleft()[1]
+        self._step += 1
+        drag = self._drag
+        torques = []
+        for q, v, law, limit in zip(position, velocity, self._law, self._limits, strict=True):
+            wanted, kp, kd, effort = law
+            torque_max, speed_max, fall = limit
+            high = min(max(fall * (speed_max - v), 0.0), torque_max)
+            low = -min(max(fall * (speed_max + v), 0.0), torque_max)
+            torque = kp * (wanted - q) - kd * v + effort
+            torques.append(min(max(torque, low), high) - drag * v)
+        return torques
+
+    def _law_of(self, command: JointCommand | None) -> _Law:
+        if command is None:
+            return self._damping
+        parts = (command.position, command.kp, command.kd, command.effort)
+        usable = all(part.shape == self._shape and np.isfinite(part).all() for part in parts)
+        return _law(*parts) if usable else self._damping
+
+
+def _law(*parts: NDArray[np.float64]) -> _Law:
+    position, kp, kd, effort = (part.tolist() for part in parts)
+    return tuple(zip(position, kp, kd, effort, strict=True))

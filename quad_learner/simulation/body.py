@@ -1,0 +1,139 @@
+"""The robot's body in the physics engine: its URDF loaded, its joints and links found by name.
+
+The engine numbers links; a joint has the number of its child link and the root link has −1.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pybullet
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.model import RobotModel
+
+BASE = -1
+"""The engine's number of the root link."""
+_NAME, _TYPE, _LINK_NAME, _PARENT = 1, 2, 12, 16
+"""Fields of the engine's joint info."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A robot loaded into one world."""
+
+    client: int
+    """the engine's number of the world"""
+    number: int
+    """the engine's number of the body"""
+    links: Mapping[str, int]
+    """every link by name, the root link first"""
+    all_joints: Mapping[str, int]
+    """every joint by name, with motor or without"""
+    parents: Mapping[int, int]
+    """of each link but the root"""
+    pieces: Mapping[int, int]
+    """the rigid piece that each link belongs to, by the number of the piece's first link"""
+    joints: tuple[int, ...]
+    """in the order of `RobotModel.joints`"""
+    feet: tuple[int, ...]
+    """in the order of `RobotModel.feet`"""
+
+
+def load(robot: RobotModel, client: int, self_collision: bool) -> Body:
+    """Loads the robot's URDF, all joints free.
+
+    Args:
+        robot: which robot.
+        client: the engine's number of the world to load it into.
+        self_collision: whether its parts collide with each other.
+
+    Raises:
+        ConfigurationError: the URDF does not load, lacks a joint or link that the robot file
+            names, or has another root link.
+    """
+    number = _load_urdf(robot, client, self_collision)
+    count = pybullet.getNumJoints(number, physicsClientId=client)
+    infos = [pybullet.getJointInfo(number, i, physicsClientId=client) for i in range(count)]
+    root = pybullet.getBodyInfo(number, physicsClientId=client)[0].decode()
+    if root != robot.base_link:
+        raise ConfigurationError(
+            f'base_link = {robot.base_link!r} must be the root link of {robot.urdf}, '
+            f'which is {root!r}; correct the robot file'
+        )
+    joints = {info[_NAME].decode(): joint for joint, info in enumerate(infos)}
+    links = {root: BASE} | {info[_LINK_NAME].decode(): joint for joint, info in enumerate(infos)}
+    pieces = {BASE: BASE}
+    for joint, info in enumerate(infos):
+        fixed = info[_TYPE] == pybullet.JOINT_FIXED
+        pieces[joint] = pieces[info[_PARENT]] if fixed else joint
+    _free(
+        client, number, [j for j, info in enumerate(infos) if info[_TYPE] != pybullet.JOINT_FIXED]
+    )
+    return Body(
+        client=client,
+        number=number,
+        links=links,
+        all_joints=joints,
+        parents={joint: info[_PARENT] for joint, info in enumerate(infos)},
+        pieces=pieces,
+        joints=tuple(find(joints, name, robot) for name in robot.joints),
+        feet=tuple(find(links, name, robot) for name in robot.feet),
+    )
+
+
+def find(known: Mapping[str, int], name: str, robot: RobotModel) -> int:
+    """Returns the number of the joint or link called `name`.
+
+    Raises:
+        ConfigurationError: it is not among the `known` ones of the robot's URDF.
+    """
+    if name not in known:
+        raise ConfigurationError(
+            f'robot {robot.name!r}: {name!r} is not in {robot.urdf}; it has '
+            f'{", ".join(sorted(known))}'
+        )
+    return known[name]
+
+
+def ignore_neighbours(body: Body, held_together: Sequence[tuple[int, int]]) -> None:
+    """Lets pieces overlap where a joint or a loop holds them together, as most URDFs draw them.
+
+    Args:
+        body: the robot.
+        held_together: links that a loop closure joins.
+    """
+    pieces = body.pieces
+    joined = {(pieces[joint], pieces[parent]) for joint, parent in body.parents.items()}
+    joined |= {(pieces[one], pieces[other]) for one, other in held_together}
+    for one, other in itertools.combinations(body.links.values(), 2):
+        pair = (pieces[one], pieces[other])
+        if pair[0] == pair[1] or pair in joined or pair[::-1] in joined:
+            pybullet.setCollisionFilterPair(
+                body.number, body.number, one, other, 0, physicsClientId=body.client
+            )
+
+
+def _load_urdf(robot: RobotModel, client: int, self_collision: bool) -> int:
+    flags = 0
+    if robot.sections['simulation']['inertia_from_urdf']:
+        flags |= pybullet.URDF_USE_INERTIA_FROM_FILE
+    if self_collision:
+        flags |= pybullet.URDF_USE_SELF_COLLISION
+    try:
+        return int(pybullet.loadURDF(str(robot.urdf), flags=flags, physicsClientId=client))
+    except pybullet.error as error:
+        raise ConfigurationError(f'{robot.urdf} cannot be loaded: {error}') from error
+
+
+def _free(client: int, number: int, joints: list[int]) -> None:
+    """Switches off the motor by which the engine brakes every joint until told otherwise."""
+    pybullet.setJointMotorControlArray(
+        number,
+        joints,
+        pybullet.VELOCITY_CONTROL,
+        forces=[0.0] * len(joints),
+        physicsClientId=client,
+    )

@@ -1,0 +1,125 @@
+"""The graph's robot side in one process: simulated robot, estimator, safety and reset, tick by tick.
+
+The order within a tick is that of the graph in lockstep, and the parts are the same objects, so
+that what is measured here holds there. Used by the Gymnasium environment, benchmarks and studies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quad_learner.estimation.config import EstimatorConfig
+from quad_learner.estimation.estimator import Estimator
+from quad_learner.graph import GraphConfig
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.get_up import GetUp
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import Estimate, Health, JointCommand, JointTarget, SensorSample
+from quad_learner.robot.sink import CommandSink
+from quad_learner.robot.ticks import Ticks
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.core import SafetyCore
+from quad_learner.safety.state import SafetyInputs
+from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.robot import SimulatedRobot
+
+EPOCH = 1
+"""of the one safety core in this process"""
+
+
+@dataclass(frozen=True)
+class InProcessConfigs:
+    """The parameters of the parts."""
+
+    simulation: SimulationConfig
+    estimator: EstimatorConfig
+    safety: SafetyConfig
+    reset: ResetConfig
+
+
+class InProcessGraph:
+    """Robot, estimator, safety and reset without processes between them."""
+
+    def __init__(self, robot: RobotModel, configs: InProcessConfigs, graph: GraphConfig) -> None:
+        """Stores; `connect` builds the world.
+
+        Args:
+            robot: which robot.
+            configs: parameters of the parts.
+            graph: gives the seed: the same as the graph's, so the same chances fall.
+        """
+        self.robot = robot
+        self.sim = SimulatedRobot(robot, configs.simulation, graph.generator('simulation'))
+        self._ticks = Ticks(robot)
+        self._estimator = Estimator(robot, configs.estimator)
+        self._core = SafetyCore(robot, configs.safety)
+        self._state = self._core.initial(epoch=EPOCH)
+        self._sink = CommandSink(robot)
+        self.get_up = GetUp(robot, configs.reset)
+        self.command: JointCommand | None = None
+        self.sample: SensorSample
+        self.estimate: Estimate
+        self._policy: JointTarget | None = None
+        self._reset: JointTarget | None = None
+        self._seen: Estimate | None = None
+        self._health: Health | None = None
+        self._next_health: Health | None = None
+
+    def connect(self) -> None:
+        """Builds the world."""
+        self.sim.connect()
+
+    def close(self) -> None:
+        """Takes the world down."""
+        self.sim.close()
+
+    def sense(self) -> bool:
+        """Takes in the newest sample; returns whether a decision is due on it.
+
+        `sample`, `estimate` and `command` (safety's, of the tick before) are then what policy sees.
+        """
+        self.sample = self.sim.sense()
+        self.estimate = self._estimator.update(self.sample)
+        return self._ticks.is_decision(self.sample.time_ns)
+
+    def move(self, target: JointTarget | None) -> None:
+        """Finishes the tick: reset decides where it is time, safety judges, the world moves.
+
+        Args:
+            target: policy's answer on the tick of a decision, None on the others.
+        """
+        sample = self.sample
+        if target is not None:
+            self._policy = target
+            self._reset = self.get_up.step(sample, self.command)
+            self._seen = self.estimate
+        self._look_at_health(sample)
+        command, self._state = self._core.step(self._state, self._inputs(sample), sample.time_ns)
+        self.command = command
+        self._sink.accept(command, sample.time_ns, sample)
+        self.sim.step(self._sink.current(sample.time_ns))
+
+    def _look_at_health(self, sample: SensorSample) -> None:
+        """Hands on, half a second later as in the graph, what the robot tells once a second."""
+        index, hz = self._ticks.index(sample.time_ns), self.robot.command_hz
+        if index % hz == 0:
+            self._next_health = self.sim.health()
+        if index % hz == hz // 2:
+            self._health = self._next_health
+
+    def _inputs(self, sample: SensorSample) -> SafetyInputs:
+        def received(signal: JointTarget | Estimate | Health | None) -> int:
+            return 0 if signal is None else signal.time_ns
+
+        return SafetyInputs(
+            sample=sample,
+            sample_received_ns=sample.time_ns,
+            estimate=self._seen,
+            estimate_received_ns=received(self._seen),
+            policy=self._policy,
+            policy_received_ns=received(self._policy),
+            reset=self._reset,
+            reset_received_ns=received(self._reset),
+            health=self._health,
+            health_received_ns=received(self._health),
+        )

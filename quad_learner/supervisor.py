@@ -1,0 +1,157 @@
+"""Runs the node table as processes on a machine that has only pip: starts, watches, restarts, stops.
+
+What `ros2 launch` does with the same table elsewhere. Children live in sessions of their own, so
+that Ctrl-C in the terminal reaches this process alone and the order of the end is ours: safety says
+stop first, the robot goes last. They die with this process, however it ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quad_learner.bringup import NodeSpec
+
+POLL_S = 0.1
+"""[s] between looks at the processes"""
+STOP_S = 4.0
+"""[s] to end in good order, after which a process is killed: a run ends within five"""
+SAFETY_FIRST_S = 0.5
+"""[s] that safety has for its last command before the robot is told to end"""
+RESPAWNS, RESPAWN_WINDOW_S = 5, 60.0
+"""a process that dies more often than this in so long a time is broken, not unlucky"""
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal a process gets when its parent dies"""
+CONFIGURATION_EXIT = 2
+"""exit code of a node that refuses its configuration: starting it again would not help"""
+LOG_TAIL_LINES = 12
+"""lines of a failed node's log that are shown"""
+
+
+@dataclass
+class _Child:
+    spec: NodeSpec
+    command: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes]
+    starts: deque[float] = field(default_factory=deque)
+
+
+class Supervisor:
+    """The processes of one run."""
+
+    def __init__(self, environment: Mapping[str, str], logs: Path) -> None:
+        """Stores.
+
+        Args:
+            environment: of every process.
+            logs: folder for what the processes say.
+        """
+        self._environment = dict(environment)
+        self._logs = logs
+        self._children: dict[str, _Child] = {}
+        self._stopping = False
+        self.restarts = 0
+
+    def start(self, spec: NodeSpec, arguments: Sequence[str], show: bool = False) -> None:
+        """Starts one node.
+
+        Args:
+            spec: the node.
+            arguments: after `--ros-args`.
+            show: its standard output is the terminal's; otherwise it goes to its log.
+        """
+        module = f'quad_learner.nodes.{spec.executable}'
+        command = [sys.executable, '-m', module, '--ros-args', *arguments]
+        log = self._logs / f'{spec.name}.log'
+        process = self._spawn(spec, command, log, show)
+        self._children[spec.name] = _Child(spec, command, log, process, deque([time.monotonic()]))
+
+    def _spawn(
+        self, spec: NodeSpec, command: Sequence[str], log: Path, show: bool
+    ) -> subprocess.Popen[bytes]:
+        def prepare() -> None:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            os.nice(spec.niceness)
+
+        with log.open('ab') as file:
+            return subprocess.Popen(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=None if show else file,
+                stderr=file,
+                start_new_session=True,
+                preexec_fn=prepare,  # noqa: PLW1509 (no threads here)
+            )
+
+    def pids(self) -> dict[str, int]:
+        """Returns the process number of each node."""
+        return {name: child.process.pid for name, child in self._children.items()}
+
+    def watch(self) -> str | None:
+        """Looks after the processes once; returns why the run is over, None while it is not."""
+        for child in list(self._children.values()):
+            code = child.process.poll()
+            if code is None:
+                continue
+            if code == 0 and child.spec.ends_run:
+                return ''
+            reason = self._revive(child, code)
+            if reason is not None:
+                return reason
+        time.sleep(POLL_S)
+        return None
+
+    def _revive(self, child: _Child, code: int) -> str | None:
+        name = child.spec.name
+        now = time.monotonic()
+        child.starts.append(now)
+        while now - child.starts[0] > RESPAWN_WINDOW_S:
+            child.starts.popleft()
+        hopeless = code == CONFIGURATION_EXIT or len(child.starts) > RESPAWNS
+        if not child.spec.respawn or hopeless:
+            return f'the {name} node ended with code {code}\n{_tail(child.log)}'
+        self.restarts += 1
+        sys.stdout.write(f'the {name} node ended with code {code}; it is started again\n')
+        child.process = self._spawn(child.spec, child.command, child.log, name == 'monitor')
+        return None
+
+    def stop(self) -> list[str]:
+        """Ends every process in good order; returns the names of those that had to be killed."""
+        running = [c for c in self._children.values() if c.process.poll() is None]
+        deadline = time.monotonic() + STOP_S
+        for child in running:
+            if child.spec.name != 'robot':
+                child.process.send_signal(signal.SIGINT)
+        self._wait([c for c in running if c.spec.name == 'safety'], SAFETY_FIRST_S)
+        for child in running:
+            if child.spec.name == 'robot' and child.process.poll() is None:
+                child.process.send_signal(signal.SIGINT)
+        self._wait(running, deadline - time.monotonic())
+        killed = [c for c in running if c.process.poll() is None]
+        for child in killed:
+            child.process.kill()
+            child.process.wait()
+        return [child.spec.name for child in killed]
+
+    def _wait(self, children: Sequence[_Child], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(c.process.poll() is None for c in children):
+            time.sleep(POLL_S / 5)
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_text(errors='replace').splitlines()
+    except OSError:
+        return ''
+    return '\n'.join(f'  {line}' for line in lines[-LOG_TAIL_LINES:])

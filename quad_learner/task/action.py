@@ -1,0 +1,101 @@
+"""From the policy's numbers to joint targets and back.
+
+target = stance + rhythm(phase) + action_box · action, with every action in −1 … 1.
+
+The rhythm is an optional oscillator prior that lifts the feet in turn without going anywhere: each
+joint of leg l is offset by amplitude · max(0, sin(2π f t + phase_l)) (after the joint-space
+oscillators of Raffin et al. 2023, arXiv 2310.05808). Where the robot's YAML has no `oscillator`,
+or the task switches it off, the rhythm is zero and the action is the whole of the motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.model import RobotModel
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Oscillator:
+    """A stepping rhythm: one rectified sine a joint, one frequency for all."""
+
+    frequency_hz: float
+    amplitude: Array
+    """[rad], (joints,)"""
+    phase: Array
+    """[rad], (joints,)"""
+
+    def offset(self, time_s: float) -> Array:
+        """Returns the joint offsets [rad], (joints,), `time_s` [s] after the rhythm began."""
+        angle = 2.0 * np.pi * self.frequency_hz * time_s
+        return self.amplitude * np.maximum(0.0, np.sin(angle + self.phase))
+
+
+def oscillator_of(robot: RobotModel) -> Oscillator | None:
+    """Returns the rhythm in the robot's YAML, or None where it has none.
+
+    Raises:
+        ConfigurationError: the section is there but is not as docs/new_robot.md says.
+    """
+    section = robot.sections.get('oscillator')
+    if section is None:
+        return None
+    joints = len(robot.joints)
+    amplitude = _numbers(section, 'amplitude', robot)
+    phase = _numbers(section, 'leg_phase', robot)
+    legs = len(phase)
+    if legs == 0 or joints % legs or len(amplitude) != joints // legs:
+        raise ConfigurationError(
+            f'robot {robot.name}: oscillator.amplitude needs one number a joint of a leg and '
+            f'oscillator.leg_phase one a leg ({joints} joints in all)'
+        )
+    return Oscillator(
+        float(section['frequency_hz']), np.tile(amplitude, legs), np.repeat(phase, len(amplitude))
+    )
+
+
+def _numbers(section: Mapping[str, Any], name: str, robot: RobotModel) -> Array:
+    try:
+        return np.array(section[name], dtype=np.float64).reshape(-1)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f'robot {robot.name}: oscillator.{name} must be a list of numbers'
+        ) from error
+
+
+class ActionMap:
+    """Turns actions into joint targets at a phase of the rhythm, and targets back into actions."""
+
+    def __init__(self, robot: RobotModel, oscillator: Oscillator | None) -> None:
+        self._robot = robot
+        self._oscillator = oscillator
+        self.size = len(robot.joints)
+
+    def phase_features(self, time_s: float) -> Array:
+        """Returns the rhythm's sine and cosine, (2,), zeros without a rhythm."""
+        if self._oscillator is None:
+            return np.zeros(2)
+        angle = 2.0 * np.pi * self._oscillator.frequency_hz * time_s
+        return np.array([np.sin(angle), np.cos(angle)])
+
+    def target(self, action: Array, time_s: float) -> Array:
+        """Returns the joint positions [rad], (joints,), that `action` (joints,) asks for."""
+        position = self._centre(time_s) + self._robot.action_box * np.clip(action, -1.0, 1.0)
+        return np.clip(position, self._robot.position_min, self._robot.position_max)
+
+    def action(self, position: Array, time_s: float) -> Array:
+        """Returns the action, −1 … 1, (joints,), that would have asked for `position` [rad]."""
+        return np.clip((position - self._centre(time_s)) / self._robot.action_box, -1.0, 1.0)
+
+    def _centre(self, time_s: float) -> Array:
+        if self._oscillator is None:
+            return self._robot.stance
+        return self._robot.stance + self._oscillator.offset(time_s)

@@ -1,0 +1,117 @@
+"""What the policy sees: one frame a decision, the newest first, earlier ones behind it.
+
+Each part of a frame has a name and a slice; nothing else knows an index.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import Estimate, SensorSample
+from quad_learner.task.config import TaskConfig
+
+Array = NDArray[np.float64]
+Vector = NDArray[np.float32]
+
+BOUND = 10.0
+"""No observed number is larger: a glitch must not dominate a network's input."""
+
+
+@dataclass(frozen=True)
+class FrameLayout:
+    """Where each part of a frame lies."""
+
+    joint_position: slice
+    """from the stance, in action boxes"""
+    joint_velocity: slice
+    """scaled"""
+    action: slice
+    """executed in the step before"""
+    contact: slice
+    """1 on the ground, −1 in the air"""
+    lean: slice
+    """roll, pitch [rad]"""
+    angular_velocity: slice
+    """scaled, body frame"""
+    velocity: slice
+    """scaled, body frame"""
+    heading: slice
+    """from the episode's heading [rad]"""
+    phase: slice
+    """sine and cosine of the rhythm"""
+    size: int
+
+
+def layout(robot: RobotModel) -> FrameLayout:
+    """Returns where the parts of a frame of `robot` lie."""
+    joints, feet = len(robot.joints), len(robot.feet)
+    sizes = (joints, joints, joints, feet, 2, 3, 3, 1, 2)
+    ends = np.cumsum(sizes)
+    slices = [slice(int(end) - size, int(end)) for size, end in zip(sizes, ends, strict=True)]
+    return FrameLayout(*slices, size=int(ends[-1]))
+
+
+@dataclass(frozen=True)
+class Attitude:
+    """The parts of the body's attitude that the task looks at."""
+
+    roll: float
+    pitch: float
+    heading: float
+    """yaw relative to the episode's first yaw, −π … π [rad]"""
+
+
+class Observer:
+    """Builds the observation. `begin` at each episode's start forgets the frames of the last one."""
+
+    def __init__(self, robot: RobotModel, config: TaskConfig) -> None:
+        self._robot = robot
+        self._config = config
+        self.layout = layout(robot)
+        self.size = self.layout.size * (1 + config.history)
+        self._frames: deque[Vector] = deque(maxlen=1 + config.history)
+
+    def begin(self) -> None:
+        """Forgets earlier frames: the first frame of the episode stands in for its own past."""
+        self._frames.clear()
+
+    def observe(
+        self,
+        sample: SensorSample,
+        estimate: Estimate,
+        attitude: Attitude,
+        action: Array,
+        phase: Array,
+    ) -> Vector:
+        """Returns the observation, (size,), after adding the frame of this instant.
+
+        Args:
+            sample: of this instant; only joints and feet are read.
+            estimate: of this instant.
+            attitude: of this instant, relative to the episode's heading.
+            action: executed in the step that just ended, −1 … 1, (joints,).
+            phase: sine and cosine of the rhythm, (2,).
+        """
+        robot, config, place = self._robot, self._config, self.layout
+        frame = np.zeros(place.size)
+        frame[place.joint_position] = (sample.joint_position - robot.stance) / robot.action_box
+        frame[place.joint_velocity] = sample.joint_velocity * config.joint_velocity_scale
+        frame[place.action] = action
+        if robot.has_foot_force:
+            touching = sample.foot_force > robot.foot_force_threshold
+            frame[place.contact] = np.where(touching, 1.0, -1.0)
+        frame[place.lean] = attitude.roll, attitude.pitch
+        frame[place.angular_velocity] = estimate.angular_velocity * config.angular_velocity_scale
+        frame[place.velocity] = estimate.velocity_body * config.velocity_scale
+        frame[place.heading] = attitude.heading
+        frame[place.phase] = phase
+        newest = np.clip(np.nan_to_num(frame), -BOUND, BOUND).astype(np.float32)
+        self._frames.appendleft(newest)
+        while len(self._frames) < 1 + config.history:
+            self._frames.append(newest)
+        return np.concatenate(list(self._frames))

@@ -1,0 +1,103 @@
+"""The robot's left-right symmetry, in the numbers of observation and action.
+
+A step seen in a mirror is a step that could have happened too. The robot's YAML says which leg
+takes the place of which (`mirror.leg_swap`), which joint within a leg (`mirror.joint_swap`) and
+which joints turn the other way (`mirror.joint_sign`); without that section there is no mirror.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.model import RobotModel
+from quad_learner.task.action import Oscillator, oscillator_of
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.observation import layout
+
+Indices = NDArray[np.intp]
+Signs = NDArray[np.float32]
+
+LEAN_SIGN = (-1.0, 1.0)
+"""roll turns over, pitch stays"""
+RATE_SIGN = (-1.0, 1.0, -1.0)
+"""angular velocity is an axial vector"""
+VELOCITY_SIGN = (1.0, -1.0, 1.0)
+
+
+class Symmetry(NamedTuple):
+    """mirrored[i] = sign[i] · original[index[i]]."""
+
+    observation_index: Indices
+    observation_sign: Signs
+    action_index: Indices
+    action_sign: Signs
+
+
+class _Swap(NamedTuple):
+    joint_index: Indices
+    joint_sign: Signs
+    foot_index: Indices
+
+
+def symmetry(robot: RobotModel, config: TaskConfig) -> Symmetry | None:
+    """Returns the symmetry of the task on `robot`, None where the robot or its rhythm has none.
+
+    Raises:
+        ConfigurationError: the section `mirror` of the robot's YAML does not fit its joints.
+    """
+    swap = _swap(robot)
+    if swap is None:
+        return None
+    phase = _phase_sign(oscillator_of(robot) if config.use_oscillator else None, swap)
+    if phase is None:
+        return None
+    place = layout(robot)
+    index = np.arange(place.size)
+    sign = np.ones(place.size, np.float32)
+    for part in (place.joint_position, place.joint_velocity, place.action):
+        index[part] = part.start + swap.joint_index
+        sign[part] = swap.joint_sign
+    index[place.contact] = place.contact.start + swap.foot_index
+    sign[place.lean] = LEAN_SIGN
+    sign[place.angular_velocity] = RATE_SIGN
+    sign[place.velocity] = VELOCITY_SIGN
+    sign[place.heading] = -1.0
+    sign[place.phase] = phase
+    frames = 1 + config.history
+    indices = np.concatenate([index + place.size * frame for frame in range(frames)])
+    return Symmetry(indices, np.tile(sign, frames), swap.joint_index, swap.joint_sign)
+
+
+def _swap(robot: RobotModel) -> _Swap | None:
+    section = robot.sections.get('mirror')
+    if section is None:
+        return None
+    legs = np.array(section['leg_swap'], np.intp)
+    joints = np.array(section['joint_swap'], np.intp)
+    signs = np.array(section['joint_sign'], np.float32)
+    if len(legs) * len(joints) != len(robot.joints) or len(signs) != len(joints):
+        raise ConfigurationError(
+            f'robot {robot.name}: mirror.leg_swap needs one number a leg, mirror.joint_swap and '
+            f'mirror.joint_sign one a joint of a leg ({len(robot.joints)} joints in all)'
+        )
+    feet = len(robot.feet) // len(legs)
+    return _Swap(
+        (legs[:, None] * len(joints) + joints[None, :]).ravel(),
+        np.tile(signs, len(legs)),
+        (legs[:, None] * feet + np.arange(feet)[None, :]).ravel(),
+    )
+
+
+def _phase_sign(oscillator: Oscillator | None, swap: _Swap) -> float | None:
+    """Returns what mirroring does to sine and cosine of the rhythm: nothing, or half a turn."""
+    if oscillator is None:
+        return 1.0
+    turn = oscillator.phase[swap.joint_index] - oscillator.phase
+    for angle, sign in ((0.0, 1.0), (np.pi, -1.0)):
+        if np.allclose(np.cos(turn - angle), 1.0):
+            return sign
+    return None

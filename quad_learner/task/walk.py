@@ -1,0 +1,166 @@
+"""The walking task as one object: what the graph's policy node and the Gymnasium environment share.
+
+Life of an episode: `begin` once, then for each decision `target(action)` and, one policy period
+later, `step(...)`, which says what came of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.rotations import roll_pitch_yaw
+from quad_learner.robot.signals import NANOSECONDS, Estimate, JointCommand, SensorSample
+from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode, Reason
+from quad_learner.task.action import ActionMap, oscillator_of
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.constraint import upright_margin
+from quad_learner.task.observation import Attitude, Observer
+from quad_learner.task.reward import Motion, reward
+
+Array = NDArray[np.float64]
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one step."""
+
+    observation: Vector
+    """(observations,)"""
+    action: Vector
+    """what was executed, −1 … 1, (actions,)"""
+    reward: float
+    constraint: float
+    """f_s [rad]"""
+    terminated: bool
+    """the robot fell"""
+    truncated: bool
+    """the episode was cut; the future still has value"""
+    reasons: Reason
+
+
+class WalkTask:
+    """Walking forward, by the robot's own senses alone."""
+
+    def __init__(self, robot: RobotModel, config: TaskConfig) -> None:
+        self._robot = robot
+        self._config = config
+        self._observer = Observer(robot, config)
+        self._actions = ActionMap(robot, oscillator_of(robot) if config.use_oscillator else None)
+        self._steps = round(config.episode_s * robot.policy_hz)
+        self._start_ns = 0
+        self._decision_ns = 0
+        self._heading = 0.0
+        self._step = 0
+        self._action = np.zeros(self._actions.size)
+        self._action_change = np.zeros(self._actions.size)
+        self._joint_velocity = np.zeros(self._actions.size)
+
+    @property
+    def observation_size(self) -> int:
+        """Numbers in an observation."""
+        return self._observer.size
+
+    @property
+    def action_size(self) -> int:
+        """Numbers in an action."""
+        return self._actions.size
+
+    def begin(self, sample: SensorSample, estimate: Estimate, command: JointCommand) -> Vector:
+        """Returns the first observation of an episode; its heading is the body's heading now."""
+        self._start_ns = self._decision_ns = sample.time_ns
+        self._heading = roll_pitch_yaw(estimate.orientation)[2]
+        self._step = 0
+        self._observer.begin()
+        self._action = self._actions.action(command.position, 0.0)
+        self._action_change = np.zeros_like(self._action)
+        self._joint_velocity = sample.joint_velocity
+        return self._observe(sample, estimate)
+
+    def target(self, action: Array, time_ns: int) -> Array:
+        """Returns the joint positions [rad], (joints,), that `action` asks for at `time_ns`."""
+        self._decision_ns = time_ns
+        return self._actions.target(action, self._since_start(time_ns))
+
+    def step(self, sample: SensorSample, estimate: Estimate, command: JointCommand) -> Outcome:
+        """Returns what came of the action whose `target` was given one policy period ago.
+
+        Args:
+            sample: sensed now.
+            estimate: of now.
+            command: safety's last command: what was really executed, and why.
+        """
+        self._step += 1
+        executed = self._actions.action(command.position, self._since_start(self._decision_ns))
+        self._action_change = executed - self._action
+        self._action = executed
+        motion = self._motion(sample, estimate)
+        self._joint_velocity = sample.joint_velocity
+        driving = command.mode is Mode.ACTIVE and command.authority is Authority.POLICY
+        terminated = bool(command.reasons & Reason.TILT) and not driving
+        cut = not driving or not estimate.healthy or self._step >= self._steps
+        attitude = self._attitude(estimate)
+        return Outcome(
+            observation=self._observe(sample, estimate),
+            action=executed.astype(np.float32),
+            reward=reward(motion, self._config) if driving else 0.0,
+            constraint=upright_margin(attitude.roll, attitude.pitch, self._robot),
+            terminated=terminated,
+            truncated=cut and not terminated,
+            reasons=command.reasons,
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the episode has run its full length."""
+        return self._step >= self._steps
+
+    def _since_start(self, time_ns: int) -> float:
+        return (time_ns - self._start_ns) / NANOSECONDS
+
+    def _attitude(self, estimate: Estimate) -> Attitude:
+        roll, pitch, yaw = roll_pitch_yaw(estimate.orientation)
+        turned = (yaw - self._heading + math.pi) % (2.0 * math.pi) - math.pi
+        return Attitude(roll, pitch, turned)
+
+    def _observe(self, sample: SensorSample, estimate: Estimate) -> Vector:
+        phase = self._actions.phase_features(self._since_start(sample.time_ns))
+        return self._observer.observe(
+            sample, estimate, self._attitude(estimate), self._action, phase
+        )
+
+    def _motion(self, sample: SensorSample, estimate: Estimate) -> Motion:
+        attitude = self._attitude(estimate)
+        period = 1.0 / self._robot.policy_hz
+        across, along = _in_heading(estimate.velocity_body, attitude)
+        upright = math.cos(attitude.roll) * math.cos(attitude.pitch)
+        return Motion(
+            forward_speed=along,
+            lateral_speed=across,
+            yaw_rate=float(estimate.angular_velocity[2]),
+            lean=math.acos(min(1.0, max(-1.0, upright))),
+            joint_acceleration=(sample.joint_velocity - self._joint_velocity) / period,
+            action_change=self._action_change,
+        )
+
+
+def _in_heading(velocity_body: Array, attitude: Attitude) -> tuple[float, float]:
+    """Returns the velocity across (left) and along the episode's heading [m/s]."""
+    x, y, z = (float(v) for v in velocity_body)
+    sin_r, cos_r = math.sin(attitude.roll), math.cos(attitude.roll)
+    sin_p, cos_p = math.sin(attitude.pitch), math.cos(attitude.pitch)
+    # Levelled: the body velocity with roll and pitch undone (z-y-x Euler angles).
+    level_x = cos_p * x + sin_p * (sin_r * y + cos_r * z)
+    level_y = cos_r * y - sin_r * z
+    sin_h, cos_h = math.sin(attitude.heading), math.cos(attitude.heading)
+    return sin_h * level_x + cos_h * level_y, cos_h * level_x - sin_h * level_y
+
+
+def is_trip(reasons: Reason) -> bool:
+    """Tells whether `reasons` hold a trip, and not only clipped commands or a release."""
+    return bool(reasons & ~NOT_TRIPS)

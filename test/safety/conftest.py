@@ -1,0 +1,368 @@
+"""A small robot with round numbers, and a bench that drives the safety core in virtual time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from quad_learner.robot import model
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import Estimate, Health, JointCommand, JointTarget, SensorSample
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.core import SafetyCore
+from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.state import SafetyInputs
+
+Array = NDArray[np.float64]
+PERIOD_NS = 10_000_000
+"""100 commands a second: the small robot's rate."""
+MINUTE_NS = 60_000_000_000
+LEVEL = np.array([0.0, 0.0, 0.0, 1.0])
+
+VALUES: dict[str, Any] = {
+    'sample_age_max_s': 0.05,
+    'estimate_age_max_s': 0.06,
+    'target_age_max_s': 0.08,
+    'health_age_max_s': 2.0,
+    'command_lifetime_s': 0.1,
+    'bad_in_row': 2,
+    'bad_in_window': 3,
+    'bad_window': 10,
+    'confirm_samples': 2,
+    'position_overrun_rad': 0.5,
+    'position_jump_rad': 0.25,
+    'over_speed_scale': 1.5,
+    'angular_velocity_max_rad_s': 40.0,
+    'specific_force_max_m_s2': 400.0,
+    'quaternion_norm_error': 0.02,
+    'frozen_time_s': 0.2,
+    'frozen_motion_rad': 0.05,
+    'position_margin_rad': 0.1,
+    'policy_target_speed_rad_s': 5.0,
+    'reset_target_speed_rad_s': 2.0,
+    'policy_torque_share': 0.5,
+    'reset_torque_share': 1.0,
+    'kp_scale_max': 2.0,
+    'kd_scale_min': 0.5,
+    'kd_scale_max': 3.0,
+    'clip_tolerance_rad': 0.001,
+    'clip_tolerance_gain': 0.01,
+    'handover_tilt_rad': 0.3,
+    'handover_joint_error_rad': 0.4,
+    'clear_time_s': 0.5,
+    'rearm_interval_s': 2.0,
+    'hold_time_s': 0.2,
+    'latch_after_s': 1.0,
+    'latch_trips': 3,
+    'latch_window_s': 60.0,
+    'temperature_missing_stops': True,
+    'temperature_derate_share': 0.8,
+    'temperature_torque_floor': 0.5,
+    'temperature_hysteresis_c': 10.0,
+    'battery_missing_stops': True,
+    'battery_charge_min': 0.2,
+    'battery_charge_hysteresis': 0.1,
+}
+
+
+def small_robot() -> RobotModel:
+    """Two joints, one foot, numbers that can be worked by hand."""
+    return dataclasses.replace(
+        model.load('a1'),
+        joints=('left', 'right'),
+        position_min=np.array([-1.0, -2.0]),
+        position_max=np.array([1.0, 2.0]),
+        speed_max=np.array([20.0, 20.0]),
+        torque_max=np.array([10.0, 20.0]),
+        stance=np.array([0.0, 0.5]),
+        kp=np.array([10.0, 10.0]),
+        kd=np.array([1.0, 1.0]),
+        kd_damping=np.array([2.0, 2.0]),
+        action_box=np.array([0.5, 0.5]),
+        feet=('toe',),
+        command_hz=100,
+        policy_hz=50,
+        fall_roll=0.8,
+        fall_pitch=0.7,
+        has_motor_temperature=True,
+        motor_temperature_max=100.0,
+        battery_empty_voltage=20.0,
+    )
+
+
+def settings(**changes: Any) -> SafetyConfig:
+    """The parameters of these tests, some changed; none is read from the shipped file."""
+    return SafetyConfig(**{**VALUES, **changes})
+
+
+class Bench:
+    """A standing robot with everybody well; tests change what they are about, then tick."""
+
+    def __init__(self, robot: RobotModel, config: SafetyConfig, start_ns: int = MINUTE_NS) -> None:
+        self.robot = robot
+        self.core = SafetyCore(robot, config)
+        self.state = self.core.initial(epoch=7)
+        self.now_ns = start_ns
+        self.silent: set[str] = set()
+        self.sample: dict[str, Any] = {
+            'joint_position': robot.stance.copy(),
+            'joint_velocity': np.zeros(len(robot.joints)),
+            'joint_effort': np.zeros(len(robot.joints)),
+            'orientation': LEVEL,
+            'angular_velocity': np.zeros(3),
+            'specific_force': np.array([0.0, 0.0, 9.81]),
+            'foot_force': np.full(len(robot.feet), 50.0),
+        }
+        self.estimate: dict[str, Any] = {'healthy': True}
+        self.health: dict[str, Any] = {
+            'battery_voltage': 24.0,
+            'battery_charge': 0.9,
+            'motor_temperature': np.full(len(robot.joints), 40.0),
+        }
+        self.wish: dict[str, dict[str, Any]] = {
+            name: {
+                'source': source,
+                'request': 0,
+                'position': robot.stance.copy(),
+                'kp': robot.kp,
+                'kd': robot.kd,
+            }
+            for name, source in (('policy', Authority.POLICY), ('reset', Authority.RESET))
+        }
+        self.inputs = SafetyInputs()
+        self.stop = self.resume = False
+        self.frozen = False
+        self._count = 0
+
+    @property
+    def command(self) -> JointCommand:
+        command = self.state.command
+        assert command is not None
+        return command
+
+    @property
+    def code(self) -> str:
+        """I, S or H (standby limp or holding), P or R (who drives), T (soft stop), L (latched)."""
+        held = bool(self.command.kp.any())
+        return {
+            Mode.INIT: 'I',
+            Mode.STANDBY: 'H' if held else 'S',
+            Mode.ACTIVE: 'P' if self.command.authority is Authority.POLICY else 'R',
+            Mode.SOFT_STOP: 'T',
+            Mode.LATCHED_STOP: 'L',
+        }[self.command.mode]
+
+    def ask(self, name: str) -> None:
+        """Raises the request of `name`: a fresh wish to drive."""
+        self.wish[name]['request'] += 1
+
+    def lean(self, roll: float = 0.0, pitch: float = 0.0) -> None:
+        """Leans the body about one axis [rad]."""
+        half = (roll + pitch) / 2.0
+        axis = np.array([roll != 0.0, pitch != 0.0, False], float)
+        self.sample['orientation'] = np.append(np.sin(half) * axis, np.cos(half))
+
+    def tick(self, count: int = 1, dt_ns: int = PERIOD_NS) -> JointCommand:
+        """Lets time pass and steps the core, everybody speaking who is not silent."""
+        for _ in range(count):
+            self.now_ns += dt_ns
+            self._count += 1
+            self.inputs = self._refreshed()
+            _, self.state = self.core.step(self.state, self.inputs, self.now_ns)
+        return self.command
+
+    def make(self, name: str) -> Any:
+        """What `name` says now."""
+        now = self.now_ns
+        if name == 'sample':
+            # A living sensor never says the same twice.
+            noise = 0.0 if self.frozen else 1e-6 * (self._count % 2)
+            changed = {
+                key: self.sample[key] + noise for key in ('joint_velocity', 'angular_velocity')
+            }
+            return SensorSample(time_ns=now, **{**self.sample, **changed})
+        if name == 'estimate':
+            rest: dict[str, Any] = {
+                'position': np.zeros(3),
+                'orientation': LEVEL,
+                'velocity_body': np.zeros(3),
+                'angular_velocity': np.zeros(3),
+                'position_covariance': np.eye(3),
+                'velocity_covariance': np.eye(3),
+                'contact': np.ones(len(self.robot.feet), np.bool_),
+            }
+            return Estimate(time_ns=now, **{**rest, **self.estimate})
+        if name == 'health':
+            return Health(time_ns=now, **self.health)
+        return JointTarget(time_ns=now, **self.wish[name])
+
+    def _refreshed(self) -> SafetyInputs:
+        fresh: dict[str, Any] = {}
+        for name in ('sample', 'estimate', 'health', 'policy', 'reset'):
+            if name not in self.silent:
+                fresh[name] = self.make(name)
+                fresh[f'{name}_received_ns'] = self.now_ns
+        flags = {'operator_stop': self.stop, 'operator_resume': self.resume}
+        self.stop = self.resume = False
+        return dataclasses.replace(self.inputs, **fresh, **flags)
+
+
+MakeBench = Callable[..., Bench]
+
+
+def bench_in(code: str, **changes: Any) -> Bench:
+    """A bench brought into a mode by the shortest honest way; see `Bench.code`."""
+    bench = Bench(small_robot(), settings(**changes))
+    if code == 'I':
+        bench.silent = {'sample'}
+        bench.tick()
+        return bench
+    bench.tick(2)
+    if code in 'HPRT':
+        name = 'reset' if code == 'R' else 'policy'
+        bench.ask(name)
+        bench.tick()
+    if code == 'H':
+        bench.wish['policy']['request'] = 0
+        bench.tick()
+    if code == 'T':
+        well = bench.wish['policy']['position']
+        bench.wish['policy']['position'] = np.full(len(bench.robot.joints), np.nan)
+        bench.tick()
+        bench.wish['policy']['position'] = well
+        bench.tick(60)
+    if code == 'L':
+        bench.stop = True
+        bench.tick()
+        bench.tick(60)
+    assert bench.code == code
+    return bench
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A standing robot on standby, about to be asked for."""
+    return bench_in('S')
+
+
+@pytest.fixture
+def make_bench() -> MakeBench:
+    """Builds a bench in a mode: `make_bench('P', hold_time_s=0.1)`."""
+    return bench_in
+
+
+class CommandMonitor:
+    """Judges each command by rules of its own; shares no code with what it judges."""
+
+    SEVERITY = {
+        Mode.ACTIVE: 0,
+        Mode.INIT: 1,
+        Mode.STANDBY: 1,
+        Mode.SOFT_STOP: 2,
+        Mode.LATCHED_STOP: 3,
+    }
+
+    def __init__(self, robot: RobotModel, config: SafetyConfig) -> None:
+        self.robot = robot
+        self.config = config
+        self.before: JointCommand | None = None
+        self.before_ns = 0
+        self.spent = {Authority.POLICY: 0, Authority.RESET: 0}
+        self.checked = 0
+
+    def check(
+        self, command: JointCommand, believed: SensorSample | None, now_ns: int, resume: bool
+    ) -> None:
+        """Raises AssertionError where a command breaks an invariant of docs/safety.md."""
+        self._numbers(command)
+        self._torque(command, believed)
+        if self.before is not None:
+            self._rate(command, now_ns)
+            self._order(command, resume)
+        self.before, self.before_ns = command, now_ns
+        self.checked += 1
+
+    def _numbers(self, command: JointCommand) -> None:
+        robot, config = self.robot, self.config
+        for values in (command.position, command.kp, command.kd, command.effort):
+            assert len(values) == len(robot.joints)
+            assert all(np.isfinite(value) for value in values)
+        assert command.joints_hash == robot.joints_hash
+        assert 0 < command.lifetime_ns <= 200_000_000
+        for i in range(len(robot.joints)):
+            low = robot.position_min[i] + config.position_margin_rad
+            high = robot.position_max[i] - config.position_margin_rad
+            assert low - 1e-9 <= command.position[i] <= high + 1e-9
+            assert 0.0 <= command.kp[i] <= robot.kp[i] * config.kp_scale_max + 1e-9
+            assert command.kd[i] >= robot.kd[i] * config.kd_scale_min - 1e-9
+        if command.mode in (Mode.INIT, Mode.LATCHED_STOP):
+            assert not command.kp.any()
+
+    def _torque(self, command: JointCommand, believed: SensorSample | None) -> None:
+        if believed is None:
+            return
+        share = self.config.reset_torque_share
+        if command.authority is Authority.POLICY or command.kp.any():
+            share = self.config.policy_torque_share
+        if command.authority is Authority.RESET:
+            share = self.config.reset_torque_share
+        for i in range(len(self.robot.joints)):
+            limit = share * self.robot.torque_max[i]
+            least_brake = self.robot.kd[i] * self.config.kd_scale_min
+            speed = believed.joint_velocity[i]
+            spring = command.kp[i] * (command.position[i] - believed.joint_position[i])
+            torque = abs(spring - command.kd[i] * speed)
+            # Damping goes before torque: I8 > I6.
+            assert torque <= max(limit, least_brake * abs(speed)) + 1e-6
+
+    def _rate(self, command: JointCommand, now_ns: int) -> None:
+        before = self.before
+        assert before is not None
+        speed = self.config.policy_target_speed_rad_s
+        if command.authority is Authority.RESET:
+            speed = self.config.reset_target_speed_rad_s
+        elapsed = max(0.0, (now_ns - self.before_ns) * 1e-9)
+        reach = speed * min(elapsed, 2.0 / self.robot.command_hz)
+        for i in range(len(self.robot.joints)):
+            if before.kp[i] > 0.0 and command.kp[i] > 0.0:
+                assert abs(command.position[i] - before.position[i]) <= reach + 1e-9
+
+    def _order(self, command: JointCommand, resume: bool) -> None:
+        before = self.before
+        assert before is not None
+        assert command.sequence == before.sequence + 1
+        assert command.epoch == before.epoch
+        falls = self.SEVERITY[command.mode] < self.SEVERITY[before.mode]
+        if before.mode is Mode.LATCHED_STOP and falls:
+            assert resume and command.mode is Mode.STANDBY
+        elif falls and command.mode is not Mode.ACTIVE:
+            raise AssertionError(f'{before.mode!r} may not become {command.mode!r}')
+        begun = (command.authority, command.request) != (before.authority, before.request)
+        if command.mode is Mode.ACTIVE and begun:
+            assert command.request > self.spent[command.authority]
+            self.spent[command.authority] = command.request
+        assert (command.mode is Mode.ACTIVE) == (command.authority is not Authority.NOBODY)
+
+
+@pytest.fixture
+def monitor_of() -> Callable[[Bench, SafetyConfig], CommandMonitor]:
+    """Builds the monitor of a bench."""
+    return lambda bench, config: CommandMonitor(bench.robot, config)
+
+
+@pytest.fixture(scope='session')
+def small() -> SimpleNamespace:
+    """The small robot, the parameters of these tests, and how to make others."""
+    return SimpleNamespace(robot=small_robot(), config=settings(), settings=settings)
+
+
+@pytest.fixture
+def bench_on() -> Callable[..., Bench]:
+    """Builds a fresh bench on a robot with some facts changed."""
+    return lambda robot, **facts: Bench(dataclasses.replace(robot, **facts), settings())

@@ -1,0 +1,451 @@
+"""Who may drive and when: each mode against each event, then the rules one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.safety.modes import CLIPS, Authority, Mode, Reason
+
+Bench = Any
+"""The bench of conftest.py."""
+Event = Callable[[Bench], None]
+MODES = 'ISHPRTL'
+
+
+def nothing(bench: Bench) -> None:
+    bench.tick()
+
+
+def stop(bench: Bench) -> None:
+    bench.stop = True
+    bench.tick()
+
+
+def resume(bench: Bench) -> None:
+    bench.resume = True
+    bench.tick()
+
+
+def stop_and_resume(bench: Bench) -> None:
+    bench.stop = bench.resume = True
+    bench.tick()
+
+
+def asks(name: str) -> Event:
+    def event(bench: Bench) -> None:
+        bench.ask(name)
+        # Requests begin at 1 and never fall: also where an earlier one was given back.
+        bench.wish[name]['request'] += 1
+        bench.tick()
+
+    return event
+
+
+def both_ask(bench: Bench) -> None:
+    for name in ('policy', 'reset'):
+        bench.wish[name]['request'] += 2
+    bench.tick()
+
+
+def gives_back(name: str) -> Event:
+    def event(bench: Bench) -> None:
+        bench.wish[name]['request'] = 0
+        bench.tick()
+
+    return event
+
+
+def silent(name: str) -> Event:
+    def event(bench: Bench) -> None:
+        bench.silent.add(name)
+        bench.tick(9 if name != 'health' else 201)
+
+    return event
+
+
+def nonsense(name: str) -> Event:
+    def event(bench: Bench) -> None:
+        bench.wish[name]['position'] = np.array([0.0, np.nan])
+        bench.tick()
+
+    return event
+
+
+def falls(bench: Bench) -> None:
+    bench.lean(roll=1.5)
+    bench.tick(2)
+
+
+def bad_samples(bench: Bench) -> None:
+    bench.sample['joint_position'] = np.array([np.inf, 0.0])
+    bench.tick(2)
+
+
+def too_fast(bench: Bench) -> None:
+    bench.sample['joint_velocity'] = np.array([0.0, -31.0])
+    bench.tick(2)
+
+
+def unhealthy(bench: Bench) -> None:
+    bench.estimate['healthy'] = False
+    bench.tick()
+
+
+def hot(bench: Bench) -> None:
+    bench.health['motor_temperature'] = np.array([40.0, 101.0])
+    bench.tick()
+
+
+def empty(bench: Bench) -> None:
+    bench.health['battery_charge'] = 0.19
+    bench.tick()
+
+
+def late(bench: Bench) -> None:
+    bench.tick(dt_ns=101_000_000)
+
+
+def time_runs_backwards(bench: Bench) -> None:
+    bench.tick(dt_ns=-1)
+
+
+def broken(bench: Bench) -> None:
+    bench.state = bench.state._replace(watch=None)  # type: ignore[arg-type]
+    bench.tick()
+
+
+# One letter a mode, in the order of MODES: what the event makes of it. Worked out on paper.
+TABLE = [
+    (nothing, 'ISHPRTL'),
+    (stop, 'LLLLLLL'),
+    (resume, 'ISHPRTS'),
+    (stop_and_resume, 'LLLLLLL'),
+    (asks('policy'), 'IPPHPPL'),
+    (asks('reset'), 'IRRPHRL'),
+    (both_ask, 'IRRHHRL'),
+    (gives_back('policy'), 'ISHHRTL'),
+    (gives_back('reset'), 'ISHPHTL'),
+    (silent('sample'), 'ITTTTTL'),
+    (silent('estimate'), 'ISHTRTL'),
+    (silent('policy'), 'ISHTRTL'),
+    (silent('reset'), 'ISHPTTL'),
+    (silent('health'), 'ITTTTTL'),
+    (nonsense('policy'), 'ISHTRTL'),
+    (nonsense('reset'), 'ISHPTTL'),
+    (falls, 'ISTTRTL'),
+    (bad_samples, 'ITTTTTL'),
+    (too_fast, 'ITTTTTL'),
+    (unhealthy, 'ISHTRTL'),
+    (hot, 'ITTTTTL'),
+    (empty, 'ITTTTTL'),
+    (late, 'ITTTTTL'),
+    (time_runs_backwards, 'ITTTTTL'),
+    (broken, 'LLLLLLL'),
+]
+
+
+@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize(
+    ('event', 'row'), TABLE, ids=[f'{i}-{event.__name__}' for i, (event, _) in enumerate(TABLE)]
+)
+def test_each_event_in_each_mode_leads_where_the_table_says(
+    make_bench: Any, mode: str, event: Event, row: str
+) -> None:
+    bench = make_bench(mode)
+    event(bench)
+    assert bench.code == row[MODES.index(mode)]
+
+
+def stance_of(bench: Bench) -> Any:
+    return bench.robot.stance.copy()
+
+
+def test_a_session_lasts_while_its_number_stays_and_ends_with_another(make_bench: Any) -> None:
+    for number, code in ((1, 'P'), (0, 'H'), (-3, 'H'), (2, 'H')):
+        bench = make_bench('P')
+        bench.wish['policy']['request'] = number
+        bench.tick()
+        assert bench.code == code
+        assert code == 'P' or bench.command.reasons == Reason.RELEASED
+        assert bench.command.request == (1 if code == 'P' else 0)
+
+
+def test_a_spent_request_is_never_granted_again(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.wish['policy']['request'] = 0
+    bench.tick()
+    for number, code in ((1, 'H'), (0, 'H'), (1, 'H'), (2, 'P')):
+        bench.wish['policy']['request'] = number
+        bench.tick()
+        assert bench.code == code
+
+
+def test_a_request_that_is_already_there_when_safety_starts_is_void(
+    small: Any, bench_on: Any
+) -> None:
+    bench = bench_on(small.robot)
+    for name in ('policy', 'reset'):
+        bench.wish[name]['request'] = 5
+    bench.tick(20)
+    assert bench.code == 'S'
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == 'P'
+    assert bench.command.request == 6
+
+
+def test_a_request_made_before_a_trip_does_not_end_it(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.ask('reset')
+    bench.lean(roll=1.5)
+    bench.tick(2)
+    bench.lean()
+    bench.tick(100)
+    assert bench.code == 'T'
+    bench.ask('reset')
+    bench.tick()
+    assert bench.code == 'R'
+
+
+def test_a_stuck_request_does_not_end_a_stop(make_bench: Any) -> None:
+    bench = make_bench('T')
+    bench.tick(500)
+    assert bench.code == 'T'
+
+
+def test_reset_may_drive_a_fallen_robot_and_policy_may_not(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.lean(pitch=-1.2)
+    bench.tick(2)
+    bench.ask('policy')
+    bench.tick(80)
+    assert bench.code == 'T'
+    assert bench.command.reasons == Reason.TILT | Reason.NOT_ARMED
+    bench.ask('reset')
+    bench.tick()
+    assert bench.code == 'R'
+
+
+def test_policy_takes_over_from_reset_once_the_robot_has_stood_for_the_clear_time(
+    make_bench: Any,
+) -> None:
+    bench = make_bench('R')
+    bench.lean(roll=2.0)
+    bench.tick(10)
+    bench.ask('policy')
+    bench.tick()
+    bench.lean()
+    # 0.5 s after the last tilted sample, at 100 ticks a second.
+    bench.tick(49)
+    assert bench.code == 'R'
+    bench.tick()
+    assert bench.code == 'P'
+    assert bench.command.reasons & ~CLIPS == Reason.NONE
+
+
+# Handover: within 0.3 rad of level, each joint within 0.4 rad of its stance.
+@pytest.mark.parametrize(
+    ('roll', 'joint', 'code'),
+    [(0.29, 0.0, 'P'), (0.31, 0.0, 'S'), (-0.31, 0.0, 'S'), (0, 0.39, 'P'), (0, -0.41, 'S')],
+)
+def test_policy_begins_only_with_a_robot_that_stands(
+    bench: Bench, roll: float, joint: float, code: str
+) -> None:
+    bench.sample['joint_position'] = stance_of(bench) + np.array([0.0, joint])
+    bench.lean(roll=roll)
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == code
+    assert code == 'P' or bench.command.reasons == Reason.NOT_ARMED
+
+
+def test_a_refused_request_is_granted_as_soon_as_nothing_speaks_against_it(bench: Bench) -> None:
+    bench.estimate['healthy'] = False
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == 'S'
+    assert bench.command.reasons == Reason.NOT_ARMED | Reason.ESTIMATE_UNHEALTHY
+    bench.estimate['healthy'] = True
+    bench.tick(51)
+    assert bench.code == 'P'
+
+
+def test_a_stop_ends_only_when_its_cause_has_been_gone_for_the_clear_time(
+    make_bench: Any,
+) -> None:
+    bench = make_bench('R')
+    bench.silent = {'sample'}
+    bench.tick(6)
+    assert bench.code == 'T'
+    bench.silent = set()
+    bench.ask('reset')
+    # The last silent step is 0.01 s before the first good one; 0.5 s after it the way is free.
+    bench.tick(49)
+    assert bench.code == 'T'
+    assert bench.command.reasons == Reason.SENSORS_STALE | Reason.NOT_ARMED
+    bench.tick()
+    assert bench.code == 'R'
+
+
+def test_stops_do_not_end_more_often_than_every_two_seconds(make_bench: Any) -> None:
+    bench = make_bench('T')
+    bench.ask('reset')
+    bench.tick()
+    began_ns = bench.now_ns
+    bench.silent = {'reset'}
+    bench.tick(9)
+    bench.silent = set()
+    bench.ask('reset')
+    bench.tick()
+    while bench.code == 'T':
+        bench.tick()
+    assert bench.code == 'R'
+    assert bench.now_ns - began_ns == 2_000_000_000
+
+
+@pytest.mark.parametrize('wrong', ['shape', 'source', 'kp', 'kd'])
+def test_a_target_that_makes_no_sense_is_refused_and_stops_its_driver(
+    make_bench: Any, wrong: str
+) -> None:
+    changes: dict[str, Any] = {
+        'shape': {'position': np.zeros(3)},
+        'source': {'source': Authority.RESET},
+        'kp': {'kp': np.array([np.inf, 1.0])},
+        'kd': {'kd': np.array([1.0, np.nan])},
+    }
+    for mode in 'PS':
+        bench = make_bench(mode)
+        bench.wish['policy'].update(changes[wrong])
+        bench.wish['policy']['request'] = 1
+        bench.tick()
+        assert bench.code == ('T' if mode == 'P' else 'S')
+        assert bench.command.reasons & Reason.TARGET_INVALID
+
+
+def test_a_driver_that_was_never_heard_cannot_drive(small: Any, bench_on: Any) -> None:
+    bench = bench_on(small.robot)
+    bench.silent = {'policy', 'reset'}
+    bench.tick(50)
+    assert bench.code == 'S'
+
+
+def test_only_the_operator_ends_a_latched_stop_and_then_a_fresh_request_is_needed(
+    make_bench: Any,
+) -> None:
+    bench = make_bench('P')
+    bench.stop = True
+    bench.tick()
+    assert bench.code == 'L'
+    assert bench.command.reasons == Reason.OPERATOR
+    for _ in range(300):
+        bench.ask('policy')
+        bench.ask('reset')
+        bench.tick()
+        assert bench.code == 'L'
+    bench.resume = True
+    bench.tick()
+    assert bench.code == 'S'
+    bench.tick(50)
+    assert bench.code == 'S'
+    bench.ask('reset')
+    bench.tick()
+    assert bench.code == 'R'
+
+
+def test_a_resume_that_is_held_down_acts_once(make_bench: Any) -> None:
+    bench = make_bench('S')
+    bench.resume = True
+    bench.tick()
+    bench.stop = bench.resume = True
+    bench.tick()
+    for _ in range(5):
+        bench.resume = True
+        bench.tick()
+    assert bench.code == 'L'
+    bench.tick()
+    bench.resume = True
+    bench.tick()
+    assert bench.code == 'S'
+
+
+def test_a_resume_is_refused_while_a_cause_lasts_and_says_so(make_bench: Any) -> None:
+    bench = make_bench('L')
+    bench.health['battery_charge'] = 0.1
+    bench.tick()
+    bench.resume = True
+    bench.tick()
+    assert bench.code == 'L'
+    assert bench.command.reasons == Reason.OPERATOR | Reason.LOW_BATTERY
+
+
+def test_an_operator_stop_on_top_of_a_stop_keeps_both_reasons(make_bench: Any) -> None:
+    bench = make_bench('T')
+    bench.stop = True
+    bench.tick()
+    assert bench.command.reasons == Reason.TARGET_INVALID | Reason.OPERATOR
+    since_ns = bench.state.course.since_ns
+    bench.stop = True
+    bench.tick()
+    assert bench.state.course.since_ns == since_ns
+
+
+def test_an_unexplained_cause_that_lasts_needs_an_operator(make_bench: Any) -> None:
+    bench = make_bench('R')
+    bench.sample['joint_velocity'] = np.array([40.0, 0.0])
+    bench.tick(2)
+    assert bench.code == 'T'
+    bench.tick(100)
+    assert bench.code == 'T'
+    bench.tick()
+    assert bench.code == 'L'
+    assert bench.command.reasons == Reason.OVER_SPEED
+
+
+@pytest.mark.parametrize('event', [falls, empty, hot])
+def test_an_explained_cause_that_lasts_needs_no_operator(make_bench: Any, event: Event) -> None:
+    bench = make_bench('P')
+    event(bench)
+    bench.tick(500)
+    assert bench.code == 'T'
+
+
+def test_the_third_unexplained_trip_within_the_window_needs_an_operator(make_bench: Any) -> None:
+    bench = make_bench('S', rearm_interval_s=0.0)
+    codes = ''
+    for _ in range(3):
+        bench.ask('reset')
+        bench.tick()
+        nonsense('reset')(bench)
+        codes += bench.code
+        bench.wish['reset']['position'] = stance_of(bench)
+        bench.tick(60)
+    assert codes == 'TTL'
+
+
+def test_trips_that_are_far_apart_or_explained_need_no_operator(make_bench: Any) -> None:
+    bench = make_bench('S', rearm_interval_s=0.0, latch_window_s=1.0)
+    for i in range(8):
+        bench.ask('reset')
+        bench.tick()
+        if i % 2:
+            nonsense('reset')(bench)
+        else:
+            silent('reset')(bench)
+        assert bench.code == 'T'
+        bench.silent = set()
+        bench.wish['reset']['position'] = stance_of(bench)
+        bench.tick(110)
+
+
+def test_every_step_that_ends_a_session_shows(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.wish['policy']['request'] = 0
+    bench.ask('reset')
+    bench.tick()
+    assert (bench.command.mode, bench.command.reasons) == (Mode.STANDBY, Reason.RELEASED)
+    bench.tick()
+    assert bench.code == 'R'

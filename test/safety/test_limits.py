@@ -1,0 +1,233 @@
+"""What the limits let through, at each boundary and for every input."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quad_learner.robot.signals import SensorSample
+from quad_learner.safety.limits import Limits
+from quad_learner.safety.modes import Reason
+
+# The small robot: limits ±1 and ±2 rad with a margin of 0.1, torque 10 and 20 N·m, kp 10, kd 1.
+TWO = np.ones(2)
+
+
+@pytest.fixture(scope='module')
+def limits(small: Any) -> Limits:
+    return Limits(small.robot, small.config, target_speed=5.0, torque_share=0.5)
+
+
+def sensed(position: Any = (0.0, 0.0), velocity: Any = (0.0, 0.0)) -> SensorSample:
+    still = np.zeros(2)
+    return SensorSample(
+        0,
+        np.array(position, float),
+        np.array(velocity, float),
+        still,
+        np.array([0.0, 0.0, 0.0, 1.0]),
+        np.zeros(3),
+        np.zeros(3),
+        np.zeros(1),
+    )
+
+
+def allow(limits: Limits, **case: Any) -> Any:
+    """Passes a case through: soft gains, no hurry, unless the case says otherwise."""
+    c = SimpleNamespace(
+        **{
+            'position': (0.0, 0.0),
+            'kp': (1.0, 1.0),
+            'kd': (1.0, 1.0),
+            'sample': sensed(),
+            'sent': (0.0, 0.0),
+            'dt': 10.0,
+            'strength': None,
+            **case,
+        }
+    )
+    wanted = tuple(np.array(values, float) for values in (c.position, c.kp, c.kd))
+    return limits.allow(wanted, c.sample, np.array(c.sent, float), c.dt, c.strength)
+
+
+# Limits ±1 and ±2 rad less the margin of 0.1 rad: ±0.9 and ±1.9.
+@pytest.mark.parametrize(
+    ('wanted', 'sent', 'reasons'),
+    [
+        ((0.9, 1.9), (0.9, 1.9), Reason.NONE),
+        ((-0.9, -1.9), (-0.9, -1.9), Reason.NONE),
+        ((0.9005, 1.9), (0.9, 1.9), Reason.NONE),
+        ((0.9015, 1.9), (0.9, 1.9), Reason.CLIPPED_POSITION),
+        ((-7.0, 7.0), (-0.9, 1.9), Reason.CLIPPED_POSITION),
+        ((1e300, -1e300), (0.9, -1.9), Reason.CLIPPED_POSITION),
+    ],
+)
+def test_a_target_stays_off_the_joint_limits_by_the_margin(
+    limits: Limits, wanted: Any, sent: Any, reasons: Reason
+) -> None:
+    with np.errstate(over='ignore'):
+        allowed = allow(limits, position=wanted)
+    np.testing.assert_allclose(allowed.position, sent)
+    assert allowed.reasons == reasons
+
+
+# 5 rad/s for 0.02 s is 0.1 rad on either side of what was sent last.
+@pytest.mark.parametrize(
+    ('wanted', 'sent', 'reasons'),
+    [
+        ((0.5, 0.4), (0.5, 0.4), Reason.NONE),
+        ((0.6, 0.3), (0.6, 0.3), Reason.NONE),
+        ((0.6015, 0.4), (0.6, 0.4), Reason.CLIPPED_RATE),
+        ((-0.9, 1.9), (0.4, 0.5), Reason.CLIPPED_RATE),
+    ],
+)
+def test_a_target_moves_no_faster_than_its_speed_from_where_it_was_sent(
+    limits: Limits, wanted: Any, sent: Any, reasons: Reason
+) -> None:
+    allowed = allow(
+        limits, position=wanted, sent=(0.5, 0.4), dt=0.02, sample=sensed(position=(0.5, 0.4))
+    )
+    np.testing.assert_allclose(allowed.position, sent)
+    assert allowed.reasons == reasons
+
+
+def test_a_target_does_not_move_when_no_time_has_passed(limits: Limits) -> None:
+    allowed = allow(limits, position=(0.5, 0.5), sent=(0.1, -0.2), dt=0.0)
+    np.testing.assert_array_equal(allowed.position, (0.1, -0.2))
+
+
+# kp at most 2 times 10; kd between half of 1 and 3 times 1.
+@pytest.mark.parametrize(
+    ('kp', 'kd', 'sent_kp', 'sent_kd', 'reasons'),
+    [
+        ((0.0, 20.0), (0.5, 3.0), (0.0, 20.0), (0.5, 3.0), Reason.NONE),
+        ((-1.0, 20.0), (1.0, 1.0), (0.0, 20.0), (1.0, 1.0), Reason.CLIPPED_GAIN),
+        ((0.0, 21.0), (1.0, 1.0), (0.0, 20.0), (1.0, 1.0), Reason.CLIPPED_GAIN),
+        ((5.0, 5.0), (0.0, 1.0), (5.0, 5.0), (0.5, 1.0), Reason.CLIPPED_GAIN),
+        ((5.0, 5.0), (-9.0, 9.0), (5.0, 5.0), (0.5, 3.0), Reason.CLIPPED_GAIN),
+        ((5.0, 20.001), (1.0, 1.0), (5.0, 20.0), (1.0, 1.0), Reason.NONE),
+    ],
+)
+def test_gains_stay_damped_and_no_stiffer_than_is_stable(
+    limits: Limits, kp: Any, kd: Any, sent_kp: Any, sent_kd: Any, reasons: Reason
+) -> None:
+    allowed = allow(limits, kp=kp, kd=kd)
+    np.testing.assert_allclose(allowed.kp, sent_kp)
+    np.testing.assert_allclose(allowed.kd, sent_kd)
+    assert allowed.reasons == reasons
+
+
+def test_the_robots_own_damping_gain_is_always_allowed(small: Any) -> None:
+    config = small.settings(kd_scale_max=1.0)
+    limits = Limits(small.robot, config, target_speed=5.0, torque_share=0.5)
+    allowed = allow(limits, kd=(2.0, 2.5))
+    np.testing.assert_allclose(allowed.kd, (2.0, 2.0))
+
+
+def test_a_target_that_asks_for_too_much_torque_is_brought_nearer(limits: Limits) -> None:
+    # Half of 10 and 20 N·m: 5 and 10. With kp 10 the left reaches 0.5 rad ahead, the right 1.0.
+    allowed = allow(limits, position=(0.8, 1.0), kp=(10.0, 10.0))
+    np.testing.assert_allclose(allowed.position, (0.5, 1.0))
+    np.testing.assert_allclose(allowed.kp, (10.0, 10.0))
+    assert allowed.reasons == Reason.CLIPPED_TORQUE
+
+
+def test_motion_takes_its_share_of_the_torque(limits: Limits) -> None:
+    # Moving back at 2 rad/s, damping 1 adds 2 N·m to the pull forward: 3 N·m are left for kp 10.
+    allowed = allow(limits, position=(0.8, 0.0), kp=(10.0, 10.0), sample=sensed(velocity=(-2.0, 0)))
+    assert allowed.position[0] == pytest.approx(0.3)
+
+
+def test_a_target_that_may_not_move_fast_enough_loses_stiffness_instead(limits: Limits) -> None:
+    # 0.8 rad ahead at kp 10 is 8 N·m; 5 are allowed. In 0.02 s the target may come 0.1 rad nearer,
+    # so 0.7 rad remain, and 5 N·m over 0.7 rad leave kp 50/7.
+    allowed = allow(limits, position=(0.8, 0.0), sent=(0.8, 0.0), kp=(10.0, 10.0), dt=0.02)
+    assert allowed.position[0] == pytest.approx(0.7)
+    assert allowed.kp[0] == pytest.approx(50.0 / 7.0)
+    assert allowed.kp[1] == pytest.approx(10.0)
+    assert allowed.reasons == Reason.CLIPPED_TORQUE
+
+
+def test_stiffness_is_lost_in_either_direction(limits: Limits) -> None:
+    allowed = allow(limits, position=(-0.8, 0.0), sent=(-0.8, 0.0), kp=(10.0, 10.0), dt=0.02)
+    assert allowed.position[0] == pytest.approx(-0.7)
+    assert allowed.kp[0] == pytest.approx(50.0 / 7.0)
+
+
+def test_a_joint_that_flies_is_braked_with_no_more_than_its_torque(limits: Limits) -> None:
+    # kd 3 at 2.5 rad/s is 7.5 N·m; 5 are allowed, so kd 2.
+    allowed = allow(limits, kp=(0.0, 0.0), kd=(3.0, 3.0), sample=sensed(velocity=(2.5, -2.5)))
+    np.testing.assert_allclose(allowed.kd, (2.0, 3.0))
+
+
+def test_damping_is_kept_where_it_contradicts_the_torque_limit(limits: Limits) -> None:
+    # At 20 rad/s even the least damping, 0.5, brakes with 10 N·m: more than 5, and kept.
+    allowed = allow(limits, position=(0.9, 0), kp=(20.0, 1.0), sample=sensed(velocity=(20.0, 0.0)))
+    assert allowed.kd[0] == pytest.approx(0.5)
+    assert abs(allowed.kp[0] * allowed.position[0] - 0.5 * 20.0) <= 10.0
+
+
+def test_heat_takes_torque(limits: Limits) -> None:
+    allowed = allow(limits, position=(0.8, 0.0), kp=(10.0, 10.0), strength=np.array([0.4, 1.0]))
+    assert allowed.position[0] == pytest.approx(0.2)
+
+
+def test_limp_joints_get_the_damping_gain_within_their_torque(limits: Limits) -> None:
+    np.testing.assert_allclose(limits.damping(None, None), (2.0, 2.0))
+    np.testing.assert_allclose(limits.damping(sensed(), None), (2.0, 2.0))
+    # 2 times 4 rad/s is 8 N·m: the left may brake with 5, so kd 1.25; the right may with 10.
+    fast = sensed(velocity=(4.0, 4.0))
+    np.testing.assert_allclose(limits.damping(fast, None), (1.25, 2.0))
+    np.testing.assert_allclose(limits.damping(fast, 0.5 * TWO), (0.625, 1.25))
+
+
+NUMBER = st.floats(-1e3, 1e3, allow_nan=False)
+PAIR = st.tuples(NUMBER, NUMBER)
+NEAR = st.tuples(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
+SPEED = st.tuples(st.floats(-60.0, 60.0), st.floats(-60.0, 60.0))
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    position=PAIR,
+    kp=PAIR,
+    kd=PAIR,
+    angle=NEAR,
+    velocity=SPEED,
+    sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)),
+    dt=st.floats(0.0, 0.05),
+    strength=st.tuples(st.floats(0.4, 1.0), st.floats(0.4, 1.0)),
+)
+def test_all_limits_hold_at_once_for_every_input(limits: Limits, **case: Any) -> None:
+    sample = sensed(case.pop('angle'), case.pop('velocity'))
+    case['strength'] = np.array(case['strength'])
+    allowed = allow(limits, sample=sample, **case)
+    for i, (box, torque) in enumerate(((0.9, 5.0), (1.9, 10.0))):
+        position, kp, kd = allowed.position[i], allowed.kp[i], allowed.kd[i]
+        assert -box <= position <= box
+        assert abs(position - case['sent'][i]) <= 5.0 * case['dt'] + 1e-12
+        assert 0.0 <= kp <= 20.0
+        assert 0.5 <= kd <= 3.0
+        speed = sample.joint_velocity[i]
+        drive = abs(kp * (position - sample.joint_position[i]) - kd * speed)
+        assert drive <= max(torque * case['strength'][i], 0.5 * abs(speed)) + 1e-9
+
+
+@settings(max_examples=200, deadline=None)
+@given(position=NEAR, sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)), dt=st.floats(0, 1))
+def test_what_is_within_all_limits_passes_unchanged(
+    limits: Limits, position: Any, sent: Any, dt: float
+) -> None:
+    allowed = allow(limits, position=position, sent=sent, dt=dt)
+    within = all(
+        abs(position[i]) <= box and abs(position[i] - sent[i]) <= 5.0 * dt
+        for i, box in enumerate((0.9, 1.9))
+    )
+    if within:
+        np.testing.assert_array_equal(allowed.position, position)
+        assert allowed.reasons == Reason.NONE
