@@ -1,7 +1,7 @@
 """The policy: a Gaussian over joint motions, squashed into −1 … 1 by tanh.
 
-    u = mean(o) + std(o) · ε,  ε ~ N(0, 1),  a = tanh(u)
-    log π(a|o) = Σ [ log N(u; mean, std) − log(1 − a²) ]      (Haarnoja et al. 2018, appendix C)
+u = mean(o) + std(o) · ε,  ε ~ N(0, 1),  a = tanh(u)
+log π(a|o) = Σ [ log N(u; mean, std) − log(1 − a²) ]      (Haarnoja et al. 2018, appendix C)
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ class Actor(nn.Module):
         return torch.tanh(u), density.sum(-1)
 
 
-def linear_weight(
-    shape: tuple[int, ...], inputs: int, generator: torch.Generator
-) -> nn.Parameter:
+def linear_weight(shape: tuple[int, ...], inputs: int, generator: torch.Generator) -> nn.Parameter:
     """Returns a weight drawn uniformly from ±1/√inputs, the usual start of a linear layer."""
     bound = 1.0 / math.sqrt(inputs)
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))

@@ -4,12 +4,12 @@ A checkpoint folder holds generations. Each is a folder of its own:
 
     generation_00000007/
       state.safetensors   networks, optimisers, statistics, normaliser, torch's generator
-      manifest.json       what it is, counters, λ, α, numpy's generator, configuration, hash of the above
+      manifest.json       format, counters, λ, α, numpy's generator, parameters, the above's hash
       SHA256SUMS          hash of the manifest, as `sha256sum -c` reads it
 
 It is written beside, synced, renamed, and the folder synced: a kill or a power cut leaves the old
-generation or the new one. Hashes are checked before anything is parsed. The replay is not in it; it
-is rebuilt from the experience log up to `last_sequence`.
+generation or the new one. Hashes are checked before anything is parsed. The replay is not in it:
+it is rebuilt from the experience log up to `last_sequence`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,15 @@ GENERATIONS_KEPT = 2
 MANIFEST_BYTES_MAX = 1_000_000
 """[bytes] a manifest is a few thousand; a larger one is not ours"""
 
+ANYONE: Mapping[str, str] = MappingProxyType({})
+"""claims nothing about whose checkpoint it is"""
+
 _PREFIX, _WRITING = 'generation_', 'writing_'
 _BLOB, _MANIFEST, _SUMS = 'state.safetensors', 'manifest.json', 'SHA256SUMS'
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the file, the problem and the way out."""
+    """A checkpoint that cannot be used; the message names file, problem and way out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,18 +59,21 @@ class Checkpoint:
     passed_over: tuple[str, ...]
     """why newer generations were not used"""
 
-    @property
-    def last_sequence(self) -> int:
-        """Sequence number of the last step it knows: rebuild the replay up to here."""
-        return int(self.manifest['numbers']['last_sequence'])
+
+def exists(directory: Path) -> bool:
+    """Returns whether `directory` holds any generation, whole or not."""
+    return bool(_generations(directory))
 
 
-def save(directory: Path, learner: Learner, identity: Mapping[str, str]) -> Path:
+def save(
+    directory: Path, learner: Learner, version: int, identity: Mapping[str, str] = ANYONE
+) -> Path:
     """Writes a new generation and drops all but the newest; returns its folder.
 
     Args:
         directory: holds the generations; made if there is none.
         learner: whose state is written.
+        version: of the newest model that the learner gave away.
         identity: what a resuming run must equal, such as robot and joints.
 
     Raises:
@@ -80,7 +87,7 @@ def save(directory: Path, learner: Learner, identity: Mapping[str, str]) -> Path
     writing = directory / f'{_WRITING}{number:08d}'
     writing.mkdir()
     blob = safetensors.torch.save(_tensors(learner))
-    manifest = json.dumps(_manifest(learner, identity, number, blob), indent=1).encode()
+    manifest = json.dumps(_manifest(learner, version, identity, blob), indent=1).encode()
     _write(writing / _BLOB, blob)
     _write(writing / _MANIFEST, manifest)
     _write(writing / _SUMS, _sums(manifest))
@@ -93,7 +100,26 @@ def save(directory: Path, learner: Learner, identity: Mapping[str, str]) -> Path
     return final
 
 
-def load(directory: Path) -> Checkpoint:
+def load(directory: Path, learner: Learner, identity: Mapping[str, str] = ANYONE) -> int:
+    """Puts `learner` where the newest whole generation's learner was; returns the model version.
+
+    Afterwards rebuild the replay with every step up to `learner.last_sequence`.
+
+    Args:
+        directory: as given to `save`.
+        learner: built with the same sizes; tunables that change no size may differ.
+        identity: as given to `save`.
+
+    Raises:
+        CheckpointError: no generation is whole, or it is of another robot, task or network; the
+            learner is unchanged.
+    """
+    checkpoint = read(directory)
+    _resume(learner, checkpoint, identity)
+    return int(checkpoint.manifest['version'])
+
+
+def read(directory: Path) -> Checkpoint:
     """Returns the newest generation that is whole.
 
     Raises:
@@ -113,17 +139,7 @@ def load(directory: Path) -> Checkpoint:
     raise CheckpointError('; '.join(problems))
 
 
-def resume(learner: Learner, checkpoint: Checkpoint, identity: Mapping[str, str]) -> None:
-    """Puts `learner` where the checkpoint's learner was; then rebuild its replay.
-
-    Args:
-        learner: built with the same sizes; other tunables may differ and then take effect.
-        checkpoint: what `load` returned.
-        identity: as given to `save`.
-
-    Raises:
-        CheckpointError: it is of another robot, task or network; the learner is unchanged.
-    """
+def _resume(learner: Learner, checkpoint: Checkpoint, identity: Mapping[str, str]) -> None:
     saved = checkpoint.manifest['identity']
     for name in sorted({*saved, *identity}):
         if saved.get(name) != identity.get(name):
@@ -158,7 +174,7 @@ def _numbers(learner: Learner) -> dict[str, Any]:
         'updates': learner.updates,
         'skipped': learner.skipped,
         'last_sequence': learner.last_sequence,
-        'recent_constraint': learner.recent_constraint,
+        'means': {name: mean.state() for name, mean in learner.running_means().items()},
         'actor_losses': learner.actor_losses._asdict(),
         'steps': learner.pace.steps,
         'owed': learner.pace.owed,
@@ -172,7 +188,8 @@ def _restore_numbers(learner: Learner, numbers: Mapping[str, Any]) -> None:
     learner.updates = int(numbers['updates'])
     learner.skipped = int(numbers['skipped'])
     learner.last_sequence = int(numbers['last_sequence'])
-    learner.recent_constraint = float(numbers['recent_constraint'])
+    for name, mean in learner.running_means().items():
+        mean.restore(numbers['means'][name])
     learner.actor_losses = ActorLosses(**numbers['actor_losses'])
     learner.pace.steps = int(numbers['steps'])
     learner.pace.owed = float(numbers['owed'])
@@ -182,11 +199,11 @@ def _restore_numbers(learner: Learner, numbers: Mapping[str, Any]) -> None:
 
 
 def _manifest(
-    learner: Learner, identity: Mapping[str, str], number: int, blob: bytes
+    learner: Learner, version: int, identity: Mapping[str, str], blob: bytes
 ) -> dict[str, Any]:
     return {
         'format': FORMAT,
-        'generation': number,
+        'version': version,
         'identity': dict(identity),
         'sizes': {'observation': learner.observation_size, 'action': learner.action_size},
         'numbers': _numbers(learner),

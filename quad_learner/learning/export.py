@@ -1,12 +1,13 @@
 """The policy as an ONNX file that needs nothing else: normalisation inside, shapes fixed.
 
-Input `observation` [1, observations]; outputs `mean` = tanh(mean_raw), `log_std` and `mean_raw`, of the
-Gaussian before the squashing, [1, actions] each.
+Input `observation` [1, observations]. Outputs, [1, actions] each: `mean_raw` and `log_std` of the
+Gaussian before squashing, and `mean` = tanh(mean_raw).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -38,7 +39,9 @@ def policy_onnx(actor: Actor, properties: Mapping[str, str] | None = None) -> by
     actions = actor.weight_3.shape[0] // 2
     hidden = graph.node('Sub', 'observation', graph.constant('shift', actor.shift))
     hidden = graph.node('Mul', hidden, graph.constant('scale', actor.scale))
-    hidden = graph.node('Clip', hidden, graph.number(-OBSERVATION_BOUND), graph.number(OBSERVATION_BOUND))
+    hidden = graph.node(
+        'Clip', hidden, graph.number(-OBSERVATION_BOUND), graph.number(OBSERVATION_BOUND)
+    )
     for layer in (1, 2):
         hidden = graph.linear(hidden, actor, layer)
         if actor.layer_norm:
@@ -98,9 +101,7 @@ class _Graph:
         self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
         return name
 
-    def node(
-        self, operator: str, *inputs: str, output: str = '', **attributes: float | int
-    ) -> str:
+    def node(self, operator: str, *inputs: str, output: str = '', **attributes: Any) -> str:
         output = output or f'{operator.lower()}_{len(self._nodes)}'
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
@@ -113,9 +114,7 @@ class _Graph:
     def layer_norm(self, hidden: str, norm: torch.nn.LayerNorm, layer: int) -> str:
         gamma = self.constant(f'gamma_{layer}', norm.weight)
         beta = self.constant(f'beta_{layer}', norm.bias)
-        return self.node(
-            'LayerNormalization', hidden, gamma, beta, axis=-1, epsilon=NORM_EPSILON
-        )
+        return self.node('LayerNormalization', hidden, gamma, beta, axis=-1, epsilon=NORM_EPSILON)
 
     def columns(self, hidden: str, start: int, stop: int, output: str = '') -> str:
         bounds = [
@@ -140,8 +139,3 @@ class _Graph:
         helper.set_model_props(model, dict(properties))
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
-
-
-def joint_property(joints: Sequence[str]) -> str:
-    """Returns joint names as one property value."""
-    return ','.join(joints)

@@ -1,4 +1,4 @@
-"""All parameters of a network in one vector: one optimiser step, one copy, one finiteness check."""
+"""Adam over one vector: one step, one copy, one check for all parameters of a network."""
 
 from __future__ import annotations
 

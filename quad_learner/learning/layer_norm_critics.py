@@ -1,4 +1,7 @@
-"""Critics that layer norm, dropout and slow target networks keep steady (DroQ, arXiv 2110.02034)."""
+"""Critics that layer norm, dropout and slow target networks keep steady.
+
+Hiraoka et al. 2022, DroQ, arXiv 2110.02034.
+"""
 
 from __future__ import annotations
 

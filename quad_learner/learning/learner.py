@@ -4,10 +4,14 @@ The problem (Ha et al. 2020, arXiv 2002.08550): the most reward and entropy, suc
 upright margin f_s stays at or above what is required. With λ ≥ 0 the price of the constraint and
 α that of predictability, on a batch of steps (s, a, r, f, s'):
 
-    Q_r ← r + γ (1 − fallen) (min Q_r(s', a') − α log π(a'|s'))
-    Q_s ← f + γ_s [(1 − fallen) Q_s(s', a') + fallen · margin for ever],  a' ~ π(s')
+    Q_r ← r + γ (1 − fallen) (min Q_r(s', a') − α log π(a'|s')),  a' ~ π(s')
+    Q_s ← f + γ_s [(1 − fallen) Q_s(s', a') + fallen · margin for ever]
     π   ← min E[α log π(a|s) − Q_r(s, a) − λ Q_s(s, a)] / (1 + λ)
     λ, α ← multiplier.py, from the average margin (1 − γ_s) Q_s and the entropy −log π
+
+The critics learn the values less what the average step is worth for ever, ρ = mean(r) / (1 − γ) and
+mean(f) / (1 − γ_s), which is exact (`_targets`) and spares them a long way: without target networks
+a value moves by about one Adam step an update.
 
 Only `terminated` ends the future; a truncated step is valued by what would have come.
 """
@@ -19,7 +23,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from quad_learner.experience.transition import Transition
@@ -33,6 +36,8 @@ from quad_learner.learning.multiplier import DualAscent, Multiplier, Temperature
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
 from quad_learner.learning.replay import Replay
+from quad_learner.learning.running_mean import RunningMean
+
 
 class UpdateMetrics(NamedTuple):
     """What one update saw. The actor's part is that of the last update that moved the actor."""
@@ -140,7 +145,11 @@ class Learner:
         self.skipped = 0
         self.last_sequence = 0
         """of the last step taken in or refused"""
-        self.recent_constraint = 0.0
+        self.mean_reward = RunningMean(config.center_steps)
+        """of the last steps taken"""
+        self.mean_constraint = RunningMean(config.center_steps)
+        """average margin of the last steps taken [rad], over a longer time than `recent`"""
+        self.recent_constraint = RunningMean(config.recent_steps)
         """average margin of the last steps taken [rad]"""
         self._last_good = LastGood(config.snapshot_period, config.skips_before_rollback)
         self.actor_losses = ActorLosses(0.0, 0.0, 0.0)
@@ -162,12 +171,13 @@ class Learner:
         if not self.replay.add(transition):
             return
         self.normaliser.observe(transition.observation)
-        fresh = max(1.0 / self.config.recent_steps, 1.0 / (self.pace.steps + 1))
-        self.recent_constraint += fresh * (transition.constraint - self.recent_constraint)
+        self.mean_reward.observe(transition.reward)
+        self.mean_constraint.observe(transition.constraint)
+        self.recent_constraint.observe(transition.constraint)
         self.pace.step()
 
     def rebuild(self, transitions: Iterable[Transition]) -> None:
-        """Fills the replay again after a restart; normaliser, counters and debt stay as they are."""
+        """Fills the replay after a restart; normaliser, counters and debt stay as they are."""
         for transition in transitions:
             self.replay.add(transition)
 
@@ -190,7 +200,7 @@ class Learner:
             safety_critic_loss=critic_losses.safety,
             reward_value=critic_losses.reward_value,
             constraint=self.actor_losses.constraint,
-            recent_constraint=self.recent_constraint,
+            recent_constraint=self.recent_constraint.value,
             actor_loss=self.actor_losses.loss,
             entropy=self.actor_losses.entropy,
             temperature=self.temperature.value,
@@ -221,18 +231,27 @@ class Learner:
             self._last_good.good()
         else:
             self._bad_step()
-        return CriticLosses(reward_loss, safety_loss, float(value[:reward_members].mean()))
+        reward_value = float(value[:reward_members].mean()) + self._centers()[0]
+        return CriticLosses(reward_loss, safety_loss, reward_value)
 
     def _targets(self, batch: _Tensors, next_value: Tensor, log_density: Tensor) -> Tensor:
-        """Returns what each member should have said, (members, batch)."""
+        """Returns what each member should have said, (members, batch).
+
+        With Q = q + c the law Q ← r + γ (1 − fallen) Q' becomes, for the q that is learned,
+        q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c].
+        """
         config = self.config
+        reward_center, margin_center = self._centers()
         reward_value, safety_value = next_value.tensor_split([config.reward_critics])
         soft = reward_value.amin(0) - self.temperature.value * log_density
         alive = 1.0 - batch.terminated
-        reward = batch.reward + config.discount * alive * soft
-        fallen = config.fallen_margin_rad / (1.0 - config.safety_discount)
+        future = alive * soft - batch.terminated * reward_center
+        reward = batch.reward - (1.0 - config.discount) * reward_center
+        reward += config.discount * future
+        fallen = config.fallen_margin_rad / (1.0 - config.safety_discount) - margin_center
         future = alive * self._pessimistic(safety_value) + batch.terminated * fallen
-        margin = batch.constraint + config.safety_discount * future
+        margin = batch.constraint - (1.0 - config.safety_discount) * margin_center
+        margin += config.safety_discount * future
         return torch.cat(
             (
                 reward.expand(config.reward_critics, -1),
@@ -256,7 +275,8 @@ class Learner:
         with torch.no_grad():
             entropy = float(-log_density.mean())
             loss = -float(gain) - scale * self.temperature.value * entropy
-            constraint = (1.0 - config.safety_discount) * float(margin.mean())
+            value_of_margin = float(margin.mean()) + self._centers()[1]
+            constraint = (1.0 - config.safety_discount) * value_of_margin
         self.actor_adam.clear()
         weight = scale * self.temperature.value / len(log_density)
         torch.autograd.backward(
@@ -277,8 +297,18 @@ class Learner:
         if self.config.multiplier_measure == 'critic':
             return expected
         if self.config.multiplier_measure == 'recent':
-            return self.recent_constraint
-        return min(expected, self.recent_constraint)
+            return self.recent_constraint.value
+        return min(expected, self.recent_constraint.value)
+
+    def _centers(self) -> tuple[float, float]:
+        """Returns what the average step is worth for ever: in reward, and in margin [rad]."""
+        config = self.config
+        if not config.center_values:
+            return 0.0, 0.0
+        return (
+            self.mean_reward.value / (1.0 - config.discount),
+            self.mean_constraint.value / (1.0 - config.safety_discount),
+        )
 
     def _pessimistic(self, safety_value: Tensor) -> Tensor:
         if self.config.safety_pessimism == 'minimum':
@@ -313,6 +343,14 @@ class Learner:
         }
         return {f'{g}.{name}': t for g, group in groups.items() for name, t in group.items()}
 
+    def running_means(self) -> dict[str, RunningMean]:
+        """Returns the running means, by name."""
+        return {
+            'reward': self.mean_reward,
+            'constraint': self.mean_constraint,
+            'recent_constraint': self.recent_constraint,
+        }
+
     def dual_state(self) -> dict[str, dict[str, float]]:
         """Returns the states of λ and α."""
         return {'multiplier': self.multiplier.state(), 'temperature': self.temperature.state()}
@@ -324,4 +362,3 @@ class Learner:
 
     def _noise(self, rows: int) -> Tensor:
         return torch.randn(rows, self.action_size, generator=self.torch_generator)
-

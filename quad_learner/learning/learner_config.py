@@ -47,6 +47,9 @@ class LearnerConfig:
     discount: float = parameter('γ of the reward.', '', 0.0, 0.9999)
     safety_discount: float = parameter('γ_s of the constraint.', '', 0.0, 0.9999)
 
+    center_values: bool = parameter('Let critics learn values less the average step for ever.')
+    center_steps: int = parameter('Memory of the average step; center_values only.', 'steps', 1)
+
     initial_temperature: float = parameter('α at the start.', '', 1e-8, 100.0)
     temperature_rate: float = parameter('Step of log α per nat of excess entropy.', '', 0.0, 1.0)
     temperature_step_max: float = parameter('Largest step of log α per update.', '', 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""How many updates are owed: a fixed number a step, none before warm-up, no burst after a pause."""
+"""How many updates are owed: so many a step, none before warm-up, no burst after a pause."""
 
 from __future__ import annotations
 

@@ -54,6 +54,7 @@ class Training:
         self._robot = robot
         self._config = config
         self._read = read
+        self._identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
         mirror = None if symmetry is None else Mirror(*symmetry)
         self.learner = Learner(*sizes, config, seed, mirror)
         self._log = ExperienceLog(run.experience, clock)
@@ -82,7 +83,7 @@ class Training:
             LogUnavailableError: the log cannot be written.
         """
         if checkpoint.exists(self._run.checkpoint):
-            self.version = checkpoint.load(self._run.checkpoint, self.learner)
+            self.version = checkpoint.load(self._run.checkpoint, self.learner, self._identity)
         self._restore()
         self._log.open()
 
@@ -92,12 +93,12 @@ class Training:
             records = list(ExperienceReader(self._run.experience).records())
         except FileNotFoundError:
             return
-        known = self.learner.pace.steps
+        last = self.learner.last_sequence
         transitions = [self._read(record.data) for record in records]
-        self.learner.rebuild(transitions[:known])
-        for transition in transitions[known:]:
-            self.learner.ingest(transition)
+        self.learner.rebuild(t for t in transitions if t.sequence <= last)
         for transition in transitions:
+            if transition.sequence > last:
+                self.learner.ingest(transition)
             self._follow(transition)
         self.learner.pace.forgive()
 
@@ -209,7 +210,9 @@ class Training:
         """Writes checkpoint and policy; returns what went wrong, empty when nothing did."""
         try:
             self._log.sync()
-            checkpoint.save(self._run.checkpoint, self.learner, self.version)
+            checkpoint.save(
+                self._run.checkpoint, self.learner, self.version, self._identity
+            )
             write_atomically(self._run.policy, self._onnx({}))
         except OSError as error:
             return f'the checkpoint was not written: {error}'

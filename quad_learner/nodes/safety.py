@@ -58,6 +58,7 @@ class SafetyNode(GraphNode):
         self._received: dict[str, int] = {}
         self._heard: dict[str, int] = {}
         self._temperature: Any = None
+        self._health: Health | None = None
         self._stop = self._resume = False
         self._answered = -1
         self._last_step_ns = steady_ns()
@@ -132,10 +133,16 @@ class SafetyNode(GraphNode):
         temperature = self._temperature
         if temperature is None:
             temperature = np.full(len(self.robot.joints), np.nan)
-        self._newest['health'] = Health(
+        self._health = Health(
             stamp_from(message), message.voltage, message.percentage, temperature
         )
-        self._received['health'] = self._now_ns()
+        if not self.graph.lockstep:
+            self._take_health(steady_ns())
+
+    def _take_health(self, now_ns: int) -> None:
+        if self._health is not None:
+            self._newest['health'] = self._health
+            self._received['health'] = now_ns
 
     def _on_temperature(self, message: Any) -> None:
         try:
@@ -151,6 +158,10 @@ class SafetyNode(GraphNode):
         if self.ticks.is_decision(sample.time_ns) and self._missing(sample):
             return
         self._take_estimate(sample)
+        # Told once a second beside the samples: taken half a second later, it is surely here.
+        hz = self.robot.command_hz
+        if self.ticks.index(sample.time_ns) % hz == hz // 2 and self._health is not None:
+            self._take_health(self._health.time_ns)
         self._answered = self.ticks.index(sample.time_ns)
         self._step()
 

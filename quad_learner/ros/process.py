@@ -22,8 +22,6 @@ from rclpy.experimental import EventsExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.signals import SignalHandlerOptions  # noqa: E402
 
-from quad_learner.configuration import ConfigurationError  # noqa: E402
-
 SPIN_S = 0.1
 """[s] longest nap between looks at the stop flag"""
 EXIT_CONFIGURATION = 2
@@ -66,16 +64,18 @@ def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
     node: Any = None
     executor = EventsExecutor()
     try:
-        node = make()
+        try:
+            node = make()
+        except (ValueError, OSError) as error:
+            # Parameters, robot, run folder, checkpoint: each error names the way out.
+            sys.stderr.write(f'quad_learner: {error}\n')
+            return EXIT_CONFIGURATION
         executor.add_node(node)
         gc.collect()
         gc.freeze()  # a full collection over torch's objects was seen to stall for 150 ms
         while not stop and not node.finished and rclpy.ok():
             executor.spin_once(timeout_sec=SPIN_S)
         node.close()
-    except (ConfigurationError, FileNotFoundError) as error:
-        sys.stderr.write(f'quad_learner: {error}\n')
-        return EXIT_CONFIGURATION
     finally:
         executor.shutdown(timeout_sec=SPIN_S)
         if node is not None:

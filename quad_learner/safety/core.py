@@ -104,13 +104,13 @@ class SafetyCore:
         limits = self._limits[course.authority]
         if sample is None:
             return Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
-        if course.mode is not Mode.ACTIVE and not course.holding:
+        target = _driver(inputs, course.authority)
+        if target is None and not course.holding:
             kd = self._idle.damping(sample, watch.strength)
             position = limits.boxed(sample.joint_position)
             return Allowed(position, self._nothing, kd, Reason.NONE)
         start = self._start(last, limits.boxed(sample.joint_position))
-        if course.mode is Mode.ACTIVE:
-            target = _driver(inputs, course.authority)
+        if target is not None:
             wanted = (target.position, target.kp, target.kd)
         else:
             wanted = (start, self._robot.kp * self._grip(course, now_ns), self._robot.kd)
@@ -181,9 +181,7 @@ def _union(*reasons: Reason) -> Reason:
     return union
 
 
-def _driver(inputs: SafetyInputs, authority: Authority) -> JointTarget:
-    """Returns the driver's target; the arbiter has made sure that there is one."""
-    target = inputs.policy if authority is Authority.POLICY else inputs.reset
-    if target is None:
-        raise LookupError(f'{authority.name} drives without a target')
-    return target
+def _driver(inputs: SafetyInputs, authority: Authority) -> JointTarget | None:
+    if authority is Authority.NOBODY:
+        return None
+    return inputs.policy if authority is Authority.POLICY else inputs.reset

@@ -13,6 +13,7 @@ class TaskConfig:
 
     episode_s: float = parameter('Length of an episode.', 's', 0.5, 600.0)
     target_speed_m_s: float = parameter('Forward speed that earns the full reward.', 'm/s', 0.05, 5.0)
+    lean_scale_rad: float = parameter('Lean at which speed is worth 1/e.', 'rad', 0.05, 10.0)
     alive_reward: float = parameter('Reward of each step on the feet.', '', 0.0, 10.0)
     yaw_rate_weight: float = parameter('Reward lost per rad/s of turning.', 's/rad', 0.0, 10.0)
     lateral_weight: float = parameter('Reward lost per m/s sideways.', 's/m', 0.0, 10.0)

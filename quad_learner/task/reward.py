@@ -6,6 +6,7 @@ reward of Ha et al. 2020: curving away earns nothing. A full-speed step earns ab
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +36,13 @@ class Motion:
 
 
 def forward(motion: Motion, config: TaskConfig) -> float:
-    """Returns speed over the wanted speed: linear, −1 … 1, so that falling forward earns no more."""
-    return float(np.clip(motion.forward_speed / config.target_speed_m_s, -1.0, 1.0))
+    """Returns speed over the wanted speed, −1 … 1, worth less the further the body leans.
+
+    Without the second factor a dive on the nose pays better than standing: it is fast while it lasts.
+    """
+    speed = float(np.clip(motion.forward_speed / config.target_speed_m_s, -1.0, 1.0))
+    upright = math.exp(-((motion.lean / config.lean_scale_rad) ** 2))
+    return speed * upright
 
 
 def straightness(motion: Motion, config: TaskConfig) -> float:

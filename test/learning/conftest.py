@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,58 @@ from quad_learner.safety.modes import Reason
 ConfigBuilder = Callable[..., LearnerConfig]
 StepBuilder = Callable[..., Transition]
 
-SHIPPED = Path(__file__).parents[2] / 'config' / 'learner.yaml'
+PLAIN: dict[str, Any] = {
+    'replay_capacity': 500,
+    'warmup_steps': 16,
+    'updates_per_step': 1.0,
+    'backlog_max': 400,
+    'batch_size': 16,
+    'mirror': False,
+    'critic_kind': 'crossq',
+    'critic_width': 16,
+    'reward_critics': 2,
+    'safety_critics': 2,
+    'critic_rate': 0.003,
+    'renorm_momentum': 0.99,
+    'renorm_warmup': 500,
+    'renorm_scale_max': 3.0,
+    'renorm_shift_max': 5.0,
+    'dropout': 0.01,
+    'target_smoothing': 0.005,
+    'actor_width': 16,
+    'actor_norm': 'none',
+    'actor_rate': 0.003,
+    'actor_period': 2,
+    'adam_beta1': 0.5,
+    'log_std_min': -5.0,
+    'log_std_max': 1.0,
+    'observation_std_min': 0.03,
+    'discount': 0.99,
+    'safety_discount': 0.97,
+    'center_values': True,
+    'center_steps': 2000,
+    'initial_temperature': 0.1,
+    'temperature_rate': 0.002,
+    'temperature_step_max': 0.01,
+    'entropy_per_action': -0.5,
+    'constrained': True,
+    'margin_required_rad': 0.1,
+    'fallen_margin_rad': 0.0,
+    'safety_pessimism': 'minimum',
+    'safety_pessimism_std': 1.0,
+    'initial_multiplier': 1.0,
+    'multiplier_rate': 0.05,
+    'multiplier_step_max': 0.01,
+    'multiplier_max': 100.0,
+    'multiplier_measure': 'critic',
+    'recent_steps': 400,
+    'rescale_by_multiplier': True,
+    'snapshot_period': 200,
+    'skips_before_rollback': 3,
+    'publish_every': 20,
+    'checkpoint_every': 1200,
+}
+"""A small learner; the shipped values may be tuned without a test noticing."""
 
 
 @pytest.fixture(autouse=True)
@@ -32,18 +82,10 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def make_config() -> ConfigBuilder:
-    """Builds the shipped configuration with small networks, and what a test changes."""
+    """Builds the parameters of a small learner, with what a test changes."""
 
     def build(**changes: Any) -> LearnerConfig:
-        small = {
-            'critic_width': 16,
-            'actor_width': 16,
-            'batch_size': 16,
-            'warmup_steps': 16,
-            'replay_capacity': 500,
-            'mirror': False,
-        }
-        return configuration.read(LearnerConfig, SHIPPED, {**small, **changes})
+        return configuration.build(LearnerConfig, {**PLAIN, **changes}, 'test')
 
     return build
 

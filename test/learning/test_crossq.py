@@ -52,8 +52,7 @@ def _reference(state: dict[str, Tensor], now: Tensor, following: Tensor) -> Tens
             rows = torch.cat((live, constant))
             mean, std = rows.mean(0), (rows.var(0, correction=0) + 1e-3).sqrt()
             running = {
-                name: state[f'running_{name}_{layer}'][member, 0]
-                for name in ('mean', 'variance')
+                name: state[f'running_{name}_{layer}'][member, 0] for name in ('mean', 'variance')
             }
             running_std = (running['variance'] + 1e-3).sqrt()
             scale = (std / running_std).clamp(1 / 3, 3).detach()

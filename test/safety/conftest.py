@@ -16,7 +16,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Estimate, Health, JointCommand, JointTarget, SensorSample
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
-from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.state import SafetyInputs
 
 Array = NDArray[np.float64]
@@ -305,7 +305,8 @@ class CommandMonitor:
             assert not command.kp.any()
 
     def _torque(self, command: JointCommand, believed: SensorSample | None) -> None:
-        if believed is None:
+        # A step that failed has nothing to predict from: it damps with constants.
+        if believed is None or Reason.INTERNAL in command.reasons:
             return
         share = self.config.reset_torque_share
         if command.authority is Authority.POLICY or command.kp.any():
@@ -350,7 +351,7 @@ class CommandMonitor:
         assert (command.mode is Mode.ACTIVE) == (command.authority is not Authority.NOBODY)
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def monitor_of() -> Callable[[Bench, SafetyConfig], CommandMonitor]:
     """Builds the monitor of a bench."""
     return lambda bench, config: CommandMonitor(bench.robot, config)
@@ -362,7 +363,13 @@ def small() -> SimpleNamespace:
     return SimpleNamespace(robot=small_robot(), config=settings(), settings=settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def bench_on() -> Callable[..., Bench]:
     """Builds a fresh bench on a robot with some facts changed."""
     return lambda robot, **facts: Bench(dataclasses.replace(robot, **facts), settings())
+
+
+@pytest.fixture(scope='session')
+def a1() -> RobotModel:
+    """The robot that the package ships."""
+    return model.load('a1')

@@ -139,7 +139,9 @@ def test_a_target_that_asks_for_too_much_torque_is_brought_nearer(limits: Limits
 
 def test_motion_takes_its_share_of_the_torque(limits: Limits) -> None:
     # Moving back at 2 rad/s, damping 1 adds 2 N·m to the pull forward: 3 N·m are left for kp 10.
-    allowed = allow(limits, position=(0.8, 0.0), kp=(10.0, 10.0), sample=sensed(velocity=(-2.0, 0)))
+    allowed = allow(
+        limits, position=(0.8, 0.0), kp=(10.0, 10.0), sample=sensed(velocity=(-2.0, 0))
+    )
     assert allowed.position[0] == pytest.approx(0.3)
 
 
@@ -219,7 +221,9 @@ def test_all_limits_hold_at_once_for_every_input(limits: Limits, **case: Any) ->
 
 
 @settings(max_examples=200, deadline=None)
-@given(position=NEAR, sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)), dt=st.floats(0, 1))
+@given(
+    position=NEAR, sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)), dt=st.floats(0, 1)
+)
 def test_what_is_within_all_limits_passes_unchanged(
     limits: Limits, position: Any, sent: Any, dt: float
 ) -> None:

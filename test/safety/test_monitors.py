@@ -46,10 +46,8 @@ def test_two_samples_with_one_impossible_number_stop_the_robot(
 
 
 @pytest.mark.parametrize('field', FIELDS)
-@pytest.mark.parametrize('size', [0, 1, 5, 13])
+@pytest.mark.parametrize('size', [0, 5, 13])
 def test_arrays_of_another_length_stop_the_robot(bench: Bench, field: str, size: int) -> None:
-    if bench.sample[field].size == size:
-        pytest.skip('the length that belongs to it')
     bench.sample[field] = np.ones(size)
     bench.tick(2)
     assert is_stopped(bench, Reason.SENSORS_INVALID)
@@ -169,9 +167,7 @@ def test_what_arrives_fresh_but_was_made_from_an_old_sample_is_old(
         bench = make_bench('P')
         real = bench.make
 
-        def delayed(
-            wanted: str, real: Any = real, bench: Bench = bench, lag: int = lag
-        ) -> Any:
+        def delayed(wanted: str, real: Any = real, bench: Bench = bench, lag: int = lag) -> Any:
             bench.now_ns -= lag * (wanted == name)
             made = real(wanted)
             bench.now_ns += lag * (wanted == name)
@@ -308,7 +304,9 @@ def test_what_is_not_measured_stops_only_where_it_is_told_to(
 
 
 # Health is believed for 2 s, at 100 ticks a second.
-@pytest.mark.parametrize(('ticks', 'stops', 'code'), [(200, True, 'S'), (201, True, 'T'), (201, False, 'S')])
+@pytest.mark.parametrize(
+    ('ticks', 'stops', 'code'), [(200, True, 'S'), (201, True, 'T'), (201, False, 'S')]
+)
 def test_unknown_health_stops_only_where_it_is_told_to(
     make_bench: Any, ticks: int, stops: bool, code: str
 ) -> None:

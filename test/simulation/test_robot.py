@@ -192,8 +192,11 @@ def test_a_command_is_felt_one_latency_later(
     assert felt == [False] * latency_ticks + [True] * (8 - latency_ticks)
 
 
-def test_without_commands_a_moving_leg_comes_to_rest(build: Build, order: Order) -> None:
-    simulated = build(velocity_noise_rad_s=0.0)
+@BOTH
+def test_without_commands_a_moving_leg_comes_to_rest(
+    build: Build, order: Order, name: str
+) -> None:
+    simulated = build(name, velocity_noise_rad_s=0.0)
     simulated.place(HIGH, LEVEL, simulated.robot.stance)
     dance(simulated, order, 20)
     assert np.abs(simulated.sense().joint_velocity).max() > 1.0
@@ -214,9 +217,8 @@ def test_the_gains_in_use_are_stable_in_the_air_and_on_the_ground(
         assert max(speeds[-20:]) < 0.2
 
 
-@BOTH
-def test_the_stop_is_stable_when_the_robot_lies(build: Build, exact: Errors, name: str) -> None:
-    simulated = build(name, **exact)
+def test_the_stop_lets_a_standing_robot_down_and_stays_calm(build: Build, exact: Errors) -> None:
+    simulated = build(**exact)
     speeds = [np.abs(simulated.step(None).joint_velocity).max() for _ in range(240)]
     assert max(speeds[-20:]) < 0.2
     assert simulated.truth().position[2] < 0.5 * simulated.robot.height

@@ -1,0 +1,95 @@
+"""The exported policy against the network, and against the formula worked in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from quad_learner.learning.actor import Actor
+from quad_learner.learning.export import parity, policy_onnx
+from quad_learner.learning.learner_config import LearnerConfig
+
+ConfigBuilder = Callable[..., LearnerConfig]
+
+
+def _actor(make_config: ConfigBuilder, norm: str) -> Actor:
+    actor = Actor(3, 2, make_config(actor_norm=norm), torch.Generator().manual_seed(0))
+    actor.shift.copy_(torch.tensor([1.0, -2.0, 3.0]))
+    actor.scale.copy_(torch.tensor([0.5, 4.0, 0.1]))
+    return actor
+
+
+def _observations() -> np.ndarray:
+    return np.random.default_rng(0).normal(0.0, 5.0, (50, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize('norm', ['none', 'layer_norm'])
+def test_the_model_answers_as_the_network_does(make_config: ConfigBuilder, norm: str) -> None:
+    actor = _actor(make_config, norm)
+    assert parity(policy_onnx(actor), actor, _observations()) < 1e-5
+
+
+def test_a_model_of_other_weights_fails_the_parity_check(make_config: ConfigBuilder) -> None:
+    actor = _actor(make_config, 'none')
+    model = policy_onnx(actor)
+    with torch.no_grad():
+        actor.weight_2[0, 0] += 0.5
+    assert parity(model, actor, _observations()) > 1e-4
+
+
+def test_a_model_that_answers_nan_is_infinitely_far_off(make_config: ConfigBuilder) -> None:
+    actor = _actor(make_config, 'none')
+    with torch.no_grad():
+        actor.bias_3[0] = float('nan')
+    assert parity(policy_onnx(actor), actor, _observations()) == np.inf
+
+
+def test_the_model_computes_the_published_formula(make_config: ConfigBuilder) -> None:
+    actor = _actor(make_config, 'none')
+    session = onnxruntime.InferenceSession(policy_onnx(actor), providers=['CPUExecutionProvider'])
+    w = {name: value.detach().numpy() for name, value in actor.named_parameters()}
+    for observation in _observations()[:5]:
+        hidden = np.clip((observation - [1, -2, 3]) * [0.5, 4.0, 0.1], -10, 10)
+        for layer in (1, 2):
+            hidden = np.maximum(w[f'weight_{layer}'] @ hidden + w[f'bias_{layer}'], 0)
+        heads = w['weight_3'] @ hidden + w['bias_3']
+        low, high = actor.log_std_min, actor.log_std_max
+        log_std = low + (np.tanh(heads[2:]) + 1) / 2 * (high - low)
+        mean, spread = session.run(['mean', 'log_std'], {'observation': observation[None]})
+        np.testing.assert_allclose(mean[0], np.tanh(heads[:2]), atol=1e-5)
+        np.testing.assert_allclose(spread[0], log_std, atol=1e-5)
+
+
+def test_shapes_are_fixed_and_nothing_lies_outside_the_file(make_config: ConfigBuilder) -> None:
+    model = onnx.load_from_string(policy_onnx(_actor(make_config, 'none')))
+    shapes = {
+        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    }
+    assert shapes == {
+        'observation': [1, 3],
+        'mean': [1, 2],
+        'log_std': [1, 2],
+        'mean_raw': [1, 2],
+    }
+    assert all(not constant.external_data for constant in model.graph.initializer)
+    assert model.opset_import[0].version == 17
+
+
+def test_what_the_model_says_of_itself_comes_back(make_config: ConfigBuilder) -> None:
+    actor = _actor(make_config, 'none')
+    model = policy_onnx(actor, {'version': '7', 'robot': 'a1', 'joints': 'hip,knee'})
+    session = onnxruntime.InferenceSession(model, providers=['CPUExecutionProvider'])
+    told = session.get_modelmeta().custom_metadata_map
+    assert {k: told[k] for k in ('version', 'robot', 'joints', 'observations', 'actions')} == {
+        'version': '7',
+        'robot': 'a1',
+        'joints': 'hip,knee',
+        'observations': '3',
+        'actions': '2',
+    }

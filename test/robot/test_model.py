@@ -1,0 +1,170 @@
+"""Claims about robot files."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.resources import config_directory
+from quad_learner.robot import model
+
+SHIPPED = pytest.mark.parametrize('name', ['a1', 'minitaur'])
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((config_directory() / 'robots/a1.yaml').read_text())
+    return loaded
+
+
+def load(content: object, folder: Path) -> model.RobotModel:
+    path = folder / 'robot.yaml'
+    path.write_text(yaml.safe_dump(content))
+    return model.load(str(path))
+
+
+def test_the_package_ships_these_robots() -> None:
+    assert {'a1', 'minitaur'} <= set(model.robots())
+
+
+@SHIPPED
+def test_every_name_is_in_the_urdf(name: str) -> None:
+    robot = model.load(name)
+    root = ElementTree.parse(robot.urdf).getroot()
+    joints = {joint.attrib['name'] for joint in root.findall('joint')}
+    links = {link.attrib['name'] for link in root.findall('link')}
+    ends = {end for loop in robot.loop_closures for end in (loop.link_a, loop.link_b)}
+    assert set(robot.joints) | set(robot.sections.get('passive', {})) <= joints
+    assert {robot.base_link, *robot.feet, *ends} <= links
+
+
+@SHIPPED
+def test_limits_are_within_those_of_the_urdf(name: str) -> None:
+    robot = model.load(name)
+    root = ElementTree.parse(robot.urdf).getroot()
+    for index, joint in enumerate(robot.joints):
+        limit = root.find(f"./joint[@name='{joint}']/limit")
+        assert limit is not None
+        assert robot.torque_max[index] <= float(limit.attrib['effort'])
+        assert robot.speed_max[index] <= float(limit.attrib['velocity'])
+        if 'lower' in limit.attrib:
+            assert robot.position_min[index] >= float(limit.attrib['lower'])
+            assert robot.position_max[index] <= float(limit.attrib['upper'])
+
+
+@SHIPPED
+def test_the_policy_may_reach_nothing_beyond_the_limits(name: str) -> None:
+    robot = model.load(name)
+    assert (robot.stance - robot.action_box >= robot.position_min).all()
+    assert (robot.stance + robot.action_box <= robot.position_max).all()
+
+
+def test_the_stance_of_the_a1_is_as_high_as_its_legs_are_long() -> None:
+    # Two links of 0.2 m, the upper leaning 0.9 rad back and the lower 0.9 rad forward, and a sole.
+    assert model.load('a1').height == pytest.approx(2 * 0.2 * np.cos(0.9) + 0.02, abs=0.005)
+
+
+def test_lists_for_a_leg_are_repeated_for_each_leg() -> None:
+    robot = model.load('a1')
+    assert robot.joints[:4] == ('FR_hip_joint', 'FR_upper_joint', 'FR_lower_joint', 'FL_hip_joint')
+    np.testing.assert_array_equal(robot.stance, [0.0, 0.9, -1.8] * 4)
+    assert robot.feet == ('FR_toe', 'FL_toe', 'RR_toe', 'RL_toe')
+
+
+def test_lists_for_all_joints_are_taken_as_they_are() -> None:
+    robot = model.load('minitaur')
+    assert robot.joints[0] == 'motor_front_leftL_joint'
+    np.testing.assert_allclose(robot.stance, np.repeat([-np.pi / 2, np.pi / 2], 4), atol=1e-4)
+    assert [loop.link_a for loop in robot.loop_closures] == list(robot.feet)
+
+
+@SHIPPED
+def test_rates_divide_each_other(name: str) -> None:
+    robot = model.load(name)
+    assert robot.substeps * robot.command_hz == robot.physics_hz
+    assert robot.ticks_per_decision * robot.policy_hz == robot.command_hz
+
+
+def test_the_joints_hash_is_the_crc_of_the_names_in_order() -> None:
+    robot = model.load('a1')
+    assert robot.joints_hash == zlib.crc32(','.join(robot.joints).encode())
+    assert robot.joints_hash != model.load('minitaur').joints_hash
+
+
+def test_arrays_cannot_be_written_to() -> None:
+    with pytest.raises(ValueError, match='read-only'):
+        model.load('a1').stance[0] = 1.0
+
+
+def test_what_the_model_does_not_know_is_kept_for_those_who_do(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    robot = load(content | {'paint': {'colour': 'red'}}, tmp_path)
+    assert robot.sections['paint'] == {'colour': 'red'}
+
+
+def test_an_unknown_robot_is_answered_with_those_there_are() -> None:
+    with pytest.raises(
+        ConfigurationError, match="'spider' is not known; choose one of a1, minitaur"
+    ):
+        model.load('spider')
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r'absent\.yaml cannot be read'):
+        model.load(str(tmp_path / 'absent.yaml'))
+
+
+@pytest.mark.parametrize('text', ['- a list', 'words', ''])
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / 'robot.yaml').write_text(text)
+    with pytest.raises(ConfigurationError, match='must be a mapping'):
+        model.load(str(tmp_path / 'robot.yaml'))
+
+
+@pytest.mark.parametrize(
+    'keys, value, complaint',
+    [
+        (('height',), None, 'height = None: must be a finite number'),
+        (('height',), True, 'must be a finite number'),
+        (('height',), float('nan'), 'must be a finite number'),
+        (('rates_hz', 'policy'), 7, 'physics must be a multiple of command'),
+        (('rates_hz', 'physics'), 0, 'rates_hz.physics = 0: must be a whole number above 0'),
+        (('rates_hz', 'command'), 120.0, 'must be a whole number'),
+        (('joints', 'kp'), [60.0, 60.0], 'joints.kp = .*: must be 12 finite numbers'),
+        (('joints', 'kp'), ['stiff'] * 3, 'must be a list of numbers'),
+        (('joints', 'kd'), [2.0, 0.0, 2.0], 'joints.kd = .*: must be above 0'),
+        (('joints', 'stance'), [0.0, 9.0, -1.8], 'joints.stance = .*: must be within the limits'),
+        (('joints', 'position_min'), [0.8, -1.0, -2.6], 'must be below position_max'),
+        (('joint_names',), ['{leg}_hip_joint'] * 3, 'each joint must be named once'),
+        (('urdf',), 'a1/a2.urdf', "urdf = 'a1/a2.urdf': there is no such file"),
+        (('imu_offset',), [0.0, 0.0], 'imu_offset = .*: must be 3 finite numbers'),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_rule(
+    content: dict[str, Any], tmp_path: Path, keys: tuple[str, ...], value: object, complaint: str
+) -> None:
+    entry = content
+    for key in keys[:-1]:
+        entry = entry[key]
+    entry[keys[-1]] = value
+    with pytest.raises(ConfigurationError, match=complaint):
+        load(content, tmp_path)
+
+
+def test_a_missing_entry_is_named(content: dict[str, Any], tmp_path: Path) -> None:
+    del content['joints']['kp']
+    with pytest.raises(ConfigurationError, match=r"the entry 'joints\.kp' is missing"):
+        load(content, tmp_path)
+
+
+def test_a_urdf_may_lie_beside_its_robot_file(content: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / 'mine.urdf').write_text('<robot/>')
+    assert load(content | {'urdf': 'mine.urdf'}, tmp_path).urdf == tmp_path / 'mine.urdf'

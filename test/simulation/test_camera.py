@@ -1,0 +1,32 @@
+"""Claims about the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from quad_learner.simulation.camera import render
+from quad_learner.simulation.robot import SimulatedRobot
+
+Build = Callable[..., SimulatedRobot]
+LEVEL = np.array((0.0, 0.0, 0.0, 1.0))
+
+
+def test_a_picture_shows_the_robot_in_colour(build: Build) -> None:
+    picture = render(build(), 96, 72)
+    assert picture.shape == (72, 96, 3)
+    assert picture.dtype == np.uint8
+    red, green, blue = (picture[:, :, channel].astype(int) for channel in range(3))
+    orange = (red > green + 40) & (green > blue + 10)
+    assert 0.02 < orange.mean() < 0.5
+
+
+def test_the_camera_follows_the_robot(build: Build) -> None:
+    simulated = build()
+    stance = simulated.robot.stance
+    pictures = []
+    for x in (0.0, 8.0):  # the same place on the chequered floor, some squares farther on
+        simulated.place(np.array((x, 0.0, 0.27)), LEVEL, stance)
+        pictures.append(render(simulated, 96, 72)[20:60, 20:76].astype(int))
+    assert np.abs(pictures[0] - pictures[1]).mean() < 25.0

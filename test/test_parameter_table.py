@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from quad_learner import parameter_table
+
+CONFIG = Path(__file__).resolve().parent.parent / 'config'
+
+
+def declared() -> Counter[str]:
+    """Returns how often each parameter is declared in the package."""
+    return Counter(
+        field.name
+        for config in parameter_table.configurations()
+        for field in dataclasses.fields(config)
+    )
+
+
+def valued() -> Counter[str]:
+    """Returns in how many files each parameter has a value."""
+    return Counter(
+        name
+        for path in CONFIG.glob('*.yaml')
+        for name in yaml.safe_load(path.read_text())['/**']['ros__parameters']
+    )
+
+
+def test_every_parameter_is_declared_once_and_valued_in_one_file() -> None:
+    assert declared() == valued()
+    assert set(declared().values()) == {1}
+
+
+def test_every_value_in_a_file_has_its_comment() -> None:
+    for path in CONFIG.glob('*.yaml'):
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if line.startswith('    ') and line.strip()[0].isalpha():
+                above = lines[number - 1].strip()
+                assert '#' in line or above.startswith('#'), f'{path.name}: {line.strip()}'
+
+
+def test_the_table_names_value_unit_range_and_meaning(tmp_path: Path) -> None:
+    (tmp_path / 'graph.yaml').write_text('/**:\n  ros__parameters:\n    minutes: 10.0\n')
+    page = parameter_table.table(tmp_path)
+    assert '## config/graph.yaml' in page
+    assert '| `minutes` | `10.0` min | 0.01 … 100000 | Robot time of the run. |' in page
+
+
+def test_a_value_that_nobody_declares_stops_the_table(tmp_path: Path) -> None:
+    (tmp_path / 'a.yaml').write_text('/**:\n  ros__parameters:\n    no_such_parameter: 1\n')
+    with pytest.raises(KeyError, match='no_such_parameter'):
+        parameter_table.table(tmp_path)
