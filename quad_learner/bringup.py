@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +54,16 @@ def nodes(backend: str) -> tuple[NodeSpec, ...]:
         NodeSpec('policy', 'policy', ('policy', 'task', 'reset'), respawn=True),
         NodeSpec('monitor', 'monitor', ('monitor', 'task'), respawn=True),
         # Gradient steps must never push the control processes off a core.
-        NodeSpec('learner', 'learner', ('learner', 'task'), niceness=10, respawn=True, ends_run=True),
+        NodeSpec(
+            'learner', 'learner', ('learner', 'task'), niceness=10, respawn=True, ends_run=True
+        ),
     )
 
 
 def parameters(
     specs: Sequence[NodeSpec], shared: Mapping[str, Any], params_file: Path | None
 ) -> dict[str, dict[str, Any]]:
-    """Returns every parameter of every node: the package's files, then `params_file`, then `shared`.
+    """Returns every parameter of every node: package files, then `params_file`, then `shared`.
 
     Args:
         specs: the nodes.
@@ -68,7 +71,7 @@ def parameters(
         params_file: a ROS parameter file of the user's: `/**:` for all nodes, or a node's name.
 
     Raises:
-        ConfigurationError: a file cannot be read, or names a node or a parameter that is not there.
+        ConfigurationError: a file cannot be read, or names a node that is not there.
     """
     config = config_directory()
     values = {}
@@ -85,31 +88,46 @@ def parameters(
 
 
 def _override(values: dict[str, dict[str, Any]], path: Path) -> None:
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except OSError as error:
-        raise ConfigurationError(f'params file {path} cannot be read ({error.strerror})') from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f'params file {path} is not YAML: {error}') from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f'params file {path} must hold node names, or /**, at its top')
+    content = _content(path)
     known = {key for merged in values.values() for key in merged}
     for node, body in content.items():
         given = body.get('ros__parameters') if isinstance(body, dict) else None
         if not isinstance(given, dict):
             raise ConfigurationError(f'params file {path}: {node} needs the level ros__parameters')
         name = str(node).rsplit('/', 1)[-1]
-        everywhere = str(node) in ('/**', '**')
-        if not everywhere and name not in values:
+        if name == '**':
+            _refuse_unknown(given, known, path)
+            for merged in values.values():
+                merged |= {key: value for key, value in given.items() if key in merged}
+        elif name in values:
+            # An unknown key goes to its node all the same: the check names the nearest known one.
+            values[name] |= given
+        else:
             raise ConfigurationError(
                 f'params file {path}: no node {node!r}; nodes are {", ".join(values)}, /** is all'
             )
-        for key, value in given.items():
-            # An unknown key goes to its node all the same, which names it and the nearest known one.
-            for owner, merged in values.items():
-                concerns = key in merged or (key not in known and owner == 'policy')
-                if (everywhere and concerns) or owner == name:
-                    merged[key] = value
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except OSError as error:
+        raise ConfigurationError(
+            f'params file {path} cannot be read ({error.strerror})'
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f'params file {path} is not YAML: {error}') from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f'params file {path} must hold node names, or /**, at its top')
+    return content
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str], path: Path) -> None:
+    for key in given:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f'did you mean {close[0]!r}?' if close else 'no node has it'
+            raise ConfigurationError(f'params file {path}: unknown parameter {key!r}; {hint}')
 
 
 def write_parameters(values: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, Path]:
@@ -118,8 +136,6 @@ def write_parameters(values: Mapping[str, Mapping[str, Any]], folder: Path) -> d
     paths = {}
     for name, merged in values.items():
         path = folder / f'{name}.yaml'
-        path.write_text(
-            yaml.safe_dump({'/**': {'ros__parameters': dict(merged)}}, sort_keys=True)
-        )
+        path.write_text(yaml.safe_dump({'/**': {'ros__parameters': dict(merged)}}, sort_keys=True))
         paths[name] = path
     return paths

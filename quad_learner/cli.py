@@ -7,12 +7,16 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, open_run
+
+if TYPE_CHECKING:
+    from quad_learner.evaluation import Performance
 
 USAGE_ERROR = 2
 """exit code: what was asked for cannot be; the message says why and what to do"""
@@ -70,9 +74,7 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     learn.add_argument('--minutes', type=float, help='robot time to learn for (default 10)')
     learn.add_argument('--robot', help='name in config/robots or path of a YAML (default a1)')
     learn.add_argument('--seed', type=int, help='same seed, same run in lockstep (default 0)')
-    learn.add_argument(
-        '--backend', default='sim', help='sim (default) or ros2_control (hardware)'
-    )
+    learn.add_argument('--backend', default='sim', help='sim (default) or ros2_control (hardware)')
     learn.add_argument('--resume', type=Path, metavar='RUN', help='go on with this run')
     learn.add_argument('--runs', type=Path, default=Path('runs'), help='folder for runs')
     learn.add_argument('--run-dir', type=Path, help='folder of this run (default runs/<time>)')
@@ -86,7 +88,9 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     learn.add_argument('--namespace', default='', help='of all nodes')
     learn.add_argument('--log-level', default='info', help='of all nodes (default info)')
-    learn.add_argument('--no-report', action='store_true', help='do not film and report at the end')
+    learn.add_argument(
+        '--no-report', action='store_true', help='do not film and report at the end'
+    )
     learn.set_defaults(run=_learn)
 
 
@@ -133,7 +137,7 @@ def _film(run: RunDirectory) -> None:
     performance.close()
 
 
-def _performance(run: RunDirectory, seed: int):  # type: ignore[no-untyped-def]
+def _performance(run: RunDirectory, seed: int) -> Performance:
     from quad_learner.evaluation import Performance, configs_of
     from quad_learner.policy.onnx_policy import OnnxPolicy
 

@@ -20,7 +20,7 @@ Config = TypeVar('Config')
 
 
 class ConfigurationError(ValueError):
-    """A parameter, file or robot that cannot be used; the message names it, the rule and the way out."""
+    """A parameter, file or robot that cannot be used; it is named, with rule and way out."""
 
 
 def parameter(
@@ -67,7 +67,9 @@ def build(config: type[Config], values: Mapping[str, Any], source: str) -> Confi
     for name in values:
         if name not in fields:
             close = difflib.get_close_matches(name, fields, n=1)
-            hint = f'did you mean {close[0]!r}?' if close else f'known: {", ".join(sorted(fields))}'
+            hint = (
+                f'did you mean {close[0]!r}?' if close else f'known: {", ".join(sorted(fields))}'
+            )
             raise ConfigurationError(f'{source}: unknown parameter {name!r}; {hint}')
     missing = [name for name in fields if name not in values]
     if missing:

@@ -1,8 +1,9 @@
-"""Drives a learned policy without exploring and scores it: simulated robot and onnxruntime alone."""
+"""Drives a learned policy without exploring and scores it: simulated robot, onnxruntime alone."""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from quad_learner.configuration import build, read_values
+from quad_learner.configuration import ConfigurationError, build, read_values
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.experience.walking import displacement_along_heading
 from quad_learner.graph import GraphConfig
@@ -52,11 +53,12 @@ def configs_of(files: Iterable[Path], **changed: Any) -> Configs:
         changed: values that replace those of the files.
 
     Raises:
-        ConfigurationError: a value is missing or wrong.
+        ConfigurationError: a value is missing or wrong, or a name in `changed` is unknown.
     """
     values: dict[str, Any] = {}
     for path in files:
         values |= read_values(path)
+    _refuse_unknown(changed, values)
     values |= changed
     return Configs(
         _pick(GraphConfig, values),
@@ -70,6 +72,16 @@ def configs_of(files: Iterable[Path], **changed: Any) -> Configs:
         _pick(PolicyConfig, values),
         _pick(ResetConfig, values),
     )
+
+
+def _refuse_unknown(changed: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    for name in changed:
+        if name not in values:
+            close = difflib.get_close_matches(name, values, n=1)
+            hint = (
+                f'did you mean {close[0]!r}?' if close else f'known: {", ".join(sorted(values))}'
+            )
+            raise ConfigurationError(f'unknown parameter {name!r}; {hint}')
 
 
 def _pick(config: type[Config], values: Mapping[str, Any]) -> Config:
@@ -140,14 +152,12 @@ class Performance:
             What came of it; None when the robot could not be brought to its feet.
         """
         limit = None if seconds is None else round(seconds * self.robot.policy_hz)
-        patience = round(STANDS_WITHIN_S * self.robot.command_hz)
+        patience = round(STANDS_WITHIN_S * self.robot.policy_hz)
         started: Any = None
         steps = waited = 0
         while waited < patience:
-            if not self.graph.sense():
-                self.graph.move(None)
-                waited += started is None
-                continue
+            self._to_decision()
+            waited += started is None
             cut = limit is not None and started is not None and steps >= limit
             graph = self.graph
             look = self._driver.look(graph.sample, graph.estimate, graph.command, cut)
@@ -164,13 +174,15 @@ class Performance:
                 return self._score(look.end, started)
         return None
 
+    def _to_decision(self) -> None:
+        while not self.graph.sense():
+            self.graph.move(None)
+
     def _score(self, end: EpisodeEnd, started: Any) -> Score:
         way = displacement_along_heading(
             started.position, started.orientation, self.graph.sim.truth().position
         )
-        return Score(
-            way / self.configs.task.episode_s, end.total_reward, end.steps, end.fell
-        )
+        return Score(way / self.configs.task.episode_s, end.total_reward, end.steps, end.fell)
 
 
 def spread(values: Iterable[float]) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def claim(name: str, domain: str, namespace: str) -> IO[str]:
         lock.close()
         raise ConfigurationError(
             f'ROS_DOMAIN_ID={domain}, namespace {namespace or "/"}: a {name} node runs already '
-            f'(process {holder}); stop it, or start this one with another ROS_DOMAIN_ID or namespace'
+            f'(process {holder}); stop it, or start this with another ROS_DOMAIN_ID or namespace'
         ) from error
     lock.truncate(0)
     lock.write(str(os.getpid()))

@@ -33,6 +33,6 @@ class GraphConfig:
         return self.gear == LOCKSTEP
 
     def generator(self, part: str) -> np.random.Generator:
-        """Returns the random numbers of `part`: independent of every other part's, fixed by seed."""
+        """Returns the random numbers of `part`: independent of other parts', fixed by seed."""
         start = round(self.elapsed_s * 1000)  # a resumed run must not repeat its beginning
         return np.random.default_rng([self.seed, zlib.crc32(part.encode()), start])

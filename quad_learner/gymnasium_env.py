@@ -18,7 +18,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from quad_learner.evaluation import Configs, configs_of
-from quad_learner.policy.driver import Choice, Counters, Driver, Look
+from quad_learner.policy.driver import Choice, Counters, Driver, Look, Phase
 from quad_learner.reset.standing import is_standing
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
@@ -88,7 +88,7 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         if self._wants_action:
             # The episode is given up half way: policy lets go, and reset takes over.
             driver.look(graph.sample, graph.estimate, graph.command, True)
-            driver.phase = driver.phase.REST
+            driver.phase = Phase.REST
             graph.move(driver.answer(graph.sample, None))
             self._wants_action = False
         for _ in range(round(RESET_LIMIT_S * self.robot.policy_hz)):

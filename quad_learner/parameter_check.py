@@ -1,4 +1,4 @@
-"""Which Config dataclasses each node reads: for finding a wrong parameter before anything starts."""
+"""Which Config dataclasses each node reads, to find a wrong parameter before anything starts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Runs the node table as processes on a machine that has only pip: starts, watches, restarts, stops.
+"""Runs the node table as processes where there is only pip: starts, watches, restarts, stops.
 
 What `ros2 launch` does with the same table elsewhere. Children live in sessions of their own, so
-that Ctrl-C in the terminal reaches this process alone and the order of the end is ours: safety says
-stop first, the robot goes last. They die with this process, however it ends.
+that Ctrl-C in the terminal reaches this process alone and the order of the end is ours: safety
+says stop first, the robot goes last. They die with this process, however it ends.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Supervisor:
                 stdout=None if show else file,
                 stderr=file,
                 start_new_session=True,
-                preexec_fn=prepare,  # noqa: PLW1509 (no threads here)
+                preexec_fn=prepare,
             )
 
     def pids(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Remembers the true path of the robot for as long as an episode may ask for it. For scoring only."""
+"""Remembers the true path of the robot for as long as an episode may ask for it, for scoring."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TruthTrack:
         return bool(self._poses) and self._poses[-1][0] >= time_ns
 
     def displacement(self, start_ns: int, end_ns: int) -> float | None:
-        """Returns the way made good along the heading at the start [m], None if it is not known."""
+        """Returns the way made good along the heading at the start [m], None if not known."""
         start, end = self._at(start_ns), self._at(end_ns)
         if start is None or end is None:
             return None

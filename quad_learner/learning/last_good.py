@@ -31,7 +31,7 @@ class Recoverable(Protocol):
 
 
 class LastGood:
-    """Keeps a copy now and then, and puts it back after several bad steps in a row.
+    """Keeps a copy now and then, and puts it back after several bad updates in a row.
 
     Chance and the replay go on from where they are: the same batch drawn again would fail again.
     """
@@ -39,7 +39,7 @@ class LastGood:
     def __init__(self, period: int, patience: int) -> None:
         """Args:
         period: updates between copies.
-        patience: bad steps in a row before going back.
+        patience: bad updates in a row before going back.
         """
         self._period = period
         self._patience = patience
@@ -49,14 +49,11 @@ class LastGood:
         self.rollbacks = 0
         """times the copy was put back"""
 
-    def good(self) -> None:
-        """Ends a row of bad steps."""
-        self._bad = 0
-
     @torch.no_grad()
-    def keep(self, learner: Recoverable) -> None:
-        """Copies the learner's state when it is time and every number in it is finite."""
-        if self._bad or (self._tensors and learner.updates % self._period):
+    def good(self, learner: Recoverable) -> None:
+        """Ends a row of bad updates; copies the state when it is time and all of it is finite."""
+        self._bad = 0
+        if self._tensors and learner.updates % self._period:
             return
         live = learner.learned_tensors()
         if not all(torch.isfinite(tensor.sum()) for tensor in live.values()):
@@ -69,8 +66,8 @@ class LastGood:
             self._tensors[name].copy_(tensor)
 
     @torch.no_grad()
-    def skipped(self, learner: Recoverable) -> None:
-        """Counts a bad step; the last one of too many puts the copy back."""
+    def bad(self, learner: Recoverable) -> None:
+        """Counts a bad update; the last one of too many puts the copy back."""
         self._bad += 1
         if self._bad < self._patience or not self._tensors:
             return

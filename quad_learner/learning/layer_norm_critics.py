@@ -104,5 +104,6 @@ class LayerNormCritics:
     def _dropped(self, hidden: Tensor, share: float) -> Tensor:
         if share <= 0.0:
             return hidden
-        kept = torch.empty_like(hidden).bernoulli_(1.0 - share, generator=self._generator)
-        return hidden * kept / (1.0 - share)
+        # One draw serves all members: unit i of one has nothing in common with unit i of another.
+        kept = torch.rand(hidden.shape[1:], generator=self._generator) >= share
+        return hidden * (kept / (1.0 - share))

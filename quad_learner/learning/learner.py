@@ -9,9 +9,9 @@ upright margin f_s stays at or above what is required. With λ ≥ 0 the price o
     π   ← min E[α log π(a|s) − Q_r(s, a) − λ Q_s(s, a)] / (1 + λ)
     λ, α ← multiplier.py, from the average margin (1 − γ_s) Q_s and the entropy −log π
 
-The critics learn the values less what the average step is worth for ever, ρ = mean(r) / (1 − γ) and
-mean(f) / (1 − γ_s), which is exact (`_targets`) and spares them a long way: without target networks
-a value moves by about one Adam step an update.
+The critics learn the values less what the average step is worth for ever, mean(r) / (1 − γ) and
+mean(f) / (1 − γ_s). That is exact (`_targets`) and spares them a long way: a value moves by no
+more than a few Adam steps an update, and while it still travels it ranks actions badly.
 
 Only `terminated` ends the future; a truncated step is valued by what would have come.
 """
@@ -58,7 +58,7 @@ class UpdateMetrics(NamedTuple):
     multiplier: float
     """λ"""
     skipped: int
-    """updates ever skipped because a number was not finite"""
+    """steps of critics or actor ever skipped because a gradient was not finite"""
     rollbacks: int
     """times the learner went back to its last good state"""
 
@@ -187,14 +187,17 @@ class Learner:
         Raises:
             ValueError: nothing was ingested yet.
         """
-        batch = self._draw()
+        batch, skipped_before = self._draw(), self.skipped
         critic_losses = self.update_critics(batch)
         if self.updates % self.config.actor_period == 0:
             self.actor_losses = self.update_actor(batch)
             self.update_multipliers(self.actor_losses)
         self.updates += 1
         self.pace.done()
-        self._last_good.keep(self)
+        if self.skipped == skipped_before:
+            self._last_good.good(self)
+        else:
+            self._last_good.bad(self)
         return UpdateMetrics(
             reward_critic_loss=critic_losses.reward,
             safety_critic_loss=critic_losses.safety,
@@ -210,7 +213,7 @@ class Learner:
         )
 
     def update_critics(self, batch: _Tensors) -> CriticLosses:
-        """Moves every critic towards its target; does nothing when a number is not finite."""
+        """Moves every critic towards its target; does nothing if their gradient is not finite."""
         reward_members = self.config.reward_critics
         with torch.no_grad():
             noise = self._noise(len(batch.reward))
@@ -228,9 +231,8 @@ class Learner:
         self.critics.backward(error / error.shape[1])
         if self.critic_adam.step():
             self.critics.settle()
-            self._last_good.good()
         else:
-            self._bad_step()
+            self.skipped += 1
         reward_value = float(value[:reward_members].mean()) + self._centers()[0]
         return CriticLosses(reward_loss, safety_loss, reward_value)
 
@@ -260,7 +262,7 @@ class Learner:
         )
 
     def update_actor(self, batch: _Tensors) -> ActorLosses:
-        """Moves the policy up Q_r + λ Q_s + α entropy; nothing when a number is not finite."""
+        """Moves the policy up Q_r + λ Q_s + α entropy; nothing if its gradient is not finite."""
         config = self.config
         action, log_density = self.actor.sample(
             batch.observation, self._noise(len(batch.observation))
@@ -284,7 +286,7 @@ class Learner:
             (-self.critics.action_slope(slope), torch.full_like(log_density, weight)),
         )
         if not self.actor_adam.step():
-            self._bad_step()
+            self.skipped += 1
         return ActorLosses(loss, entropy, constraint)
 
     def update_multipliers(self, losses: ActorLosses) -> None:
@@ -315,10 +317,6 @@ class Learner:
             return safety_value.amin(0)
         spread = safety_value.std(0, correction=0)
         return safety_value.mean(0) - self.config.safety_pessimism_std * spread
-
-    def _bad_step(self) -> None:
-        self.skipped += 1
-        self._last_good.skipped(self)
 
     def refresh_normaliser(self) -> None:
         """Shows the actor the latest mean and deviation of the observations."""

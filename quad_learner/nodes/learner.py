@@ -84,7 +84,8 @@ class LearnerNode(GraphNode):
         self.diagnostics.count('steps')
         if model is not None:
             self._publish_model(model)
-            self._publish_progress()
+        # After each step: a policy that is started again must not number any step twice.
+        self._publish_progress()
         self._finish_if_done()
 
     def _update(self) -> None:

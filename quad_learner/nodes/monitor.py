@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class MonitorNode(GraphNode):
         topics.POLICY_STATE.subscribe(self, self._on_policy)
         topics.DIAGNOSTICS.subscribe(self, self._on_diagnostics)
         for name in topics.METRICS:
-            topics.metric(name).subscribe(self, lambda m, name=name: self._on_metric(name, m))
+            topics.metric(name).subscribe(self, partial(self._on_metric, name))
         self.every(self._config.print_period_s, self._print)
 
     def _on_metric(self, name: str, message: Any) -> None:

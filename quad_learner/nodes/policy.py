@@ -7,12 +7,18 @@ from typing import Any
 
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
-from quad_learner.policy.driver import Counters, Driver, Look, Phase
+from quad_learner.policy.driver import Counters, Driver, Look
 from quad_learner.policy.models import ModelQueue
 from quad_learner.policy.onnx_policy import PolicyError
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import is_standing
-from quad_learner.robot.signals import NANOSECONDS, Estimate, JointCommand, JointTarget, SensorSample
+from quad_learner.robot.signals import (
+    NANOSECONDS,
+    Estimate,
+    JointCommand,
+    JointTarget,
+    SensorSample,
+)
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport

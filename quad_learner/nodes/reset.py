@@ -31,9 +31,7 @@ class ResetNode(GraphNode):
         self._last: JointTarget | None = None
         self._target = topics.RESET_TARGET.publisher(self)
         self._state = StateReport(self, topics.RESET_STATE)
-        self._samples = SampleAssembler(
-            self, self.robot, self._on_sample, self.ticks.is_decision
-        )
+        self._samples = SampleAssembler(self, self.robot, self._on_sample, self.ticks.is_decision)
         topics.JOINT_COMMAND.subscribe(self, self._on_command)
         self.every(1.0, self._tell)
 
@@ -59,9 +57,9 @@ class ResetNode(GraphNode):
             return
         before = self.ticks.index(sample.time_ns) - 1
         command = self._command
-        if self.graph.lockstep and before >= 0:
-            if command is None or self.ticks.index(command.time_ns) != before:
-                return
+        answered = command is not None and self.ticks.index(command.time_ns) == before
+        if self.graph.lockstep and before >= 0 and not answered:
+            return
         if self._get_up is None:
             # Rising with robot time, so that a restarted process asks with a fresh number.
             first = 1 + self.ticks.decision(sample.time_ns)

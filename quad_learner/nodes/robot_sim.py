@@ -111,7 +111,8 @@ class RobotSimNode(GraphNode):
 
     def _publish(self, sample: SensorSample) -> None:
         time_ns = self._sim.time_ns
-        self._sim_time.publish(topics.Clock(clock=stamp_to(time_ns)))
+        if self.graph.lockstep:
+            self._sim_time.publish(topics.CLOCK.type(clock=stamp_to(time_ns)))
         self._joints.publish(
             named_to(
                 sample.time_ns,

@@ -57,7 +57,8 @@ class SafetyNode(GraphNode):
         self._newest: dict[str, Any] = {}
         self._received: dict[str, int] = {}
         self._heard: dict[str, int] = {}
-        self._temperature: Any = None
+        self._battery: Any = None
+        self._temperature = np.full(len(self.robot.joints), np.nan)
         self._health: Health | None = None
         self._stop = self._resume = False
         self._answered = -1
@@ -130,25 +131,33 @@ class SafetyNode(GraphNode):
             self._step()
 
     def _on_battery(self, message: Any) -> None:
-        temperature = self._temperature
-        if temperature is None:
-            temperature = np.full(len(self.robot.joints), np.nan)
-        self._health = Health(
-            stamp_from(message), message.voltage, message.percentage, temperature
-        )
-        if not self.graph.lockstep:
-            self._take_health(steady_ns())
-
-    def _take_health(self, now_ns: int) -> None:
-        if self._health is not None:
-            self._newest['health'] = self._health
-            self._received['health'] = now_ns
+        self._battery = message
+        self._on_health()
 
     def _on_temperature(self, message: Any) -> None:
         try:
             self._temperature = self._records.temperature_from(message)
         except MessageError as error:
             self.diagnostics.values['refused'] = f'motor_temperature: {error}'
+            return
+        self._on_health()
+
+    def _on_health(self) -> None:
+        """Puts battery and warmth together: they come in either order. Unknown warmth is NaN."""
+        if self._battery is None:
+            return
+        self._health = Health(
+            stamp_from(self._battery),
+            self._battery.voltage,
+            self._battery.percentage,
+            self._temperature,
+        )
+        if not self.graph.lockstep:
+            self._take_health(self._health, steady_ns())
+
+    def _take_health(self, health: Health, now_ns: int) -> None:
+        self._newest['health'] = health
+        self._received['health'] = now_ns
 
     def _answer_if_complete(self) -> None:
         """Lockstep: steps when all that belongs to the current stamp is here."""
@@ -161,7 +170,7 @@ class SafetyNode(GraphNode):
         # Told once a second beside the samples: taken half a second later, it is surely here.
         hz = self.robot.command_hz
         if self.ticks.index(sample.time_ns) % hz == hz // 2 and self._health is not None:
-            self._take_health(self._health.time_ns)
+            self._take_health(self._health, self._health.time_ns)
         self._answered = self.ticks.index(sample.time_ns)
         self._step()
 
@@ -234,7 +243,9 @@ class SafetyNode(GraphNode):
             self._says.publish(WARN, Mode.INIT.name, {'trips': self._trips})
             return
         driver = command.authority.name
-        summary = f'{command.mode.name} {driver if driver != Authority.NOBODY.name else ""}'.strip()
+        summary = (
+            f'{command.mode.name} {driver if driver != Authority.NOBODY.name else ""}'.strip()
+        )
         reasons = '|'.join(reason.name or '' for reason in Reason if reason & command.reasons)
         level = ERROR if command.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP) else OK
         values = {

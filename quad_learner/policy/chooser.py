@@ -49,7 +49,9 @@ class Chooser:
             )
         probe = policy.answer(np.zeros(self._sizes[0], np.float32))
         if not (np.isfinite(probe.mean).all() and np.isfinite(probe.std).all()):
-            raise PolicyError(f'policy version {policy.card.version} answers with non-finite numbers')
+            raise PolicyError(
+                f'policy version {policy.card.version} answers with non-finite numbers'
+            )
         self._policy = policy
 
     def choose(self, observation: Vector, begins: bool) -> Choice:

@@ -73,7 +73,7 @@ class EpisodeEnd:
 
 @dataclass(frozen=True)
 class Look:
-    """What a decision period found: what the last step came to, and whether an action is wanted."""
+    """What a decision period found: what the last step came to, whether an action is wanted."""
 
     transition: Transition | None = None
     end: EpisodeEnd | None = None
@@ -160,11 +160,9 @@ class Driver:
             request = self._request
         elif self.phase is Phase.EPISODE and choice is not None:
             self._choice, self._choice_ns = choice, sample.time_ns
-            position = self._task.target(choice.action, sample.time_ns)
+            position = self._task.target(choice.action.astype(np.float64), sample.time_ns)
             request = self._request
-        return JointTarget(
-            sample.time_ns, Authority.POLICY, request, position, robot.kp, robot.kd
-        )
+        return JointTarget(sample.time_ns, Authority.POLICY, request, position, robot.kp, robot.kd)
 
     def _may_ask(self, sample: SensorSample, command: JointCommand) -> bool:
         return command.authority is Authority.RESET and self._stands(sample)

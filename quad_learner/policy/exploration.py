@@ -1,8 +1,9 @@
 """Smooth exploration: noise that lasts, so that legs swing instead of trembling.
 
-An Ornstein-Uhlenbeck sequence with unit variance at every step, z' = ρ z + √(1 − ρ²) ε: each action
-on its own has exactly the policy's distribution, but neighbours are alike. Step-wise independent
-noise averages out within a stride and wears motors (Raffin et al. 2020, arXiv 2005.05719).
+An Ornstein-Uhlenbeck sequence with unit variance at every step, z' = ρ z + √(1 − ρ²) ε: each
+action on its own has exactly the policy's distribution, but neighbours are alike. Step-wise
+independent noise averages out within a stride and wears motors (Raffin et al. 2020, arXiv
+2005.05719).
 """
 
 from __future__ import annotations

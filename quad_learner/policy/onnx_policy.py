@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -13,8 +14,8 @@ Vector = NDArray[np.float32]
 
 OUTPUTS = ('mean_raw', 'log_std')
 """What is read from the model: the Gaussian before the squashing tanh."""
-
-
+FLOAT = 'tensor(float)'
+"""the only type that goes in and comes out"""
 FOREVER = 2**53
 """`use_until` of a model that names none: steps stay exact up to here."""
 
@@ -34,10 +35,10 @@ class Gaussian(NamedTuple):
 class ModelCard:
     """What a model says of itself."""
 
-    version: int
     robot: str
     observation_size: int
     action_size: int
+    version: int
     use_from: int
     """the step from which on it is meant to drive"""
     use_until: int
@@ -63,26 +64,48 @@ class OnnxPolicy:
                 model, options, providers=['CPUExecutionProvider']
             )
         except Exception as error:  # onnxruntime raises its own unrelated classes
-            raise PolicyError(f'the policy is not a model that onnxruntime can run: {error}') from error
+            raise PolicyError(
+                f'the policy is not a model that onnxruntime can run: {error}'
+            ) from error
         inputs = self._session.get_inputs()
         names = {output.name: output for output in self._session.get_outputs()}
         if len(inputs) != 1 or not set(OUTPUTS) <= set(names):
-            raise PolicyError(f'the policy must have one input and the outputs {", ".join(OUTPUTS)}')
+            raise PolicyError(
+                f'the policy must have one input and the outputs {", ".join(OUTPUTS)}'
+            )
         self._input = inputs[0].name
-        shapes = [inputs[0].shape, *(names[name].shape for name in OUTPUTS)]
-        if any(len(s) != 2 or s[0] != 1 or not isinstance(s[1], int) for s in shapes):
-            raise PolicyError(f'the policy must have fixed shapes [1, n], has {shapes}')
-        properties = self._session.get_modelmeta().custom_metadata_map
-        self.card = ModelCard(
-            version=int(properties.get('version', '0')),
-            robot=properties.get('robot', ''),
-            observation_size=shapes[0][1],
-            action_size=shapes[1][1],
-            use_from=int(properties.get('use_from', '0')),
-            use_until=int(properties.get('use_until', str(FOREVER))),
-        )
+        ends = [inputs[0], *(names[name] for name in OUTPUTS)]
+        sizes = _sizes([end.shape for end in ends])
+        if any(end.type != FLOAT for end in ends):
+            raise PolicyError(f'the policy must speak {FLOAT}, speaks {[e.type for e in ends]}')
+        self.card = _card(self._session.get_modelmeta().custom_metadata_map, sizes)
 
     def answer(self, observation: Vector) -> Gaussian:
         """Returns the distribution of actions for `observation`, (observation_size,)."""
         mean, log_std = self._session.run(OUTPUTS, {self._input: observation[None, :]})
-        return Gaussian(mean[0], np.exp(log_std[0]))
+        with np.errstate(over='ignore'):  # an infinite deviation is refused by whoever asked
+            return Gaussian(mean[0], np.exp(log_std[0]))
+
+
+def _sizes(shapes: list[list[Any]]) -> tuple[int, int]:
+    """Returns the numbers in an observation and in an action."""
+    if any(len(s) != 2 or s[0] != 1 or not isinstance(s[1], int) for s in shapes):
+        raise PolicyError(f'the policy must have fixed shapes [1, n], has {shapes}')
+    (_, observations), (_, actions), (_, deviations) = shapes
+    if actions != deviations:
+        raise PolicyError(
+            f'the policy must give one log_std an action, gives {deviations} for {actions}'
+        )
+    return observations, actions
+
+
+def _card(properties: Mapping[str, str], sizes: tuple[int, int]) -> ModelCard:
+    numbers = {'version': 0, 'use_from': 0, 'use_until': FOREVER}
+    for name, default in numbers.items():
+        text = properties.get(name, str(default))
+        if not text.isdecimal():
+            raise PolicyError(
+                f'the property {name} of the policy must be a whole number: {text!r}'
+            )
+        numbers[name] = int(text)
+    return ModelCard(properties.get('robot', ''), *sizes, **numbers)

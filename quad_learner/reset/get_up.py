@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.motion import Keyframe, motion
+from quad_learner.reset.path import JointPath
 from quad_learner.reset.posture import Posture, posture
 from quad_learner.reset.session import Session
 from quad_learner.reset.standing import is_standing
@@ -75,7 +76,7 @@ class GetUp:
         self._attempt_for = 0.0
         self._on_back = False
         self._other_way = False
-        self._path = _Path(robot.stance)
+        self._path = JointPath(robot.stance)
         self._frames: list[Keyframe] = []
 
     @property
@@ -121,7 +122,7 @@ class GetUp:
     def _drive(self, sample: SensorSample, request: int, dt: float) -> JointTarget:
         slant = posture(sample.orientation)
         if self._state is State.WAIT:
-            self._path = _Path(sample.joint_position)
+            self._path = JointPath(sample.joint_position)
             self._enter(State.LIMP, 'drives')
         self._in_state += dt
         self._path.advance(dt)
@@ -131,7 +132,7 @@ class GetUp:
             self._handlers[self._state](sample, slant, dt)
         limp = self._state in (State.LIMP, State.GIVE_UP)
         if limp:
-            self._path = _Path(sample.joint_position)
+            self._path = JointPath(sample.joint_position)
         request = 0 if self._state is State.GIVE_UP else request
         return self._wish(sample, request, self._path.position, limp)
 
@@ -200,7 +201,7 @@ class GetUp:
         upright = slant.tilt <= self._config.upright_tilt
         if not upright and not self._at_rest(sample, self._config.limp_time):
             return
-        self._path = _Path(sample.joint_position)
+        self._path = JointPath(sample.joint_position)
         if upright and self._away_from_stance(sample.joint_position) <= self._config.near_stance:
             self._rise('upright and near the stance')
             return
@@ -277,8 +278,12 @@ class GetUp:
             self._fail('rose, and did not come to stand')
 
     def _hold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        standing = is_standing(sample, self._robot, self._config)
+        self._steady = 0.0 if standing else self._steady + dt
         if slant.tilt > self._config.upright_tilt:
             self._enter(State.LIMP, f'tipped to {slant.tilt:.1f} rad while it waited')
+        elif self._steady >= self._config.settle_time:
+            self._enter(State.LIMP, 'no longer stood while it waited')
 
     def _tuck(self, why: str) -> None:
         self._move(self._motion.fold, self._config.move_speed, least=0.0)
@@ -295,35 +300,6 @@ class GetUp:
 
     def _away_from_stance(self, position: Array) -> float:
         return float(np.max(np.abs(position - self._robot.stance)))
-
-
-class _Path:
-    """A straight line in joint space, gone along at constant speed."""
-
-    def __init__(self, position: Array) -> None:
-        self._start = position
-        self._goal = position
-        self.seconds = 0.0
-        """time that the line takes [s]"""
-        self._for = 0.0
-
-    @property
-    def done(self) -> bool:
-        return self._for >= self.seconds
-
-    @property
-    def position(self) -> Array:
-        if self.done:
-            return self._goal
-        return self._start + (self._goal - self._start) * (self._for / self.seconds)
-
-    def go(self, goal: Array, seconds: float) -> None:
-        """Heads for `goal` [rad] from where the path is now, in `seconds`."""
-        self._start, self._goal = self.position, goal
-        self.seconds, self._for = seconds, 0.0
-
-    def advance(self, dt: float) -> None:
-        self._for += dt
 
 
 def _finite(sample: SensorSample) -> bool:

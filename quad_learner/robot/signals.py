@@ -56,7 +56,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Where the robot believes it is. `position` and yaw drift: only the robot's own sensors are used."""
+    """Where the robot believes it is, by its own sensors alone: `position` and yaw drift."""
 
     time_ns: int
     position: Array
@@ -96,7 +96,7 @@ class JointTarget:
 
 @dataclass(frozen=True)
 class JointCommand:
-    """What safety sends to the motors, and on whose behalf: torque = kp (q* − q) − kd q̇ + effort."""
+    """What safety sends to the motors, for whom: torque = kp (q* − q) − kd q̇ + effort."""
 
     time_ns: int
     """stamp of the sensor sample that the command answers"""

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
+from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
-from quad_learner.robot.signals import NANOSECONDS
 
 OK = DiagnosticStatus.OK
 WARN = DiagnosticStatus.WARN
@@ -81,7 +82,7 @@ def _text(value: Any) -> str:
 
 
 class StateReport:
-    """Publishes a node's state when it changes and once a second, for late listeners and people."""
+    """Publishes a node's state when it changes and once a second, for late listeners."""
 
     def __init__(self, node: Node, topic: topics.Topic) -> None:
         self._node = node

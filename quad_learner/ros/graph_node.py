@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
@@ -17,7 +18,7 @@ from quad_learner.ros import parameters
 from quad_learner.ros.diagnostics import OK, Diagnostics
 
 
-class GraphNode(Node):  # type: ignore[misc]
+class GraphNode(Node):
     """A node of the graph; subclasses wire topics to core objects."""
 
     def __init__(self, name: str, *configs: type[Any], **options: Any) -> None:
@@ -45,9 +46,7 @@ class GraphNode(Node):  # type: ignore[misc]
 
     def every(self, seconds: float, callback: Any) -> Timer:
         """Calls `callback` each `seconds` of the steady clock."""
-        return self.create_timer(
-            seconds, callback, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+        return self.create_timer(seconds, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def close(self) -> None:
         """Says goodbye; the middleware is still alive. Most nodes have nothing to say."""

@@ -43,7 +43,11 @@ def _doubles(values: Array) -> array.array[float]:
 
 
 def named_to(
-    time_ns: int, names: Sequence[str], position: Array | None, velocity: Array | None, effort: Array
+    time_ns: int,
+    names: Sequence[str],
+    position: Array | None,
+    velocity: Array | None,
+    effort: Array,
 ) -> JointState:
     """Returns a JointState; used for joints and, with effort alone, for the feet."""
     message = JointState()
@@ -61,7 +65,7 @@ class NamedReader:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
-        self._seen: tuple[str, ...] = ()
+        self._seen: tuple[str, ...] | None = None
         self._order: NDArray[np.intp] | None = None
 
     def read(self, message: JointState, field: str) -> Array:
@@ -74,8 +78,8 @@ class NamedReader:
         if names != self._seen:
             self._learn(names)
         values = np.array(getattr(message, field), dtype=np.float64)
-        if values.shape != (len(self._seen),):
-            raise MessageError(f'{field} holds {values.size} numbers for {len(self._seen)} names')
+        if values.shape != (len(names),):
+            raise MessageError(f'{field} holds {values.size} numbers for {len(names)} names')
         return values if self._order is None else values[self._order]
 
     def _learn(self, names: tuple[str, ...]) -> None:

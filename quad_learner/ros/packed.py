@@ -18,13 +18,15 @@ from quad_learner.ros.records import Record, RecordError
 from quad_learner.safety.modes import Authority, Mode, Reason
 
 Array = NDArray[np.float64]
+NS_PER_US = 1000
 
 _SCALARS = (
     'sequence',
     'episode',
     'step',
     'time_s',
-    'time_rest_ns',
+    'time_us',
+    'time_ns',
     'policy_version',
     'reward',
     'constraint',
@@ -151,7 +153,11 @@ class Records:
         )
 
     def temperature_from(self, message: Any) -> Array:
-        """Returns the motor temperatures [°C], (joints,)."""
+        """Returns the motor temperatures [°C], (joints,).
+
+        Raises:
+            MessageError: another layout, or other joints.
+        """
         block = self._unpack(self._temperature, message)
         self._check_joints(block)
         return block['temperature']
@@ -167,27 +173,39 @@ class Records:
         return self._episode.pack(**{**vars(end), 'reasons': int(end.reasons)})
 
     def episode_from(self, message: Any) -> EpisodeEnd:
-        """Returns the finished episode in `message`."""
+        """Returns the finished episode in `message`.
+
+        Raises:
+            MessageError: another layout, or a number that is not finite.
+        """
         block = {name: v[0] for name, v in self._unpack(self._episode, message).items()}
-        return EpisodeEnd(
-            episode=int(block['episode']),
-            start_ns=int(block['start_ns']),
-            end_ns=int(block['end_ns']),
-            steps=int(block['steps']),
-            total_reward=float(block['total_reward']),
-            fell=bool(block['fell']),
-            complete=bool(block['complete']),
-            reasons=Reason(int(block['reasons'])),
-        )
+        try:
+            return EpisodeEnd(
+                episode=int(block['episode']),
+                start_ns=int(block['start_ns']),
+                end_ns=int(block['end_ns']),
+                steps=int(block['steps']),
+                total_reward=float(block['total_reward']),
+                fell=bool(block['fell']),
+                complete=bool(block['complete']),
+                reasons=Reason(int(block['reasons'])),
+            )
+        except (ValueError, OverflowError) as error:
+            raise MessageError(f'an episode that makes no sense: {error}') from error
 
     def transition_to(self, transition: Transition) -> Any:
-        """Returns `transition` as a message; its time is split, float32 cannot hold it whole."""
+        """Returns `transition` as a message; its stamp is split into s, µs and ns.
+
+        Whole numbers are exact in float32 up to 2²⁴: steps for five days at 40 Hz, and each part
+        of the stamp.
+        """
         return self._experience.pack(
             **{
                 **vars(transition),
                 'reasons': int(transition.reasons),
                 'time_s': transition.time_ns // NANOSECONDS,
-                'time_rest_ns': transition.time_ns % NANOSECONDS,
+                'time_us': transition.time_ns % NANOSECONDS // NS_PER_US,
+                'time_ns': transition.time_ns % NS_PER_US,
             }
         )
 
@@ -195,15 +213,17 @@ class Records:
         """Returns the transition in `message`.
 
         Raises:
-            MessageError: it is of another robot or task.
+            MessageError: it is of another robot or task, or holds a number that is not finite.
         """
         block = self._unpack(self._experience, message)
+        if not all(np.isfinite(part).all() for part in block.values()):
+            raise MessageError('a step that holds a number that is not finite')
         scalar = {name: block[name][0] for name in _SCALARS}
         return Transition(
             sequence=int(scalar['sequence']),
             episode=int(scalar['episode']),
             step=int(scalar['step']),
-            time_ns=int(scalar['time_s']) * NANOSECONDS + int(scalar['time_rest_ns']),
+            time_ns=_stamp_ns(scalar),
             policy_version=int(scalar['policy_version']),
             observation=block['observation'],
             asked=block['asked'],
@@ -251,10 +271,15 @@ def progress_from(message: Any) -> Progress:
     """Returns the progress in `message`.
 
     Raises:
-        MessageError: another layout.
+        MessageError: another layout, or a number that is not finite.
     """
     try:
         block = _PROGRESS.unpack(message)
-    except RecordError as error:
+        return Progress(**{name: int(value[0]) for name, value in block.items()})
+    except (RecordError, ValueError, OverflowError) as error:
         raise MessageError(str(error)) from error
-    return Progress(**{name: int(value[0]) for name, value in block.items()})
+
+
+def _stamp_ns(scalar: dict[str, Any]) -> int:
+    whole = int(scalar['time_s']) * NANOSECONDS
+    return whole + int(scalar['time_us']) * NS_PER_US + int(scalar['time_ns'])

@@ -1,4 +1,4 @@
-"""ROS parameters from Config dataclasses: declared with range and description, read, checked, frozen.
+"""ROS parameters from Config dataclasses: declared with range and description, checked, frozen.
 
 The fields of the dataclass are the one definition. ROS ignores a misspelt key in a parameter file;
 here it stops the node with the nearest known name.
@@ -58,7 +58,11 @@ def _load(node: Node, config: type[Config], given: dict[str, Any], source: str) 
     values = {field.name: given[field.name] for field in fields if field.name in given}
     checked = build(config, values, source)
     for field in fields:
-        node.declare_parameter(field.name, _TYPES[str(field.type)], _descriptor(field))
+        # The checked value, not the override: a whole number will do where a float is wanted.
+        value = getattr(checked, field.name)
+        value = list(value) if isinstance(value, tuple) else value
+        declared = Parameter(field.name, _TYPES[str(field.type)], value).value
+        node.declare_parameter(field.name, declared, _descriptor(field), ignore_override=True)
     return checked
 
 

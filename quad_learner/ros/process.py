@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 os.environ.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
 
-import rclpy  # noqa: E402  (the middleware must be named before rclpy is imported)
-from rclpy.experimental import EventsExecutor  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from rclpy.signals import SignalHandlerOptions  # noqa: E402
+import rclpy
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import ok, try_shutdown
 
 SPIN_S = 0.1
 """[s] longest nap between looks at the stop flag"""
@@ -54,7 +54,7 @@ class StopFlag:
 
 
 def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
-    """Runs the node that `make` builds until it is finished or told to stop; returns the exit code.
+    """Runs the node that `make` builds until it is finished or told to stop.
 
     Bad configuration is one line on stderr and exit code 2, not a traceback.
     """
@@ -73,17 +73,12 @@ def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
         executor.add_node(node)
         gc.collect()
         gc.freeze()  # a full collection over torch's objects was seen to stall for 150 ms
-        while not stop and not node.finished and rclpy.ok():
+        while not stop and not node.finished and ok():
             executor.spin_once(timeout_sec=SPIN_S)
         node.close()
     finally:
         executor.shutdown(timeout_sec=SPIN_S)
         if node is not None:
             node.destroy_node()
-        rclpy.try_shutdown()
+        try_shutdown()
     return 0
-
-
-def pump(node: Node, seconds: float) -> None:
-    """Lets `node` handle what has arrived for `seconds`, outside `run` (start-up, tests)."""
-    rclpy.spin_once(node, timeout_sec=seconds)

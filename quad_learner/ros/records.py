@@ -1,7 +1,7 @@
 """Packed records: named blocks of numbers in one MultiArray, for what standard messages lack.
 
 `layout.dim` names each block in order with its size, so that a record explains itself on the wire
-(`ros2 topic echo joint_command`) and a reader refuses a record whose blocks are not the expected ones.
+(`ros2 topic echo joint_command`) and a reader refuses a record of other blocks than it expects.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimension, MultiArrayLayout
+from std_msgs.msg import (
+    Float32MultiArray,
+    Float64MultiArray,
+    MultiArrayDimension,
+    MultiArrayLayout,
+)
 
 Numbers = NDArray[Any]
 

@@ -27,7 +27,7 @@ EXPERIENCE_DEPTH = 4096
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic. `rate` is a number of hertz, the name of one of the robot's rates, or 0 for events."""
+    """One topic. `rate` is in hertz, the name of one of the robot's rates, or 0 for events."""
 
     name: str
     type: type[Any]
@@ -75,14 +75,22 @@ GROUND_TRUTH = Topic(
 )
 CLOCK = Topic('/clock', Clock, COMMAND_RATE, 1, publisher_node='robot', about='lockstep only')
 JOINT_COMMAND = Topic(
-    'joint_command', Float64MultiArray, COMMAND_RATE, publisher_node='safety', about='to the motors'
+    'joint_command',
+    Float64MultiArray,
+    COMMAND_RATE,
+    publisher_node='safety',
+    about='to the motors',
 )
 SAFETY_STATE = Topic(
     'safety/state', DiagnosticStatus, 1.0, 1, True, 'safety', 'mode, driver, reasons'
 )
 ODOM = Topic('odom', Odometry, COMMAND_RATE, publisher_node='estimator', about='the estimate')
 CONTACT = Topic(
-    'contact_state', Float64MultiArray, POLICY_RATE, publisher_node='estimator', about='feet, health'
+    'contact_state',
+    Float64MultiArray,
+    POLICY_RATE,
+    publisher_node='estimator',
+    about='feet, health',
 )
 POLICY_TARGET = Topic(
     'policy/target', Float64MultiArray, POLICY_RATE, publisher_node='policy', about='what it asks'

@@ -27,7 +27,9 @@ class TransformPublisher:
             return
         from geometry_msgs.msg import TransformStamped
 
-        transform = TransformStamped(header=odometry.header, child_frame_id=odometry.child_frame_id)
+        transform = TransformStamped(
+            header=odometry.header, child_frame_id=odometry.child_frame_id
+        )
         position, moved = odometry.pose.pose.position, transform.transform.translation
         moved.x, moved.y, moved.z = position.x, position.y, position.z
         transform.transform.rotation = odometry.pose.pose.orientation

@@ -204,9 +204,9 @@ def _target(inputs: SafetyInputs, source: Authority) -> tuple[JointTarget | None
 def _heard(course: Course, inputs: SafetyInputs) -> Course:
     """Makes void the first request heard from each driver: it may be older than this process."""
     if course.policy_spent is None and inputs.policy is not None:
-        course = course._replace(policy_spent=inputs.policy.request)
+        course = course._replace(policy_spent=max(inputs.policy.request, 0))
     if course.reset_spent is None and inputs.reset is not None:
-        course = course._replace(reset_spent=inputs.reset.request)
+        course = course._replace(reset_spent=max(inputs.reset.request, 0))
     return course
 
 

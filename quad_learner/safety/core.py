@@ -58,7 +58,8 @@ class SafetyCore:
         Args:
             epoch: drawn anew each time the process starts, so that a robot can tell.
         """
-        return SafetyState(epoch)
+        limp = Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
+        return SafetyState(epoch, self._command(epoch, 0, Course(), 0, limp))
 
     def step(
         self, state: SafetyState, inputs: SafetyInputs, now_ns: int
@@ -84,17 +85,19 @@ class SafetyCore:
         self, state: SafetyState, inputs: SafetyInputs, now_ns: int
     ) -> tuple[JointCommand, SafetyState]:
         last = state.command
-        sent = self._rest if last is None else last.position
-        stiff = last is not None and bool(last.kp.any())
         course = state.course
         if state.now_ns is not None and now_ns < state.now_ns:
             course = course._replace(since_ns=now_ns, rearmed_ns=now_ns, odd_trips=())
-        watch, sight = self._monitors.look(state.watch, inputs, state.now_ns, now_ns, sent)
-        course = self._arbiter.next(course, View(inputs, watch, sight, now_ns), stiff)
+        watch, sight = self._monitors.look(
+            state.watch, inputs, state.now_ns, now_ns, last.position
+        )
+        course = self._arbiter.next(
+            course, View(inputs, watch, sight, now_ns), stiff=bool(last.kp.any())
+        )
         allowed = self._allowed(state, course, watch, inputs, now_ns)
         stamp_ns = 0 if inputs.sample is None else inputs.sample.time_ns
-        command = self._command(state, course, stamp_ns, allowed)
-        return command, SafetyState(state.epoch, command.sequence, now_ns, watch, course, command)
+        command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, allowed)
+        return command, SafetyState(state.epoch, command, now_ns, watch, course)
 
     def _allowed(
         self, state: SafetyState, course: Course, watch: Watch, inputs: SafetyInputs, now_ns: int
@@ -109,7 +112,8 @@ class SafetyCore:
             kd = self._idle.damping(sample, watch.strength)
             position = limits.boxed(sample.joint_position)
             return Allowed(position, self._nothing, kd, Reason.NONE)
-        start = self._start(last, limits.boxed(sample.joint_position))
+        # A limp joint has moved since: its target goes on from where it is.
+        start = np.where(last.kp > 0.0, last.position, limits.boxed(sample.joint_position))
         if target is not None:
             wanted = (target.position, target.kp, target.kd)
         else:
@@ -118,12 +122,6 @@ class SafetyCore:
         dt = min(max(elapsed_ns / NANOSECONDS, 0.0), self._dt_cap)
         return limits.allow(wanted, sample, start, dt, watch.strength)
 
-    def _start(self, last: JointCommand | None, measured: Array) -> Array:
-        """Returns where the target moves on from: a limp joint has moved, so from where it is."""
-        if last is None:
-            return measured
-        return np.where(last.kp > 0.0, last.position, measured)
-
     def _grip(self, course: Course, now_ns: int) -> float:
         """Returns the share of stiffness that holds a pose: fades away in a stop."""
         if course.mode is Mode.STANDBY:
@@ -131,12 +129,12 @@ class SafetyCore:
         return 1.0 - (now_ns - course.since_ns) / self._hold_ns
 
     def _command(
-        self, state: SafetyState, course: Course, stamp_ns: int, allowed: Allowed
+        self, epoch: int, sequence: int, course: Course, stamp_ns: int, allowed: Allowed
     ) -> JointCommand:
         return JointCommand(
             time_ns=stamp_ns,
-            epoch=state.epoch,
-            sequence=state.sequence + 1,
+            epoch=epoch,
+            sequence=sequence,
             lifetime_ns=self._lifetime_ns,
             joints_hash=self._hash,
             mode=course.mode,
@@ -162,14 +160,12 @@ class SafetyCore:
             refused=Reason.NONE,
             holding=False,
         )
-        position = self._rest if last is None else last.position
-        limp = Allowed(position, self._nothing, self._limp_kd, Reason.NONE)
+        limp = Allowed(last.position, self._nothing, self._limp_kd, Reason.NONE)
         # In lockstep the world waits for a command that bears its stamp: give it even now.
         stamp = getattr(getattr(inputs, 'sample', None), 'time_ns', 0)
-        command = self._command(state, course, stamp if isinstance(stamp, int) else 0, limp)
-        return command, state._replace(
-            sequence=command.sequence, now_ns=now_ns, course=course, command=command
-        )
+        stamp_ns = stamp if isinstance(stamp, int) else 0
+        command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, limp)
+        return command, state._replace(now_ns=now_ns, course=course, command=command)
 
 
 def _union(*reasons: Reason) -> Reason:

@@ -127,10 +127,9 @@ class SafetyState(NamedTuple):
     """Everything that one step hands to the next."""
 
     epoch: int
-    sequence: int = 0
+    command: JointCommand
+    """the last one sent; before the first, one that rests"""
     now_ns: int | None = None
     """of the last step [ns]; None before the first"""
     watch: Watch = Watch()
     course: Course = Course()
-    command: JointCommand | None = None
-    """the last one sent"""

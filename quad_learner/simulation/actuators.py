@@ -18,6 +18,8 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import JointCommand
 from quad_learner.simulation.config import SimulationConfig
 
+_Limit = tuple[float, float, float, float]
+"""torque_max [N·m], knee [rad/s], speed_max [rad/s], torque lost for each rad/s past the knee."""
 _Law = tuple[tuple[float, float, float, float], ...]
 """One command as the motor board holds it: wanted angle, kp, kd and effort of each joint."""
 
@@ -40,10 +42,12 @@ class Actuators:
         self._jitter = config.command_jitter_s * robot.physics_hz
         self._drag = config.joint_damping_nms_rad
         self._shape = robot.stance.shape
-        # Torque lost for each rad/s beyond the knee.
-        fall = robot.torque_max / (robot.speed_max * (1.0 - config.speed_knee))
-        limits = (robot.torque_max, robot.speed_max, fall)
-        self._limits = tuple(zip(*(limit.tolist() for limit in limits), strict=True))
+        knee = config.speed_knee * robot.speed_max
+        fall = robot.torque_max / (robot.speed_max - knee)
+        limits = (robot.torque_max, knee, robot.speed_max, fall)
+        self._limits: tuple[_Limit, ...] = tuple(
+            zip(*(limit.tolist() for limit in limits), strict=True)
+        )
         nothing = np.zeros(self._shape)
         self._damping = _law(nothing, nothing, robot.kd_damping, nothing)
         self._step = 0
@@ -79,11 +83,11 @@ class Actuators:
         torques = []
         for q, v, law, limit in zip(position, velocity, self._law, self._limits, strict=True):
             wanted, kp, kd, effort = law
-            torque_max, speed_max, fall = limit
-            high = min(max(fall * (speed_max - v), 0.0), torque_max)
-            low = -min(max(fall * (speed_max + v), 0.0), torque_max)
             torque = kp * (wanted - q) - kd * v + effort
-            torques.append(min(max(torque, low), high) - drag * v)
+            torque_max, knee, _, _ = limit
+            if torque > torque_max or torque < -torque_max or v > knee or v < -knee:
+                torque = _limited(torque, v, limit)
+            torques.append(torque - drag * v)
         return torques
 
     def _law_of(self, command: JointCommand | None) -> _Law:
@@ -97,3 +101,11 @@ class Actuators:
 def _law(*parts: NDArray[np.float64]) -> _Law:
     position, kp, kd, effort = (part.tolist() for part in parts)
     return tuple(zip(position, kp, kd, effort, strict=True))
+
+
+def _limited(torque: float, velocity: float, limit: _Limit) -> float:
+    """Returns the part of `torque` [N·m] that the motor has at `velocity` [rad/s]."""
+    torque_max, _, speed_max, fall = limit
+    high = min(max(fall * (speed_max - velocity), 0.0), torque_max)
+    low = -min(max(fall * (speed_max + velocity), 0.0), torque_max)
+    return min(max(torque, low), high)

@@ -29,10 +29,10 @@ def render(robot: SimulatedRobot, width: int, height: int) -> NDArray[np.uint8]:
         height: of the picture [pixels].
     """
     world = robot.world
-    target = robot.truth().position
-    target[2] = world.ground_height(target[0], target[1]) + robot.robot.height / 2.0
+    x, y, _ = robot.truth().position.tolist()
+    middle = world.ground_height(x, y) + robot.robot.height / 2.0
     view = pybullet.computeViewMatrixFromYawPitchRoll(
-        target.tolist(), _DISTANCE, _YAW_DEG, _PITCH_DEG, 0.0, 2
+        (x, y, middle), _DISTANCE, _YAW_DEG, _PITCH_DEG, 0.0, 2
     )
     projection = pybullet.computeProjectionMatrixFOV(
         _FIELD_OF_VIEW_DEG, width / height, _NEAR, _FAR

@@ -1,4 +1,4 @@
-"""The graph's robot side in one process: simulated robot, estimator, safety and reset, tick by tick.
+"""The graph's robot side in one process: robot, estimator, safety and reset, tick by tick.
 
 The order within a tick is that of the graph in lockstep, and the parts are the same objects, so
 that what is measured here holds there. Used by the Gymnasium environment, benchmarks and studies.
@@ -76,7 +76,7 @@ class InProcessGraph:
     def sense(self) -> bool:
         """Takes in the newest sample; returns whether a decision is due on it.
 
-        `sample`, `estimate` and `command` (safety's, of the tick before) are then what policy sees.
+        `sample`, `estimate` and `command` (of the tick before) are then what policy sees.
         """
         self.sample = self.sim.sense()
         self.estimate = self._estimator.update(self.sample)

@@ -27,7 +27,6 @@ Array = NDArray[np.float64]
 class SimulatedRobot:
     """A robot in a world of its own. Several may live in one process."""
 
-    _world: World
     _actuators: Actuators
     _sensors: Sensors
     _energy: Energy
@@ -51,6 +50,7 @@ class SimulatedRobot:
         self._robot = robot
         self._config = config
         self._generator = generator
+        self._world = World(robot, config, generator.spawn(1)[0])
         self._period = 1.0 / robot.command_hz
         self._ticks = 0
         self._human_resets = 0
@@ -88,18 +88,17 @@ class SimulatedRobot:
         Raises:
             ConfigurationError: the robot file, the URDF or a fault declaration is wrong.
         """
-        of_world, of_motors, of_sensors, self._of_pushes = self._generator.spawn(4)
+        of_motors, of_sensors, self._of_pushes = self._generator.spawn(3)
         self._faults = FaultInjector(self._robot, self._config.faults)
         self._energy = Energy(self._robot, self._config)
         self._actuators = Actuators(self._robot, self._config, of_motors)
         self._sensors = Sensors(self._robot, self._config, of_sensors)
-        self._world = World(self._robot, self._config, of_world)
         self._world.connect()
         self._ticks = 0
         self._stand(0.0, 0.0, 0.0, self._robot.spawn_height)
 
     def close(self) -> None:
-        """Takes the world down."""
+        """Takes the world down; harmless when there is none."""
         self._world.close()
 
     def sense(self) -> SensorSample:
@@ -198,10 +197,10 @@ class SimulatedRobot:
             one row a step.
         """
         torques, velocities, forces = [], [], []
-        push = self._push / self._period
+        push, pushed = self._push / self._period, bool(self._push.any())
         for _ in range(self._robot.substeps):
             torque = self._actuators.torque(self._position, self._velocity)
-            if push.any():
+            if pushed:
                 self._world.push(push)
             self._world.advance(torque)
             self._position, self._velocity = self._world.joints()

@@ -10,6 +10,7 @@ import numpy as np
 import pybullet
 from numpy.typing import NDArray
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel
 from quad_learner.simulation.body import BASE, ignore_neighbours, load
@@ -27,6 +28,9 @@ _LINK_POSITION, _LINK_TURN = 4, 5
 """Fields of the engine's link state: the link's frame in the world."""
 _OTHER_BODY, _OWN_LINK, _NORMAL_FORCE = 2, 3, 9
 """Fields of a contact point as the engine reports it."""
+
+_OUT_OF_THE_WAY = np.array((0.0, 0.0, 1.0))
+"""[m] where the robot is put together, clear of the ground"""
 
 
 class World:
@@ -54,7 +58,8 @@ class World:
         """Builds the world.
 
         Raises:
-            ConfigurationError: the URDF does not load, or lacks a link or joint of the robot file.
+            ConfigurationError: the URDF does not load, lacks a link or joint of the robot file, or
+                its loops do not close.
         """
         client = self._client = pybullet.connect(pybullet.DIRECT)
         pybullet.setGravity(0.0, 0.0, -GRAVITY, physicsClientId=client)
@@ -77,7 +82,11 @@ class World:
         self._spare_partners()
         self._set_materials()
         self._add_payload()
-        self.place(np.array((0.0, 0.0, 1.0)), np.array(rotations.IDENTITY), self._robot.stance)
+        if not self.place(_OUT_OF_THE_WAY, np.array(rotations.IDENTITY), self._robot.stance):
+            raise ConfigurationError(
+                f'robot {self._robot.name!r}: the loops do not close in the stance; correct '
+                'loop_closures, or the angles under passive, in the robot file'
+            )
         self._closures.hold()
 
     def close(self) -> None:
@@ -175,13 +184,16 @@ class World:
             other_contacts=tuple(sorted(others)),
         )
 
-    def place(self, position: Array, orientation: Array, joint_position: Array) -> None:
+    def place(self, position: Array, orientation: Array, joint_position: Array) -> bool:
         """Puts the root link's frame and the joints somewhere, at rest.
 
         Args:
             position: world frame [m], (3,).
             orientation: world_from_body quaternion x, y, z, w, (4,).
             joint_position: [rad], (joints,).
+
+        Returns:
+            whether every leg loop could be closed there.
         """
         unit = rotations.normalised(orientation)
         principal = rotations.multiply(unit, rotations.conjugate(self._body_from_principal))
@@ -194,7 +206,7 @@ class World:
         )
         for joint, angle in zip(self._body.joints, joint_position.tolist(), strict=True):
             pybullet.resetJointState(self._number, joint, angle, 0.0, physicsClientId=self._client)
-        self._closures.assemble()
+        return self._closures.assemble()
 
     def _spare_partners(self) -> None:
         """Lets only one of the two links that meet at a foot touch the ground: the foot's own."""

@@ -57,18 +57,29 @@ def oscillator_of(robot: RobotModel) -> Oscillator | None:
             f'robot {robot.name}: oscillator.amplitude needs one number a joint of a leg and '
             f'oscillator.leg_phase one a leg ({joints} joints in all)'
         )
+    frequency = _numbers(section, 'frequency_hz', robot)
+    if frequency.shape != (1,) or not frequency[0] > 0.0:
+        raise ConfigurationError(
+            f'robot {robot.name}: oscillator.frequency_hz = {section["frequency_hz"]!r} '
+            'must be one number above 0'
+        )
     return Oscillator(
-        float(section['frequency_hz']), np.tile(amplitude, legs), np.repeat(phase, len(amplitude))
+        float(frequency[0]), np.tile(amplitude, legs), np.repeat(phase, len(amplitude))
     )
 
 
 def _numbers(section: Mapping[str, Any], name: str, robot: RobotModel) -> Array:
     try:
-        return np.array(section[name], dtype=np.float64).reshape(-1)
+        values = np.array(section[name], dtype=np.float64).reshape(-1)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f'robot {robot.name}: oscillator.{name} must be a list of numbers'
         ) from error
+    if not np.isfinite(values).all():
+        raise ConfigurationError(
+            f'robot {robot.name}: oscillator.{name} = {section[name]!r} must be finite numbers'
+        )
+    return values
 
 
 class ActionMap:

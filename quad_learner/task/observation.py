@@ -50,10 +50,22 @@ class FrameLayout:
 def layout(robot: RobotModel) -> FrameLayout:
     """Returns where the parts of a frame of `robot` lie."""
     joints, feet = len(robot.joints), len(robot.feet)
-    sizes = (joints, joints, joints, feet, 2, 3, 3, 1, 2)
-    ends = np.cumsum(sizes)
-    slices = [slice(int(end) - size, int(end)) for size, end in zip(sizes, ends, strict=True)]
-    return FrameLayout(*slices, size=int(ends[-1]))
+    sizes = {
+        'joint_position': joints,
+        'joint_velocity': joints,
+        'action': joints,
+        'contact': feet,
+        'lean': 2,
+        'angular_velocity': 3,
+        'velocity': 3,
+        'heading': 1,
+        'phase': 2,
+    }
+    parts, end = {}, 0
+    for name, size in sizes.items():
+        parts[name] = slice(end, end + size)
+        end += size
+    return FrameLayout(**parts, size=end)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class Attitude:
 
 
 class Observer:
-    """Builds the observation. `begin` at each episode's start forgets the frames of the last one."""
+    """Builds the observation. `begin` at an episode's start forgets the frames of the last one."""
 
     def __init__(self, robot: RobotModel, config: TaskConfig) -> None:
         self._robot = robot

@@ -38,7 +38,7 @@ class Motion:
 def forward(motion: Motion, config: TaskConfig) -> float:
     """Returns speed over the wanted speed, −1 … 1, worth less the further the body leans.
 
-    Without the second factor a dive on the nose pays better than standing: it is fast while it lasts.
+    Without the second factor a dive on the nose pays better than standing: it is fast.
     """
     speed = float(np.clip(motion.forward_speed / config.target_speed_m_s, -1.0, 1.0))
     upright = math.exp(-((motion.lean / config.lean_scale_rad) ** 2))

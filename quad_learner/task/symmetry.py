@@ -7,7 +7,8 @@ which joints turn the other way (`mirror.joint_sign`); without that section ther
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,26 +77,60 @@ def _swap(robot: RobotModel) -> _Swap | None:
     section = robot.sections.get('mirror')
     if section is None:
         return None
-    legs = np.array(section['leg_swap'], np.intp)
-    joints = np.array(section['joint_swap'], np.intp)
-    signs = np.array(section['joint_sign'], np.float32)
+    legs = _whole_numbers(robot, section, 'leg_swap')
+    joints = _whole_numbers(robot, section, 'joint_swap')
+    signs = _whole_numbers(robot, section, 'joint_sign')
     if len(legs) * len(joints) != len(robot.joints) or len(signs) != len(joints):
         raise ConfigurationError(
             f'robot {robot.name}: mirror.leg_swap needs one number a leg, mirror.joint_swap and '
             f'mirror.joint_sign one a joint of a leg ({len(robot.joints)} joints in all)'
         )
     feet = len(robot.feet) // len(legs)
-    return _Swap(
+    swap = _Swap(
         (legs[:, None] * len(joints) + joints[None, :]).ravel(),
-        np.tile(signs, len(legs)),
+        np.tile(signs, len(legs)).astype(np.float32),
         (legs[:, None] * feet + np.arange(feet)[None, :]).ravel(),
     )
+    _check(robot, swap)
+    return swap
+
+
+def _whole_numbers(robot: RobotModel, section: Mapping[str, Any], name: str) -> Indices:
+    values = section.get(name)
+    if not isinstance(values, list) or not all(type(value) is int for value in values):
+        raise ConfigurationError(
+            f'robot {robot.name}: mirror.{name} = {values!r} must be a list of whole numbers'
+        )
+    return np.array(values, np.intp)
+
+
+def _check(robot: RobotModel, swap: _Swap) -> None:
+    """Refuses a mirror that does not lead back, or in which the stance looks otherwise."""
+    joints = np.arange(len(robot.joints))
+    inside = np.isin(swap.joint_index, joints).all()
+    if not inside or (swap.joint_index[swap.joint_index] != joints).any():
+        raise ConfigurationError(
+            f'robot {robot.name}: mirror.leg_swap and mirror.joint_swap must count from 0 and '
+            'lead back to the start when done twice'
+        )
+    for name in ('stance', 'action_box'):
+        values = getattr(robot, name)
+        sign = swap.joint_sign if name == 'stance' else 1.0
+        if not np.allclose(values, sign * values[swap.joint_index]):
+            raise ConfigurationError(
+                f'robot {robot.name}: joints.{name} = {values.tolist()} is not its own mirror '
+                'image; correct the section mirror, or leave it out'
+            )
 
 
 def _phase_sign(oscillator: Oscillator | None, swap: _Swap) -> float | None:
     """Returns what mirroring does to sine and cosine of the rhythm: nothing, or half a turn."""
     if oscillator is None:
         return 1.0
+    if not np.allclose(
+        oscillator.amplitude, swap.joint_sign * oscillator.amplitude[swap.joint_index]
+    ):
+        return None
     turn = oscillator.phase[swap.joint_index] - oscillator.phase
     for angle, sign in ((0.0, 1.0), (np.pi, -1.0)):
         if np.allclose(np.cos(turn - angle), 1.0):

@@ -1,4 +1,4 @@
-"""The walking task as one object: what the graph's policy node and the Gymnasium environment share.
+"""The walking task as one object, shared by the policy node and the Gymnasium environment.
 
 Life of an episode: `begin` once, then for each decision `target(action)` and, one policy period
 later, `step(...)`, which says what came of it.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.robot.signals import NANOSECONDS, Estimate, JointCommand, SensorSample
-from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode, Reason
+from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.task.action import ActionMap, oscillator_of
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.constraint import upright_margin
@@ -108,12 +108,16 @@ class WalkTask:
         return Outcome(
             observation=self._observe(sample, estimate),
             action=executed.astype(np.float32),
-            reward=reward(motion, self._config) if driving else 0.0,
+            reward=self._reward(motion, driving, terminated),
             constraint=upright_margin(attitude.roll, attitude.pitch, self._robot),
             terminated=terminated,
             truncated=cut and not terminated,
             reasons=command.reasons,
         )
+
+    def _reward(self, motion: Motion, driving: bool, terminated: bool) -> float:
+        earned = reward(motion, self._config) if driving else 0.0
+        return earned + (self._config.fall_reward if terminated else 0.0)
 
     @property
     def complete(self) -> bool:
@@ -159,8 +163,3 @@ def _in_heading(velocity_body: Array, attitude: Attitude) -> tuple[float, float]
     level_y = cos_r * y - sin_r * z
     sin_h, cos_h = math.sin(attitude.heading), math.cos(attitude.heading)
     return sin_h * level_x + cos_h * level_y, cos_h * level_x - sin_h * level_y
-
-
-def is_trip(reasons: Reason) -> bool:
-    """Tells whether `reasons` hold a trip, and not only clipped commands or a release."""
-    return bool(reasons & ~NOT_TRIPS)

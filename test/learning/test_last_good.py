@@ -31,7 +31,7 @@ class _Student:
         self.weight.fill_(value)
         self.price = value
         self.updates += 1
-        last_good.keep(self)
+        last_good.good(self)
 
 
 def test_enough_bad_steps_in_a_row_bring_the_last_copy_back() -> None:
@@ -39,7 +39,7 @@ def test_enough_bad_steps_in_a_row_bring_the_last_copy_back() -> None:
     student.learn(last_good, 1.0)
     for _ in range(3):
         student.weight.fill_(float('nan'))
-        last_good.skipped(student)
+        last_good.bad(student)
     assert student.weight.tolist() == [1.0, 1.0]
     assert student.price == 1.0
     assert last_good.rollbacks == 1
@@ -49,8 +49,8 @@ def test_good_steps_between_bad_ones_start_the_count_anew() -> None:
     student, last_good = _Student(), LastGood(period=10, patience=2)
     student.learn(last_good, 1.0)
     for _ in range(20):
-        last_good.skipped(student)
-        last_good.good()
+        last_good.bad(student)
+        last_good.good(student)
     assert last_good.rollbacks == 0
 
 
@@ -58,7 +58,7 @@ def test_a_state_that_is_not_finite_is_never_kept() -> None:
     student, last_good = _Student(), LastGood(period=1, patience=1)
     student.learn(last_good, 1.0)
     student.learn(last_good, float('inf'))
-    last_good.skipped(student)
+    last_good.bad(student)
     assert student.weight.tolist() == [1.0, 1.0]
 
 
@@ -66,5 +66,5 @@ def test_a_copy_is_made_once_a_period() -> None:
     student, last_good = _Student(), LastGood(period=5, patience=1)
     for number in range(1, 8):
         student.learn(last_good, float(number))
-    last_good.skipped(student)
+    last_good.bad(student)
     assert student.price == 5.0

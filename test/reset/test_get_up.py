@@ -354,6 +354,16 @@ def test_a_ready_robot_that_is_pushed_over_gets_up_again(body: Body) -> None:
     body.until(State.READY)
 
 
+def test_a_ready_robot_that_no_longer_stands_rises_again(body: Body, config: ResetConfig) -> None:
+    body.until(State.READY)
+    body.changes = {'angular_velocity': np.array([2.0, 0.0, 0.0])}
+    body.step(round(0.8 * config.settle_time * 40))
+    assert body.machine.ready
+    body.until(State.STAND, round(0.4 * config.settle_time * 40))
+    body.changes = {}
+    body.until(State.READY)
+
+
 @pytest.mark.parametrize('mode', [Mode.INIT, Mode.LATCHED_STOP])
 def test_it_is_silent_where_safety_does_not_listen(mode: Mode, body: Body) -> None:
     body.executed = body.make_command(mode=mode)

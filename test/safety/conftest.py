@@ -25,6 +25,14 @@ PERIOD_NS = 10_000_000
 MINUTE_NS = 60_000_000_000
 LEVEL = np.array([0.0, 0.0, 0.0, 1.0])
 
+SEVERITY = {
+    Mode.ACTIVE: 0,
+    Mode.INIT: 1,
+    Mode.STANDBY: 1,
+    Mode.SOFT_STOP: 2,
+    Mode.LATCHED_STOP: 3,
+}
+
 VALUES: dict[str, Any] = {
     'sample_age_max_s': 0.05,
     'estimate_age_max_s': 0.06,
@@ -142,9 +150,7 @@ class Bench:
 
     @property
     def command(self) -> JointCommand:
-        command = self.state.command
-        assert command is not None
-        return command
+        return self.state.command
 
     @property
     def code(self) -> str:
@@ -260,14 +266,6 @@ def make_bench() -> MakeBench:
 class CommandMonitor:
     """Judges each command by rules of its own; shares no code with what it judges."""
 
-    SEVERITY = {
-        Mode.ACTIVE: 0,
-        Mode.INIT: 1,
-        Mode.STANDBY: 1,
-        Mode.SOFT_STOP: 2,
-        Mode.LATCHED_STOP: 3,
-    }
-
     def __init__(self, robot: RobotModel, config: SafetyConfig) -> None:
         self.robot = robot
         self.config = config
@@ -339,7 +337,7 @@ class CommandMonitor:
         assert before is not None
         assert command.sequence == before.sequence + 1
         assert command.epoch == before.epoch
-        falls = self.SEVERITY[command.mode] < self.SEVERITY[before.mode]
+        falls = SEVERITY[command.mode] < SEVERITY[before.mode]
         if before.mode is Mode.LATCHED_STOP and falls:
             assert resume and command.mode is Mode.STANDBY
         elif falls and command.mode is not Mode.ACTIVE:

@@ -198,6 +198,16 @@ def test_a_request_that_is_already_there_when_safety_starts_is_void(
     assert bench.command.request == 6
 
 
+@pytest.mark.parametrize('number', [0, -1, -9])
+def test_no_number_below_one_is_a_wish_to_drive(small: Any, bench_on: Any, number: int) -> None:
+    bench = bench_on(small.robot)
+    for asked in (-10, number):
+        for name in ('policy', 'reset'):
+            bench.wish[name]['request'] = asked
+        bench.tick(2)
+    assert bench.code == 'S'
+
+
 def test_a_request_made_before_a_trip_does_not_end_it(make_bench: Any) -> None:
     bench = make_bench('P')
     bench.ask('reset')
@@ -331,6 +341,14 @@ def test_a_driver_that_was_never_heard_cannot_drive(small: Any, bench_on: Any) -
     bench.silent = {'policy', 'reset'}
     bench.tick(50)
     assert bench.code == 'S'
+
+
+def test_a_driver_whose_target_is_gone_is_stopped(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.silent = {'policy'}
+    object.__setattr__(bench.inputs, 'policy', None)
+    bench.tick()
+    assert (bench.code, bench.command.reasons) == ('T', Reason.TARGET_STALE)
 
 
 def test_only_the_operator_ends_a_latched_stop_and_then_a_fresh_request_is_needed(

@@ -30,3 +30,11 @@ def test_the_camera_follows_the_robot(build: Build) -> None:
         simulated.place(np.array((x, 0.0, 0.27)), LEVEL, stance)
         pictures.append(render(simulated, 96, 72)[20:60, 20:76].astype(int))
     assert np.abs(pictures[0] - pictures[1]).mean() < 25.0
+
+
+def test_taking_a_picture_changes_nothing(build: Build) -> None:
+    watched, alone = build(seed=1), build(seed=1)
+    render(watched, 32, 24)
+    one, other = watched.step(None), alone.step(None)
+    np.testing.assert_array_equal(one.specific_force, other.specific_force)
+    np.testing.assert_array_equal(watched.truth().position, alone.truth().position)

@@ -84,5 +84,13 @@ def test_a_motorless_joint_that_the_urdf_lacks_is_named(
 ) -> None:
     robot = model.load('minitaur')
     wrong = dataclasses.replace(robot, sections={**robot.sections, 'passive': {'ankle': 0.0}})
-    with pytest.raises(ConfigurationError, match="'ankle' is not in .*minitaur.urdf"):
+    with pytest.raises(ConfigurationError, match=r"'ankle' is not in .*minitaur\.urdf"):
+        SimulatedRobot(wrong, configure(), np.random.default_rng(0)).connect()
+
+
+def test_loops_that_cannot_close_are_refused(configure: Callable[..., SimulationConfig]) -> None:
+    robot = model.load('minitaur')
+    far = tuple(dataclasses.replace(loop, point_a=(0.0, 0.5, 0.2)) for loop in robot.loop_closures)
+    wrong = dataclasses.replace(robot, loop_closures=far)
+    with pytest.raises(ConfigurationError, match='the loops do not close in the stance'):
         SimulatedRobot(wrong, configure(), np.random.default_rng(0)).connect()

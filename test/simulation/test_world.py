@@ -25,9 +25,9 @@ def friction_of_ground(simulated: SimulatedRobot) -> float:
 
 def test_ground_friction_is_drawn_once_a_run_within_its_bounds(build: Build) -> None:
     bounds = {'ground_friction_min': 0.4, 'ground_friction_max': 0.9}
-    drawn = [friction_of_ground(build(seed=seed, **bounds)) for seed in range(8)]
+    drawn = [friction_of_ground(build(seed=seed, **bounds)) for seed in range(4)]
     assert 0.4 <= min(drawn) < max(drawn) <= 0.9
-    assert len(set(drawn)) == 8
+    assert len(set(drawn)) == 4
 
 
 @pytest.mark.parametrize('friction, slides', [(0.9, False), (0.05, True)])
@@ -48,7 +48,7 @@ def test_a_robot_slides_down_a_slippery_slope_only(
 
 
 def test_crossed_friction_bounds_are_refused(configure: Callable[..., SimulationConfig]) -> None:
-    with pytest.raises(ConfigurationError, match='ground_friction_min = 0.9 must not be above'):
+    with pytest.raises(ConfigurationError, match=r'ground_friction_min = 0\.9 must not be above'):
         configure(ground_friction_min=0.9, ground_friction_max=0.5)
 
 

@@ -1,0 +1,104 @@
+"""The A1 in simulation gets up from real falls: physics, sensors and safety as in a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from quad_learner import configuration
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.get_up import GetUp, State
+from quad_learner.resources import config_directory
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import JointCommand
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.core import SafetyCore
+from quad_learner.safety.state import SafetyInputs
+from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.robot import SimulatedRobot
+
+pytestmark = pytest.mark.slow
+LONGEST_S = 12.0
+ROLLS = {'belly': 0.1, 'right': 1.5, 'left': -1.5, 'back': 3.1}
+
+
+@dataclass
+class Record:
+    """What was seen while the robot got up."""
+
+    states: list[State]
+    largest_torque: np.ndarray
+    """[N·m], (joints,)"""
+    seconds: float
+    up_z: float
+    """cosine of the true body's tilt at the end"""
+    height: float
+    """of the true body at the end [m]"""
+    touched: int
+    """times that the robot was placed or set upright after the drop"""
+
+
+def lie_down(robot: RobotModel, roll: float, generator: np.random.Generator) -> SimulatedRobot:
+    folder = config_directory()
+    config = configuration.read(SimulationConfig, folder / 'simulation.yaml')
+    sim = SimulatedRobot(robot, config, generator)
+    sim.connect()
+    joints = generator.uniform(robot.position_min, robot.position_max)
+    orientation = Rotation.from_euler('x', roll).as_quat()
+    sim.place(np.array([0.0, 0.0, 0.4]), orientation, joints)
+    for _ in range(robot.command_hz):
+        sim.step(None)
+    return sim
+
+
+def run(sim: SimulatedRobot, robot: RobotModel, config: ResetConfig) -> Record:
+    core = SafetyCore(robot, configuration.read(SafetyConfig, config_directory() / 'safety.yaml'))
+    state, machine = core.initial(epoch=1), GetUp(robot, config)
+    command: JointCommand | None = None
+    health, began = sim.health(), sim.time_ns
+    states: list[State] = []
+    largest = np.zeros(len(robot.joints))
+    placed = sim.placements
+    for tick in range(round(LONGEST_S * robot.command_hz)):
+        sample = sim.sense()
+        now = sample.time_ns
+        if tick % robot.ticks_per_decision == 0:
+            target, told = machine.step(sample, command), now
+            states.append(machine.state)
+        if machine.ready:
+            break
+        inputs = SafetyInputs(
+            sample=sample,
+            sample_received_ns=now,
+            reset=target,
+            reset_received_ns=told,
+            health=health,
+            health_received_ns=now,
+        )
+        command, state = core.step(state, inputs, now)
+        sim.step(command)
+        largest = np.maximum(largest, np.abs(sim.sense().joint_effort))
+    truth = sim.truth()
+    up = Rotation.from_quat(truth.orientation).apply([0.0, 0.0, 1.0])
+    touched = sim.placements - placed + sim.human_resets
+    seconds = (sim.time_ns - began) * 1e-9
+    return Record(states, largest, seconds, up[2], truth.position[2], touched)
+
+
+@pytest.mark.parametrize('way', list(ROLLS))
+def test_it_gets_itself_up(way: str, robot: RobotModel, config: ResetConfig) -> None:
+    sim = lie_down(robot, ROLLS[way], np.random.default_rng(7))
+    try:
+        record = run(sim, robot, config)
+    finally:
+        sim.close()
+    assert record.states[-1] is State.READY
+    assert record.up_z > 0.95
+    assert record.height > 0.2  # the A1's trunk lies at 0.06 m and stands at 0.27 m
+    assert record.touched == 0
+    assert (State.ROLL in record.states) is (way != 'belly')
+    # 1 N·m of sensor noise above the motors' limits
+    assert np.all(record.largest_torque <= np.array([20.0, 33.5, 33.5] * 4) + 1.0)

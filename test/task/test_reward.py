@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.task import reward
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.reward import Motion
+
+Configure = Callable[..., TaskConfig]
+
+
+def motion(**changed: Any) -> Motion:
+    """Returns standing still, level, with parts changed."""
+    whole: dict[str, Any] = {
+        'forward_speed': 0.0,
+        'lateral_speed': 0.0,
+        'yaw_rate': 0.0,
+        'lean': 0.0,
+        'joint_acceleration': np.zeros(12),
+        'action_change': np.zeros(12),
+    }
+    return Motion(**(whole | changed))
+
+
+@pytest.fixture
+def config(task_config: Configure) -> TaskConfig:
+    return task_config(
+        target_speed_m_s=0.8,
+        lean_scale_rad=0.5,
+        alive_reward=0.25,
+        yaw_rate_weight=0.05,
+        lateral_weight=0.1,
+        upright_weight=0.2,
+        effort_weight=0.001,
+        smoothness_weight=0.02,
+    )
+
+
+@pytest.mark.parametrize(
+    'speed, earned', [(0.0, 0.0), (0.2, 0.25), (0.8, 1.0), (3.0, 1.0), (-0.4, -0.5), (-3.0, -1.0)]
+)
+def test_speed_earns_its_share_of_the_target_and_no_more(
+    config: TaskConfig, speed: float, earned: float
+) -> None:
+    assert reward.forward(motion(forward_speed=speed), config) == pytest.approx(earned)
+
+
+def test_speed_in_a_dive_earns_less_than_level(config: TaskConfig) -> None:
+    # At one scale of lean a speed is worth 1/e of itself; at three 1/e⁹.
+    dive = motion(forward_speed=0.8, lean=0.5)
+    assert reward.forward(dive, config) == pytest.approx(1.0 / math.e)
+    assert reward.forward(motion(forward_speed=0.8, lean=1.5), config) < 2e-4
+
+
+def test_drifting_and_turning_cost_the_same_both_ways(config: TaskConfig) -> None:
+    # 0.1 · 0.3 + 0.05 · 2
+    for side in (1.0, -1.0):
+        drift = motion(lateral_speed=0.3 * side, yaw_rate=-2.0 * side)
+        assert reward.straightness(drift, config) == pytest.approx(-0.13)
+
+
+def test_leaning_costs_by_the_radian(config: TaskConfig) -> None:
+    assert reward.posture(motion(lean=0.5), config) == pytest.approx(-0.1)
+
+
+def test_jerking_costs_the_mean_square_of_acceleration_and_change_of_action(
+    config: TaskConfig,
+) -> None:
+    # One joint of twelve at 120 rad/s²: mean square 1200, in thousands 1.2, times 0.001.
+    # One action of twelve changed by 0.6: mean square 0.03, times 0.02.
+    acceleration, change = np.zeros(12), np.zeros(12)
+    acceleration[3], change[5] = -120.0, 0.6
+    jerk = motion(joint_acceleration=acceleration, action_change=change)
+    assert reward.effort(jerk, config) == pytest.approx(-(0.0012 + 0.0006))
+
+
+def test_standing_still_earns_being_alive_and_nothing_else(config: TaskConfig) -> None:
+    assert reward.reward(motion(), config) == pytest.approx(0.25)
+
+
+def test_the_reward_is_the_sum_of_its_parts(config: TaskConfig) -> None:
+    walk = motion(forward_speed=0.4, lateral_speed=0.1, yaw_rate=0.2, action_change=np.ones(12))
+    # 0.25 + 0.5 − (0.01 + 0.01) − 0.02
+    assert reward.reward(walk, config) == pytest.approx(0.71)
+
+
+def test_with_the_shipped_weights_walking_pays_more_than_standing_and_standing_than_a_dive(
+    task_config: Configure,
+) -> None:
+    shipped = task_config()
+    walk = reward.reward(motion(forward_speed=0.4, lean=0.05), shipped)
+    stand = reward.reward(motion(), shipped)
+    dive = reward.reward(motion(forward_speed=1.0, lean=0.7), shipped)
+    assert walk > stand > dive

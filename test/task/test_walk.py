@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import Estimate, JointCommand, SensorSample
+from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.walk import Outcome, WalkTask
+
+Samples = Callable[..., SensorSample]
+Estimates = Callable[..., Estimate]
+Commands = Callable[..., JointCommand]
+Configure = Callable[..., TaskConfig]
+PERIOD_NS = 25_000_000  # the A1 decides at 40 Hz
+
+STOPPED = {'mode': Mode.SOFT_STOP, 'authority': Authority.NOBODY, 'request': 0}
+
+
+class Walk:
+    """An episode, step by step, of a robot that does what `changed` says."""
+
+    def __init__(
+        self, robot: RobotModel, config: TaskConfig, builders: tuple[Samples, Estimates, Commands]
+    ) -> None:
+        self.task = WalkTask(robot, config)
+        self._samples, self._estimates, self._commands = builders
+        self._time_ns = 10 * PERIOD_NS
+
+    def begin(self, **changed: Any) -> Any:
+        return self.task.begin(*self._signals(changed))
+
+    def step(self, action: Any = None, **changed: Any) -> Outcome:
+        self.task.target(np.zeros(12) if action is None else action, self._time_ns)
+        self._time_ns += PERIOD_NS
+        return self.task.step(*self._signals(changed))
+
+    def _signals(self, changed: dict[str, Any]) -> tuple[SensorSample, Estimate, JointCommand]:
+        sample = self._samples(
+            time_ns=self._time_ns,
+            **{k: v for k, v in changed.items() if k in ('joint_velocity', 'joint_position')},
+        )
+        estimate = self._estimates(
+            time_ns=self._time_ns,
+            **{
+                k: v
+                for k, v in changed.items()
+                if k in ('orientation', 'velocity_body', 'angular_velocity', 'healthy')
+            },
+        )
+        names = ('mode', 'authority', 'request', 'reasons', 'position')
+        return sample, estimate, self._commands(**{k: changed[k] for k in names if k in changed})
+
+
+@pytest.fixture
+def walk(
+    robot: RobotModel,
+    task_config: Configure,
+    sample_of: Samples,
+    estimate_of: Estimates,
+    command_of: Commands,
+) -> Callable[..., Walk]:
+    """Returns a function that makes an episode of a task in which speed alone counts."""
+    bare = {
+        'alive_reward': 0.0,
+        'fall_reward': 0.0,
+        'yaw_rate_weight': 0.0,
+        'lateral_weight': 0.0,
+        'upright_weight': 0.0,
+        'effort_weight': 0.0,
+        'smoothness_weight': 0.0,
+        'target_speed_m_s': 1.0,
+        'lean_scale_rad': 10.0,
+        'use_oscillator': False,
+        'episode_s': 10.0,
+    }
+
+    def make(**changed: Any) -> Walk:
+        config = task_config(**(bare | changed))
+        return Walk(robot, config, (sample_of, estimate_of, command_of))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    'start, now, velocity, earned',
+    [
+        (0.0, 0.0, (0.5, 0.0, 0.0), 0.5),
+        (0.0, 0.0, (0.0, 0.5, 0.0), 0.0),
+        (2.0, 2.0, (0.5, 0.0, 0.0), 0.5),  # the compass does not matter
+        (0.0, math.pi / 2, (0.5, 0.0, 0.0), 0.0),  # turned by 90°: its own forward earns nothing
+        (0.0, math.pi / 2, (0.0, -0.5, 0.0), 0.5),  # walking to its right is the old forward
+        (0.0, math.pi, (0.5, 0.0, 0.0), -0.5),
+        (3.0, -3.0, (0.5, 0.0, 0.0), 0.5 * math.cos(2 * math.pi - 6.0)),  # across the seam
+    ],
+)
+def test_forward_is_along_the_heading_with_which_the_episode_began(
+    walk: Callable[..., Walk], turned: Any, start: float, now: float, velocity: Any, earned: float
+) -> None:
+    episode = walk()
+    episode.begin(orientation=turned(yaw=start))
+    outcome = episode.step(orientation=turned(yaw=now), velocity_body=np.array(velocity))
+    assert outcome.reward == pytest.approx(earned, abs=1e-9)
+
+
+def test_forward_is_level_however_the_body_leans(walk: Callable[..., Walk], turned: Any) -> None:
+    # Nose down by 30° (positive pitch), moving level at 0.6 m/s: in the body the level forward
+    # axis is cos 30° ahead and sin 30° up. Rolled by 30°, level left is cos 30° left, −sin 30° up.
+    half, root = 0.5, math.sqrt(0.75)
+    episode = walk(lean_scale_rad=10.0)
+    episode.begin()
+    dive = episode.step(
+        orientation=turned(pitch=math.pi / 6), velocity_body=0.6 * np.array([root, 0.0, half])
+    )
+    assert dive.reward == pytest.approx(0.6 * math.exp(-((math.pi / 60) ** 2)))
+    roll = episode.step(
+        orientation=turned(roll=math.pi / 6), velocity_body=0.6 * np.array([0.0, root, -half])
+    )
+    assert roll.reward == pytest.approx(0.0, abs=1e-9)
+
+
+def test_sideways_is_across_the_episodes_heading(walk: Callable[..., Walk], turned: Any) -> None:
+    episode = walk(lateral_weight=1.0)
+    episode.begin()
+    outcome = episode.step(
+        orientation=turned(yaw=math.pi / 2), velocity_body=np.array([0.5, 0.0, 0.0])
+    )
+    assert outcome.reward == pytest.approx(-0.5)
+
+
+def test_the_lean_is_the_angle_between_two_verticals(walk: Callable[..., Walk], turned: Any) -> None:
+    # cos of the lean is the product of the cosines of roll and pitch: ¾ for 30° each.
+    episode = walk(upright_weight=1.0)
+    episode.begin()
+    outcome = episode.step(orientation=turned(math.pi / 6, math.pi / 6))
+    assert outcome.reward == pytest.approx(-math.acos(0.75))
+
+
+def test_joint_acceleration_is_the_change_of_velocity_over_a_period(
+    walk: Callable[..., Walk],
+) -> None:
+    # 1 rad/s more in 25 ms is 40 rad/s²: 1600, in thousands 1.6, times the weight.
+    episode = walk(effort_weight=0.5)
+    episode.begin(joint_velocity=np.ones(12))
+    outcome = episode.step(joint_velocity=np.full(12, 2.0))
+    assert outcome.reward == pytest.approx(-0.8)
+
+
+def test_the_executed_action_is_told_and_not_the_one_asked_for(
+    walk: Callable[..., Walk], robot: RobotModel
+) -> None:
+    episode = walk(smoothness_weight=1.0)
+    episode.begin()
+    held_back = robot.stance + 0.5 * robot.action_box
+    outcome = episode.step(np.ones(12), position=held_back)
+    np.testing.assert_allclose(outcome.action, 0.5)
+    assert outcome.reward == pytest.approx(-0.25)  # from an action of 0 to one of ½
+
+
+def test_the_margin_of_the_new_state_is_told(walk: Callable[..., Walk], turned: Any) -> None:
+    episode = walk()
+    episode.begin()
+    assert episode.step(orientation=turned(pitch=0.2)).constraint == pytest.approx(0.26 - 0.2)
+
+
+# What ends an episode, and how: a fall ends the future, everything else only cuts the view of it.
+ENDS = [
+    ('nothing', {}, False, False),
+    ('clipped', {'reasons': Reason.CLIPPED_RATE | Reason.CLIPPED_TORQUE}, False, False),
+    ('fall', {**STOPPED, 'reasons': Reason.TILT}, True, False),
+    ('fall_in_a_heap', {**STOPPED, 'reasons': Reason.TILT | Reason.OVER_SPEED}, True, False),
+    ('operator', {**STOPPED, 'mode': Mode.LATCHED_STOP, 'reasons': Reason.OPERATOR}, False, True),
+    ('trip', {**STOPPED, 'reasons': Reason.SENSORS_STALE}, False, True),
+    ('late_target', {**STOPPED, 'reasons': Reason.TARGET_STALE}, False, True),
+    ('released', {**STOPPED, 'mode': Mode.STANDBY, 'reasons': Reason.RELEASED}, False, True),
+    ('reset_drives', {'authority': Authority.RESET}, False, True),
+    ('unhealthy', {'healthy': False}, False, True),
+    ('fall_while_unhealthy', {**STOPPED, 'reasons': Reason.TILT, 'healthy': False}, True, False),
+]
+
+
+@pytest.mark.parametrize('what, changed, terminated, truncated', ENDS, ids=[e[0] for e in ENDS])
+def test_only_a_fall_terminates(
+    walk: Callable[..., Walk], what: str, changed: Any, terminated: bool, truncated: bool
+) -> None:
+    episode = walk()
+    episode.begin()
+    episode.step()
+    outcome = episode.step(**changed)
+    assert (outcome.terminated, outcome.truncated) == (terminated, truncated), what
+    assert outcome.reasons == changed.get('reasons', Reason.NONE)
+
+
+def test_the_time_limit_truncates_after_as_many_steps_as_it_lasts(
+    walk: Callable[..., Walk],
+) -> None:
+    episode = walk(episode_s=0.5)  # twenty steps of 25 ms
+    episode.begin()
+    for _ in range(19):
+        assert not episode.step().truncated
+        assert not episode.task.complete
+    last = episode.step()
+    assert last.truncated
+    assert not last.terminated
+    assert episode.task.complete
+
+
+def test_a_fall_on_the_last_step_is_a_fall(walk: Callable[..., Walk]) -> None:
+    episode = walk(episode_s=0.5)
+    episode.begin()
+    for _ in range(19):
+        episode.step()
+    last = episode.step(**STOPPED, reasons=Reason.TILT)
+    assert last.terminated
+    assert not last.truncated
+
+
+def test_a_robot_that_was_stopped_earns_nothing_and_one_that_fell_pays(
+    walk: Callable[..., Walk],
+) -> None:
+    fast = {'velocity_body': np.array([1.0, 0.0, 0.0])}
+    episode = walk(alive_reward=0.5, fall_reward=-3.0)
+    episode.begin()
+    assert episode.step(**fast).reward == pytest.approx(1.5)
+    assert episode.step(**fast, **STOPPED, reasons=Reason.OPERATOR).reward == 0.0
+    assert episode.step(**fast, **STOPPED, reasons=Reason.TILT).reward == -3.0
+
+
+def test_an_episode_knows_nothing_of_the_one_before(
+    walk: Callable[..., Walk], turned: Any
+) -> None:
+    episode, fresh = walk(history=2), walk(history=2)
+    episode.begin()
+    for _ in range(3):
+        episode.step(np.ones(12), orientation=turned(yaw=1.0), joint_velocity=np.ones(12))
+    np.testing.assert_array_equal(episode.begin(), fresh.begin())
+
+
+def test_the_rhythm_starts_with_the_episode(walk: Callable[..., Walk], robot: RobotModel) -> None:
+    # A quarter of a stride of 1.75 Hz after the first decision the first legs are lifted highest.
+    episode = walk(use_oscillator=True)
+    observation = episode.begin()
+    np.testing.assert_allclose(observation.reshape(-1, 51)[0, -2:], [0.0, 1.0], atol=1e-6)
+    quarter_ns = round(1e9 / 1.75 / 4)
+    lifted = episode.task.target(np.zeros(12), 10 * PERIOD_NS + quarter_ns) - robot.stance
+    np.testing.assert_allclose(lifted[:6], [0.0, 0.25, -0.5, 0.0, 0.0, 0.0], atol=1e-6)
