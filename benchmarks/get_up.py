@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pybullet
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -43,6 +44,12 @@ ROLL_SPREAD = 0.25
 """[rad] deviation of roll and pitch within a class"""
 DROP_LOWEST, DROP_HIGHEST = 0.4, 0.5
 """[m] of the root link above the ground"""
+POSES_TRIED = 100
+"""joint angles drawn at most, until no limb is inside the body"""
+OVERLAP = 0.003
+"""[m] that shapes may be inside each other: the engine's own margin"""
+DISTANCE = 8
+"""field of a contact point as the engine reports it"""
 LIMP_S = 1.0
 """the fall itself, and the time until somebody notices [s]"""
 LONGEST_S = 40.0
@@ -90,10 +97,22 @@ def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> No
         heading = generator.uniform(-np.pi, np.pi)
         orientation = Rotation.from_euler('ZYX', [heading, tilt[0], roll + tilt[1]])
     height = generator.uniform(DROP_LOWEST, DROP_HIGHEST)
-    joints = generator.uniform(robot.position_min, robot.position_max)
-    graph.sim.place(np.array([0.0, 0.0, height]), orientation.as_quat(), joints)
+    position, quaternion = np.array([0.0, 0.0, height]), orientation.as_quat()
+    for _ in range(POSES_TRIED):
+        joints = generator.uniform(robot.position_min, robot.position_max)
+        graph.sim.place(position, quaternion, joints)
+        if not overlaps(graph):
+            break
     for _ in range(round(LIMP_S * robot.command_hz)):
         graph.sim.step(None)
+
+
+def overlaps(graph: InProcessGraph) -> bool:
+    """Returns whether a limb is inside the body: physics could not get it out again."""
+    world = graph.sim.world
+    pybullet.performCollisionDetection(physicsClientId=world.client)
+    points = pybullet.getContactPoints(world.body, world.body, physicsClientId=world.client)
+    return any(point[DISTANCE] < -OVERLAP for point in points)
 
 
 def get_up(graph: InProcessGraph, pictures: list[NDArray[np.uint8]] | None) -> Outcome:

@@ -61,14 +61,20 @@ def nodes(backend: str) -> tuple[NodeSpec, ...]:
 
 
 def parameters(
-    specs: Sequence[NodeSpec], shared: Mapping[str, Any], params_file: Path | None
+    specs: Sequence[NodeSpec],
+    shared: Mapping[str, Any],
+    params_file: Path | None,
+    earlier: Path | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Returns every parameter of every node: package files, then `params_file`, then `shared`.
+    """Returns every parameter of every node.
+
+    The package's files come first, then `earlier`, `params_file` and `shared`: the last one wins.
 
     Args:
         specs: the nodes.
         shared: values of graph.yaml's parameters that this run sets.
         params_file: a ROS parameter file of the user's: `/**:` for all nodes, or a node's name.
+        earlier: folder with one file a node that a run which goes on was started with.
 
     Raises:
         ConfigurationError: a file cannot be read, or names a node that is not there.
@@ -79,6 +85,8 @@ def parameters(
         merged = read_values(config / 'graph.yaml')
         for name in spec.files:
             merged |= read_values(config / f'{name}.yaml')
+        if earlier is not None:
+            merged |= read_values(earlier / f'{spec.name}.yaml')
         values[spec.name] = merged
     if params_file is not None:
         _override(values, params_file)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 """exit code: what was asked for cannot be; the message says why and what to do"""
+INTERRUPTED = 130
+"""exit code after Ctrl-C, as shells have it"""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,6 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
     except (ConfigurationError, RunDirectoryError) as error:
         sys.stderr.write(f'quad-learner: {error}\n')
         sys.exit(USAGE_ERROR)
+    except KeyboardInterrupt:
+        # A run that has begun has its own end; this is before it, or another command.
+        sys.stderr.write('quad-learner: stopped\n')
+        sys.exit(0 if options.run is _learn else INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,7 +121,10 @@ def _learn(options: argparse.Namespace) -> int:
         )
     )
     if ending.finished and not options.no_report:
-        _write_report(run)
+        try:
+            _write_report(run)
+        except KeyboardInterrupt:
+            sys.stdout.write(f'no report; make it with: quad-learner report {run.path}\n')
     if ending.finished:
         _show_summary(run)
     return ending.exit

@@ -60,6 +60,7 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         self._task = WalkTask(self.robot, self._configs.task)
         self.graph: InProcessGraph | None = None
         self._driver: Driver | None = None
+        self._wants_action = False
         self.observation_space = spaces.Box(
             -BOUND, BOUND, (self._task.observation_size,), np.float32
         )

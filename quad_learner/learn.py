@@ -16,6 +16,7 @@ from typing import Any
 from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError, read_values
 from quad_learner.exclusive import claim
+from quad_learner.experience.metrics_table import read_rows
 from quad_learner.experience.run_directory import RunDirectory, create, create_at, open_run
 from quad_learner.experience.versions import installed_versions
 from quad_learner.resources import config_directory
@@ -53,6 +54,16 @@ class Ending:
     """the robot's time was used up, rather than the run stopped or broken"""
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """All that is there before the first process of a run starts."""
+
+    run: RunDirectory
+    specs: tuple[bringup.NodeSpec, ...]
+    files: Mapping[str, Path]
+    """parameter file of each node, by its name"""
+
+
 def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
     """Runs the graph until the robot's time is over or Ctrl-C; returns how it ended, and where.
 
@@ -60,35 +71,50 @@ def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
         ConfigurationError: something asked for cannot be.
         RunDirectoryError: the run's folder cannot be made or resumed.
     """
+    environment = node_environment()
+    with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
+        ready = prepare(options)
+        return _supervise(ready, environment, options), ready.run
+
+
+def prepare(options: LearnOptions) -> Preparation:
+    """Checks everything that was asked for, then makes the run's folder and parameter files.
+
+    Raises:
+        ConfigurationError: something asked for cannot be.
+        RunDirectoryError: the run's folder cannot be made or resumed.
+    """
     _check_middleware()
-    environment = _environment()
     specs = bringup.nodes(options.backend)
     shared = _shared(options)
-    values = bringup.parameters(specs, shared, options.params_file)
+    # A run goes on as it began, also when the package's own values have changed since.
+    earlier = None if options.resume is None else open_run(options.resume).parameters
+    values = bringup.parameters(specs, shared, options.params_file, earlier)
     _check(values)
-    with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
-        run = _run_directory(options)
-        for merged in values.values():
-            merged['run_directory'] = str(run.path)
-        files = bringup.write_parameters(values, run.parameters)
-        _keep_robot(run, str(shared.get('robot', values['robot']['robot'])))
-        return _supervise(run, specs, files, environment, options), run
+    run = _run_directory(options)
+    for merged in values.values():
+        merged['run_directory'] = str(run.path)
+    files = bringup.write_parameters(values, run.parameters)
+    _keep_robot(run, str(shared.get('robot', values['robot']['robot'])))
+    return Preparation(run, specs, files)
 
 
 def _supervise(
-    run: RunDirectory,
-    specs: tuple[bringup.NodeSpec, ...],
-    files: Mapping[str, Path],
-    environment: Mapping[str, str],
-    options: LearnOptions,
+    ready: Preparation, environment: Mapping[str, str], options: LearnOptions
 ) -> Ending:
+    run = ready.run
     _say(f'run {run.path}; stop at any time with Ctrl-C, go on with --resume')
     supervisor = Supervisor(environment, run.logs)
     interrupted = _Interrupt()
     reason: str | None = None
     try:
-        for spec in specs:
-            arguments = ['--params-file', str(files[spec.name]), '--log-level', options.log_level]
+        for spec in ready.specs:
+            arguments = [
+                '--params-file',
+                str(ready.files[spec.name]),
+                '--log-level',
+                options.log_level,
+            ]
             if options.namespace:
                 arguments += ['-r', f'__ns:=/{options.namespace.strip("/")}']
             supervisor.start(spec, arguments, show=spec.name == 'monitor')
@@ -97,6 +123,7 @@ def _supervise(
             reason = supervisor.watch()
     finally:
         killed = supervisor.stop()
+        interrupted.release()
     if killed:
         _say(f'had to be killed: {", ".join(killed)}')
     if interrupted:
@@ -113,8 +140,13 @@ class _Interrupt:
 
     def __init__(self) -> None:
         self._came = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._before = {number: signal.signal(number, self._note) for number in numbers}
+
+    def release(self) -> None:
+        """Lets the signals do again what they did before: what follows may be broken off."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, _: int, __: FrameType | None) -> None:
         self._came = True
@@ -143,10 +175,17 @@ def _from_run(run: RunDirectory) -> dict[str, Any]:
     run.require_checkpoint()
     kept = read_values(run.parameters / 'learner.yaml')
     shared = {name: kept[name] for name in ('robot', 'seed', 'minutes')}
-    elapsed = 0.0
+    return {**shared, 'elapsed_s': _robot_time_s(run)}
+
+
+def _robot_time_s(run: RunDirectory) -> float:
+    """Returns the robot time of `run` so far [s]; one that was killed has no fresh summary."""
+    ends = [0.0]
     if run.summary.is_file():
-        elapsed = float(json.loads(run.summary.read_text()).get('robot_time_s', 0.0))
-    return {**shared, 'elapsed_s': elapsed}
+        ends.append(float(json.loads(run.summary.read_text())['robot_time_s']))
+    if run.metrics.is_file():
+        ends += [row.episode.end_s for row in read_rows(run.metrics)]
+    return max(ends)
 
 
 def _check(values: Mapping[str, Mapping[str, Any]]) -> None:
@@ -187,7 +226,8 @@ def _check_middleware() -> None:
         ) from error
 
 
-def _environment() -> dict[str, str]:
+def node_environment() -> dict[str, str]:
+    """Returns the environment of every process of a run: this one's, and what it lacks."""
     environment = dict(os.environ)
     environment.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
     environment.setdefault('ROS_DOMAIN_ID', '0')

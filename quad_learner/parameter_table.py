@@ -19,8 +19,8 @@ from quad_learner.resources import config_directory
 PACKAGE = Path(__file__).resolve().parent
 HEADER = """# Parameters
 
-Written by `make docs` from the code and from `config/`: change it there. A run keeps the files that
-it used in its `parameters/`. What is a fact of one robot stands in `config/robots/`.
+Written by `make docs` from the code and from `config/`: change it there. A run keeps the files
+that it used in its `parameters/`. What is a fact of one robot stands in `config/robots/`.
 """
 
 

@@ -13,12 +13,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from quad_learner.bringup import NodeSpec
+from quad_learner.restarts import Meaning, Restarts
 
 POLL_S = 0.1
 """[s] between looks at the processes"""
@@ -26,12 +26,8 @@ STOP_S = 4.0
 """[s] to end in good order, after which a process is killed: a run ends within five"""
 SAFETY_FIRST_S = 0.5
 """[s] that safety has for its last command before the robot is told to end"""
-RESPAWNS, RESPAWN_WINDOW_S = 5, 60.0
-"""a process that dies more often than this in so long a time is broken, not unlucky"""
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent dies"""
-CONFIGURATION_EXIT = 2
-"""exit code of a node that refuses its configuration: starting it again would not help"""
 LOG_TAIL_LINES = 12
 """lines of a failed node's log that are shown"""
 
@@ -42,7 +38,6 @@ class _Child:
     command: Sequence[str]
     log: Path
     process: subprocess.Popen[bytes]
-    starts: deque[float] = field(default_factory=deque)
 
 
 class Supervisor:
@@ -58,7 +53,7 @@ class Supervisor:
         self._environment = dict(environment)
         self._logs = logs
         self._children: dict[str, _Child] = {}
-        self._stopping = False
+        self._restarts = Restarts()
         self.restarts = 0
 
     def start(self, spec: NodeSpec, arguments: Sequence[str], show: bool = False) -> None:
@@ -73,7 +68,7 @@ class Supervisor:
         command = [sys.executable, '-m', module, '--ros-args', *arguments]
         log = self._logs / f'{spec.name}.log'
         process = self._spawn(spec, command, log, show)
-        self._children[spec.name] = _Child(spec, command, log, process, deque([time.monotonic()]))
+        self._children[spec.name] = _Child(spec, command, log, process)
 
     def _spawn(
         self, spec: NodeSpec, command: Sequence[str], log: Path, show: bool
@@ -103,22 +98,18 @@ class Supervisor:
             code = child.process.poll()
             if code is None:
                 continue
-            if code == 0 and child.spec.ends_run:
-                return ''
-            reason = self._revive(child, code)
+            reason = self._react(child, code)
             if reason is not None:
                 return reason
         time.sleep(POLL_S)
         return None
 
-    def _revive(self, child: _Child, code: int) -> str | None:
+    def _react(self, child: _Child, code: int) -> str | None:
         name = child.spec.name
-        now = time.monotonic()
-        child.starts.append(now)
-        while now - child.starts[0] > RESPAWN_WINDOW_S:
-            child.starts.popleft()
-        hopeless = code == CONFIGURATION_EXIT or len(child.starts) > RESPAWNS
-        if not child.spec.respawn or hopeless:
+        meaning = self._restarts.judge(child.spec, code, time.monotonic())
+        if meaning is Meaning.RUN_OVER:
+            return ''
+        if meaning is Meaning.BROKEN:
             return f'the {name} node ended with code {code}\n{_tail(child.log)}'
         self.restarts += 1
         sys.stdout.write(f'the {name} node ended with code {code}; it is started again\n')

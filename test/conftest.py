@@ -21,6 +21,11 @@ LEVEL = (0.0, 0.0, 0.0, 1.0)
 Config = TypeVar('Config')
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets pass what the parser that the ROS wheels bring imports: it is not ours to change."""
+    config.addinivalue_line('filterwarnings', 'ignore:module .sre_.* is deprecated')
+
+
 def configured(config: type[Config], name: str, **changed: Any) -> Config:
     """Returns `config` with the values of config/<name>.yaml, some of them changed."""
     return configuration.read(config, config_directory() / f'{name}.yaml', changed)

@@ -49,7 +49,7 @@ class MonitorNode(GraphNode):
             versions,
         )
         self._recorder = RunRecorder(self._run.metrics, facts)
-        self._recorder.open()
+        self._recorder.open(self.graph.elapsed_s)
         self._records = Records(self.robot)
         self._track = TruthTrack(round(TRACK_EPISODES * task.episode_s * self.robot.policy_hz))
         self._waiting: list[EpisodeEnd] = []

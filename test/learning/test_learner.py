@@ -179,7 +179,7 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
     )
     learner, generator = Learner(1, 1, config, 0), np.random.default_rng(0)
     actions, prices = [], []
-    for number in range(1, 1801):
+    for number in range(1, 1401):
         observation = generator.standard_normal(1).astype(np.float32)
         action = _explored(learner, observation, generator)
         reward, margin = -float((action[0] - 1) ** 2), float(0.5 - action[0])
@@ -190,8 +190,8 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
             learner.update()
         actions.append(float(action[0]))
         prices.append(learner.multiplier.value)
-    late = float(np.mean(actions[-400:]))
-    return _Outcome(late, 0.5 - late, float(np.mean(prices[-400:])))
+    late = float(np.mean(actions[-300:]))
+    return _Outcome(late, 0.5 - late, float(np.mean(prices[-300:])))
 
 
 def _explored(

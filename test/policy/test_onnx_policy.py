@@ -52,8 +52,8 @@ def test_half_a_model_is_refused(model: Make) -> None:
         ({'batch': 'any'}, r'fixed shapes \[1, n\]'),
         ({'deviations': 2}, 'one log_std an action, gives 2 for 3'),
         ({'kind': TensorProto.DOUBLE}, r'must speak tensor\(float\)'),
-        ({'version': 'three'}, "version = 'three' must be a whole number"),
-        ({'use_from': '-1'}, "use_from = '-1' must be a whole number"),
+        ({'version': 'three'}, "version of the policy must be a whole number: 'three'"),
+        ({'use_from': '-1'}, "use_from of the policy must be a whole number: '-1'"),
     ],
 )
 def test_a_model_that_is_no_policy_is_refused(

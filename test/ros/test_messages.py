@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import JointState
+
+from quad_learner.robot.signals import Health
+from quad_learner.ros import messages
+from quad_learner.ros.messages import MessageError, NamedReader
+
+NAMES = ('hip', 'knee', 'ankle')
+Make = Callable[..., Any]
+
+
+def joints(*names: str, **fields: Any) -> JointState:
+    message = JointState(name=list(names))
+    for field, values in fields.items():
+        setattr(message, field, [float(v) for v in values])
+    return message
+
+
+@pytest.fixture
+def reader() -> NamedReader:
+    return NamedReader(NAMES)
+
+
+def test_joints_are_matched_by_name_and_never_by_place(reader: NamedReader) -> None:
+    shuffled = joints('ankle', 'hip', 'knee', position=(3, 1, 2), velocity=(30, 10, 20))
+    assert reader.read(shuffled, 'position').tolist() == [1.0, 2.0, 3.0]
+    assert reader.read(shuffled, 'velocity').tolist() == [10.0, 20.0, 30.0]
+
+
+def test_a_sender_may_change_its_order_and_have_more_joints(reader: NamedReader) -> None:
+    assert reader.read(joints(*NAMES, position=(1, 2, 3)), 'position').tolist() == [1, 2, 3]
+    more = joints('tail', 'knee', 'hip', 'ankle', position=(9, 2, 1, 3))
+    assert reader.read(more, 'position').tolist() == [1, 2, 3]
+    assert reader.read(joints(*NAMES, position=(4, 5, 6)), 'position').tolist() == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    'names, words',
+    [
+        ((), "'hip' must be named exactly once"),
+        (('hip', 'knee'), "'ankle' must be named exactly once"),
+        (('hip', 'knee', 'ankle', 'knee'), "'knee' must be named exactly once"),
+    ],
+)
+def test_a_joint_that_is_missing_or_there_twice_is_refused(
+    reader: NamedReader, names: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(MessageError, match=words):
+        reader.read(joints(*names, position=[0.0] * len(names)), 'position')
+
+
+def test_one_refusal_does_not_make_the_next_message_wrong(reader: NamedReader) -> None:
+    reader.read(joints(*NAMES, position=(1, 2, 3)), 'position')
+    with pytest.raises(MessageError):
+        reader.read(joints('hip', position=(1,)), 'position')
+    with pytest.raises(MessageError):
+        reader.read(joints('hip', position=(1,)), 'position')
+    assert reader.read(joints(*NAMES, position=(4, 5, 6)), 'position').tolist() == [4, 5, 6]
+
+
+@pytest.mark.parametrize('values', [(), (1, 2), (1, 2, 3, 4)])
+def test_more_or_fewer_numbers_than_names_are_refused(reader: NamedReader, values: Any) -> None:
+    with pytest.raises(MessageError, match=f'position holds {len(values)} numbers for 3 names'):
+        reader.read(joints(*NAMES, position=values), 'position')
+
+
+def test_a_stamp_comes_back_to_the_nanosecond() -> None:
+    message = joints()
+    for time_ns in (0, 999_999_999, 1_000_000_000, 2**62 // 10**9):
+        message.header.stamp = messages.stamp_to(time_ns)
+        assert messages.stamp_from(message) == time_ns
+
+
+def test_named_values_come_back(sample_of: Make) -> None:
+    position, velocity, effort = np.random.default_rng(0).standard_normal((3, 3))
+    message = messages.named_to(5, NAMES, position, velocity, effort)
+    back = deserialize_message(serialize_message(message), JointState)
+    reader = NamedReader(NAMES)
+    np.testing.assert_array_equal(reader.read(back, 'position'), position)
+    np.testing.assert_array_equal(reader.read(back, 'velocity'), velocity)
+    np.testing.assert_array_equal(reader.read(back, 'effort'), effort)
+    assert messages.stamp_from(back) == 5
+
+
+def test_inertial_values_come_back(sample_of: Make) -> None:
+    sample = sample_of(
+        orientation=np.array([0.1, 0.2, 0.3, 0.9]),
+        angular_velocity=np.array([1.0, -2.0, 3.0]),
+        specific_force=np.array([0.5, 0.25, 9.75]),
+    )
+    orientation, rate, force = messages.imu_from(messages.imu_to(sample))
+    np.testing.assert_array_equal(orientation, sample.orientation)
+    np.testing.assert_array_equal(rate, sample.angular_velocity)
+    np.testing.assert_array_equal(force, sample.specific_force)
+
+
+@pytest.mark.parametrize('healthy', [True, False])
+def test_an_estimate_comes_back_with_its_health(estimate_of: Make, healthy: bool) -> None:
+    covariance = np.array([[4.0, 0.5, 0.25], [0.5, 5.0, 0.125], [0.25, 0.125, 6.0]])
+    estimate = estimate_of(
+        time_ns=123_456_789_012,
+        position=np.array([1.0, 2.0, 3.0]),
+        orientation=np.array([0.1, 0.2, 0.3, 0.9]),
+        velocity_body=np.array([0.4, 0.5, 0.6]),
+        angular_velocity=np.array([0.7, 0.8, 0.9]),
+        position_covariance=covariance,
+        velocity_covariance=covariance / 8.0,
+        healthy=healthy,
+    )
+    odometry = messages.odometry_to(estimate)
+    assert (odometry.header.frame_id, odometry.child_frame_id) == ('odom', 'base_link')
+    back = messages.odometry_from(odometry, feet=4)
+    assert back.time_ns == estimate.time_ns
+    for name in ('position', 'orientation', 'velocity_body', 'angular_velocity'):
+        np.testing.assert_array_equal(getattr(back, name), getattr(estimate, name))
+    assert back.healthy is healthy
+    if healthy:
+        np.testing.assert_array_equal(back.position_covariance, covariance)
+        np.testing.assert_array_equal(back.velocity_covariance, covariance / 8.0)
+
+
+def test_the_battery_is_told_as_ros_expects_it() -> None:
+    message = messages.battery_to(Health(7, 24.5, 0.75, np.zeros(12)))
+    assert message.voltage == 24.5
+    assert message.percentage == 0.75  # of one, as in sensor_msgs/BatteryState
+    assert message.present

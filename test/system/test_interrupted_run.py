@@ -1,0 +1,148 @@
+"""A run that is killed in parts, stopped by hand, and goes on: nothing may be lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rclpy.node import Node
+
+from quad_learner.experience.reader import ExperienceReader
+from quad_learner.robot.model import load
+from quad_learner.robot.signals import JointCommand
+from quad_learner.ros import topics
+from quad_learner.ros.packed import Records
+from quad_learner.safety.modes import Mode, Reason
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+
+STOPS_WITHIN_S = 5.0
+MARGIN_S = 10.0  # for a machine that does much else
+RUN = 'interrupted'
+
+
+@dataclass
+class Story:
+    """What happened in the run, as a stranger saw it."""
+
+    commands: list[JointCommand] = field(default_factory=list)
+    sequence: int = 0
+    killed_learner: int = 0
+    new_learner: int = 0
+    stop_after_policy: JointCommand | None = None
+    steps_after_policy: int = 0
+    exit: int = -1
+    stopped_in_s: float = 0.0
+    logged: list[int] = field(default_factory=list)
+    said: str = ''
+
+
+def logged(path: Path) -> list[int]:
+    return [record.sequence for record in ExperienceReader(path / 'experience.mcap').records()]
+
+
+def find_stop(story: Story) -> JointCommand | None:
+    stops = (c for c in story.commands if c.mode is Mode.SOFT_STOP)
+    return next((c for c in stops if c.reasons & Reason.TARGET_STALE), None)
+
+
+@pytest.fixture(scope='module')
+def story(
+    learn: Callable[..., Any],
+    folder: Path,
+    domain: Any,
+    watcher: Node,
+    seen_until: Callable[..., Any],
+) -> Story:
+    """Kills the learner, then the policy, then presses Ctrl-C; each after the run is going."""
+    story = Story()
+    robot = load('a1')
+    records = Records(robot)
+    topics.JOINT_COMMAND.subscribe(
+        watcher, lambda message: story.commands.append(records.command_from(message))
+    )
+
+    def stepped(message: Any) -> None:
+        story.sequence = max(story.sequence, int(message.data[0]))
+
+    topics.EXPERIENCE.subscribe(watcher, stepped)
+    run = learn('--minutes', '100', '--seed', '2', '--run-dir', str(folder / RUN))
+
+    def steps(more: int, what: str) -> None:
+        goal = story.sequence + more
+        seen_until(lambda: story.sequence >= goal, 240.0, f'{more} steps {what}\n{run.said}')
+
+    steps(150, 'from the start')
+    story.killed_learner = domain.pid_of('learner')
+    os.kill(story.killed_learner, signal.SIGKILL)
+    seen_until(
+        lambda: domain.pid_of('learner') not in (None, story.killed_learner), 60.0, 'a learner'
+    )
+    story.new_learner = domain.pid_of('learner')
+    steps(100, 'after the learner was killed')
+
+    story.commands.clear()
+    os.kill(domain.pid_of('policy'), signal.SIGKILL)
+    story.stop_after_policy = seen_until(lambda: find_stop(story), 60.0, 'a stop')
+    before = story.sequence
+    steps(40, 'after the policy was killed')
+    story.steps_after_policy = story.sequence - before
+
+    pressed = time.monotonic()
+    run.interrupt()
+    story.exit = run.ends(60.0)
+    story.stopped_in_s = time.monotonic() - pressed
+    story.said = run.said
+    story.logged = logged(folder / RUN)
+    return story
+
+
+def test_a_killed_learner_comes_back(story: Story) -> None:
+    assert story.new_learner != story.killed_learner
+    assert 'the learner node ended with code -9; it is started again' in story.said
+
+
+def test_a_killed_policy_makes_safety_stop_the_robot_and_comes_back(story: Story) -> None:
+    assert story.stop_after_policy is not None
+    assert not story.stop_after_policy.reasons & Reason.TILT
+    assert story.steps_after_policy >= 40
+    assert 'the policy node ended with code -9; it is started again' in story.said
+
+
+def test_ctrl_c_ends_the_run_in_good_order_and_in_time(story: Story) -> None:
+    assert story.exit == 0, story.said
+    assert story.stopped_in_s < STOPS_WITHIN_S + MARGIN_S
+    assert 'stopped; the run is saved' in story.said
+    assert 'had to be killed' not in story.said
+
+
+def test_no_step_is_lost_or_there_twice(story: Story) -> None:
+    assert story.logged == list(range(1, len(story.logged) + 1))
+    # What the stranger heard last may have been on its way when all ended.
+    assert len(story.logged) >= story.sequence - 1
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(
+    story: Story, folder: Path, learn: Callable[..., Any]
+) -> None:
+    path = folder / RUN
+    before = json.loads((path / 'summary.json').read_text())
+    minutes = (before['robot_time_s'] + 8.0) / 60.0
+    run = learn('--resume', str(path), '--minutes', str(minutes), '--no-report', quick=False)
+    assert run.ends(300.0) == 0, run.said
+    after = json.loads((path / 'summary.json').read_text())
+    sequences = logged(path)
+    assert sequences == list(range(1, len(sequences) + 1))
+    assert len(sequences) > len(story.logged) + 40
+    assert after['robot_time_s'] == pytest.approx(minutes * 60.0, abs=0.1)
+    assert after['env_steps'] > before['env_steps']
+    assert after['updates'] > before['updates']
+    assert after['policy_version'] > before['policy_version']
+    assert after['wall_time_s'] > before['wall_time_s']
