@@ -100,6 +100,8 @@ def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> No
     position, quaternion = np.array([0.0, 0.0, height]), orientation.as_quat()
     for _ in range(POSES_TRIED):
         joints = generator.uniform(robot.position_min, robot.position_max)
+        if robot.loop_closures:  # few angles of a closed leg fit together
+            joints = robot.stance
         graph.sim.place(position, quaternion, joints)
         if not overlaps(graph):
             break

@@ -48,7 +48,7 @@ class EstimatorConfig:
     contact_trust_time_s: float = parameter(
         'From touch-down of a foot to full trust in it; higher: ignores more of impacts',
         's',
-        minimum=0.0,
+        minimum=0.001,
         maximum=0.2,
     )
     contact_full_load: float = parameter(
@@ -57,6 +57,13 @@ class EstimatorConfig:
         '',
         minimum=0.1,
         maximum=4.0,
+    )
+    grip_ratio: float = parameter(
+        'Sideways over upward force at which a foot is half trusted to grip; higher: trusts '
+        'feet nearer to sliding',
+        '',
+        minimum=0.05,
+        maximum=10.0,
     )
     specific_force_noise_m_s2: float = parameter(
         'Noise of one accelerometer sample; higher: follows the feet more', 'm/s²', 0.001, 10.0
@@ -83,8 +90,8 @@ class EstimatorConfig:
         minimum=0.001,
         maximum=1.0,
     )
-    foot_lift_noise_m_s: float = parameter(
-        'Floor of that error for a foot that just touches; higher: trusts the load more',
+    foot_vertical_noise_m_s: float = parameter(
+        'Vertical speed at which a foot still counts as standing; higher: tolerates more bouncing',
         'm/s',
         minimum=0.001,
         maximum=5.0,

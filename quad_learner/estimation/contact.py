@@ -1,9 +1,14 @@
 """Which feet stand, and how far each can be trusted not to slide.
 
 A foot touches down at `foot_force_threshold` and lifts at a lower force, so that noise does not
-make it chatter. Its trust, 0 to 1, ramps up after touch-down, when the foot still rebounds and
-settles, and is scaled by its load: a light foot slides easily. Where a robot has no foot force
-sensors the force follows from the motors' torques by the statics of the legs, τ = -Jᵀ f.
+make it chatter. Its trust, 0 to 1, is the product of three: it ramps up after touch-down, when a
+foot still rebounds; it falls with a small load, for a light foot slides easily; and it falls as
+the ratio of the ground's sideways to its upward force nears what friction can hold, for a sliding
+foot is at that limit. The forces follow from the motors' torques by the statics of the legs,
+
+    τ = -Jᵀ f,
+
+which also stands in for foot force sensors where a robot has none.
 """
 
 from __future__ import annotations
@@ -18,8 +23,9 @@ from quad_learner.robot.signals import SensorSample
 
 Array = NDArray[np.float64]
 
-_SINGULAR_LEG = 1e-3
-"""[m²] added to J Jᵀ: bounds the force told by a leg so stretched that J loses rank."""
+_SINGULAR_LEG = 1e-4
+"""[m²] added to J Jᵀ: bounds the force told by a leg so stretched that J loses rank. A lever of
+0.01 m, small against the 0.2 m of a bent leg."""
 
 
 class ContactDetector:
@@ -33,18 +39,19 @@ class ContactDetector:
             config: hysteresis and trust.
             weight: of the whole robot [N].
         """
-        feet = len(robot.feet)
+        self._feet = len(robot.feet)
         self._has_sensor = robot.has_foot_force
         self._touch = robot.foot_force_threshold
         self._lift = robot.foot_force_threshold * config.contact_release_ratio
-        self._full_load = max(config.contact_full_load * weight / feet, self._touch)
+        self._full_load = max(config.contact_full_load * weight / self._feet, self._touch)
         self._rise = config.contact_trust_time_s
-        self._feet = feet
+        self._grip = config.grip_ratio
+        self._regular = _SINGULAR_LEG * np.eye(3 * self._feet)
         self.reset()
 
     def reset(self) -> None:
         """Forgets every contact."""
-        self._since = [0.0] * self._feet
+        self._stood = [0.0] * self._feet
         self._on = [False] * self._feet
 
     def update(self, sample: SensorSample, legs: LegState, up: Array, dt: float) -> list[float]:
@@ -56,13 +63,16 @@ class ContactDetector:
             up: the world's vertical in the body frame, (3,).
             dt: time since the last sample [s].
         """
-        loads = sample.foot_force if self._has_sensor else _statics(sample, legs, up)
+        force = self._statics(sample.joint_effort, legs.jacobian)
+        upward = force @ up
+        sideways = np.sqrt(np.maximum(np.einsum('fi,fi->f', force, force) - upward**2, 0.0))
+        loads = sample.foot_force if self._has_sensor else upward
         trust = []
-        for foot, load in enumerate(loads.tolist()):
+        for foot, (load, side) in enumerate(zip(loads.tolist(), sideways.tolist(), strict=True)):
             on = load > (self._lift if self._on[foot] else self._touch)
-            self._since[foot] = self._since[foot] + dt if on and self._on[foot] else 0.0
+            self._stood[foot] = self._stood[foot] + dt if on else 0.0
             self._on[foot] = on
-            trust.append(self._trust(foot, load) if on else 0.0)
+            trust.append(self._trust(self._stood[foot], load, side) if on else 0.0)
         return trust
 
     @property
@@ -70,16 +80,15 @@ class ContactDetector:
         """Whether each foot is on the ground, (feet,)."""
         return np.array(self._on)
 
-    def _trust(self, foot: int, load: float) -> float:
-        settled = min(1.0, self._since[foot] / self._rise) if self._rise > 0.0 else 1.0
-        return settled * min(1.0, load / self._full_load)
+    def _trust(self, stood: float, load: float, sideways: float) -> float:
+        settled = min(1.0, stood / self._rise)
+        loaded = min(1.0, load / self._full_load)
+        # The fourth power keeps a foot well inside its friction cone at nearly full trust.
+        gripping = 1.0 / (1.0 + (sideways / (self._grip * load)) ** 4)
+        return settled * loaded * gripping
 
-
-def _statics(sample: SensorSample, legs: LegState, up: Array) -> Array:
-    """Returns the vertical force that the ground exerts on each foot [N], (feet,)."""
-    feet = legs.position.shape[0]
-    rows = legs.jacobian.reshape(3 * feet, -1)
-    normal = rows @ rows.T
-    normal[np.diag_indices_from(normal)] += _SINGULAR_LEG
-    force = -np.linalg.solve(normal, rows @ sample.joint_effort).reshape(feet, 3)
-    return np.asarray(force @ up, dtype=np.float64)
+    def _statics(self, effort: Array, jacobian: Array) -> Array:
+        """Returns the force of the ground on each foot, body frame [N], (feet, 3)."""
+        rows = jacobian.reshape(3 * self._feet, -1)
+        force = np.linalg.solve(rows @ rows.T + self._regular, rows @ effort)
+        return np.asarray(-force.reshape(self._feet, 3), dtype=np.float64)

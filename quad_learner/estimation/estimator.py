@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quad_learner.estimation.attitude import AttitudeFilter
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.estimation.contact import ContactDetector
-from quad_learner.estimation.velocity import FootVelocity, VelocityFilter
+from quad_learner.estimation.velocity import VelocityFilter
 from quad_learner.robot import rotations
 from quad_learner.robot.kinematics import LegKinematics, LegState
 from quad_learner.robot.model import RobotModel
@@ -26,6 +26,10 @@ Array = NDArray[np.float64]
 
 _GRAVITY = 9.81
 """[m/s²] turns the robot's mass into its weight."""
+_IMPOSSIBLE = 1e5
+"""No sensor of a robot reads as much in SI units: a foot's impact stays below 1e4 N."""
+_UNIT_TOLERANCE = 0.1
+"""Of a quaternion's squared length: single precision on the way keeps it far closer to 1."""
 
 
 class Estimator:
@@ -48,9 +52,8 @@ class Estimator:
     def reset(self) -> None:
         """Forgets everything: the next sample is a first one, at the origin of `odom`."""
         self._last: Estimate | None = None
-        self._feet_before = np.zeros((len(self._robot.feet), 3))
         self._advanced_ns = 0
-        self._restarted_ns = 0
+        self._ill_until_ns = 0
         self._kinematics.reset()
         self._contact.reset()
         self._velocity = VelocityFilter(self._config)
@@ -77,58 +80,55 @@ class Estimator:
     def _advance(self, sample: SensorSample, dt: float) -> Estimate:
         if dt > self._config.gap_max_s:
             self._restart(sample)
+            self._fall_ill(sample)
             return self._estimate(sample, sample.angular_velocity, healthy=False)
         attitude, velocity = self._attitude, self._velocity
         rate = np.array(attitude.update(sample.orientation, sample.angular_velocity, dt))
         legs = self._kinematics.solve(sample.joint_position, sample.joint_velocity)
         now = rotations.matrix_from_quaternion(attitude.orientation)
-        middle = rotations.matrix_from_quaternion(attitude.middle)
+        velocity.predict(
+            sample.specific_force, rotations.matrix_from_quaternion(attitude.middle), dt
+        )
         trust = self._contact.update(sample, legs, now[2], dt)
-        velocity.predict(sample.specific_force, middle, dt)
-        feet = (legs.position - self._robot.imu_offset) @ now.T
-        if legs.solved and any(trust):
-            told = self._told_by_feet(legs, rate, feet, now, dt)
-            velocity.correct(FootVelocity(told, self._variances(trust)), middle, dt)
-            self._settle_height(feet, trust, dt)
-        else:
-            velocity.assume_still(middle)
-        self._feet_before = feet
+        if legs.solved and sum(trust) > 0.0:
+            velocity.correct(self._told_by_feet(legs, rate, now), trust, now)
+            self._settle_height(legs.position @ now[2], trust, dt)
+        velocity.assume_still(now)
         healthy = self._sound(sample) and legs.solved and attitude.agrees
         return self._estimate(sample, rate, healthy)
 
-    def _told_by_feet(
-        self, legs: LegState, rate: Array, feet: Array, now: Array, dt: float
-    ) -> Array:
-        """Returns the IMU's mean velocity if each foot stood [m/s], world, (feet, 3).
+    def _told_by_feet(self, legs: LegState, rate: Array, now: Array) -> Array:
+        """Returns the IMU's velocity if each foot stood [m/s], world frame, (feet, 3).
 
-        A round foot rolls: its centre moves by the link's turning times its radius.
+        A foot stands where its sphere touches the ground, one radius below its centre.
         """
-        turning = (legs.angular_velocity + rate) @ now.T
-        rolling = np.zeros_like(turning)
-        rolling[:, 0] = turning[:, 1]
-        rolling[:, 1] = -turning[:, 0]
-        moved: Array = (feet - self._feet_before) / dt
-        return self._robot.foot_radius * rolling - moved
+        robot = self._robot
+        of_centre = legs.velocity + (legs.position - robot.imu_offset) @ rotations.skew(rate).T
+        turning = legs.angular_velocity + rate
+        rolling = turning @ rotations.skew(robot.foot_radius * now[2])
+        return np.asarray((rolling - of_centre) @ now.T, dtype=np.float64)
 
-    def _variances(self, trust: list[float]) -> list[float]:
-        full, light = self._config.foot_noise_m_s, self._config.foot_lift_noise_m_s
-        return [(full + light * (1.0 - t)) ** 2 / t if t > 0.0 else math.inf for t in trust]
+    def _settle_height(self, feet_up: Array, trust: list[float], dt: float) -> None:
+        """Draws position z to the height above the feet that stand.
 
-    def _settle_height(self, feet: Array, trust: list[float], dt: float) -> None:
-        radius = self._robot.foot_radius
-        depth = sum(t * z for t, z in zip(trust, feet[:, 2].tolist(), strict=True)) / sum(trust)
+        Args:
+            feet_up: of each foot's centre above the root link [m], (feet,).
+            trust: in each foot, 0 to 1.
+            dt: the period [s].
+        """
+        depth = sum(t * z for t, z in zip(trust, feet_up.tolist(), strict=True)) / sum(trust)
         share = min(1.0, dt / self._config.height_time_s)
-        self._velocity.settle_height(radius - depth, share)
+        self._velocity.settle_height(self._robot.foot_radius - depth, share)
 
     def _restart(self, sample: SensorSample) -> None:
         """Starts anew from `sample` at rest, keeping only the position."""
         self._attitude.restart(sample.orientation)
         self._contact.reset()
         self._velocity.restart()
-        legs = self._kinematics.solve(sample.joint_position, sample.joint_velocity)
-        now = rotations.matrix_from_quaternion(self._attitude.orientation)
-        self._feet_before = (legs.position - self._robot.imu_offset) @ now.T
-        self._restarted_ns = sample.time_ns
+
+    def _fall_ill(self, sample: SensorSample) -> None:
+        recovery = round(self._config.recovery_s * NANOSECONDS)
+        self._ill_until_ns = sample.time_ns + recovery
 
     def _sound(self, sample: SensorSample) -> bool:
         """Returns whether the filter can be relied on; restarts the velocity if it ran away."""
@@ -136,11 +136,10 @@ class Estimator:
         speed = float(np.abs(velocity.velocity).max())
         if not speed <= self._config.speed_max_m_s:
             velocity.restart()
-            self._restarted_ns = sample.time_ns
+            self._fall_ill(sample)
             return False
-        age = (sample.time_ns - self._restarted_ns) / NANOSECONDS
         sure = velocity.velocity_variance <= self._config.velocity_deviation_max_m_s**2
-        return sure and age >= self._config.recovery_s
+        return sure and sample.time_ns >= self._ill_until_ns
 
     def _unusable(self, sample: SensorSample) -> Estimate:
         if self._last is None:
@@ -156,7 +155,7 @@ class Estimator:
             time_ns=sample.time_ns,
             position=velocity.position - body @ arm,
             orientation=np.array(self._attitude.orientation),
-            velocity_body=velocity.velocity @ body - np.cross(rate, arm),
+            velocity_body=velocity.velocity @ body - rotations.skew(rate) @ arm,
             angular_velocity=rate,
             position_covariance=velocity.position_variance * np.eye(3),
             velocity_covariance=velocity.velocity_variance * np.eye(3),
@@ -166,13 +165,17 @@ class Estimator:
 
 
 def _usable(sample: SensorSample) -> bool:
-    total = (
-        sample.joint_position.sum()
-        + sample.joint_velocity.sum()
-        + sample.joint_effort.sum()
-        + sample.orientation.sum()
-        + sample.angular_velocity.sum()
-        + sample.specific_force.sum()
-        + sample.foot_force.sum()
+    """Returns whether every number is finite and possible, and the orientation has a length."""
+    numbers = np.concatenate(
+        (
+            sample.joint_position,
+            sample.joint_velocity,
+            sample.joint_effort,
+            sample.orientation,
+            sample.angular_velocity,
+            sample.specific_force,
+            sample.foot_force,
+        )
     )
-    return math.isfinite(total)
+    length = float(sample.orientation @ sample.orientation)
+    return bool(np.abs(numbers).max() < _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE

@@ -11,13 +11,13 @@ axes; this holds in any frame, and makes an update a handful of scalar operation
 
 Feet that disagree with the prediction weigh less, by w = 1 / (1 + (d/gate)²)² for a deviation of
 d sigma: the influence of a sliding foot falls to nothing, and a filter that is itself wrong still
-comes back.
+comes back. Upwards the deviation is counted far more strictly, as the ground does not move that
+way: a foot that does is landing, lifting or bouncing, and says nothing about sideways either.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,18 +30,10 @@ _GRAVITY = np.array((0.0, 0.0, -9.81))
 """[m/s²] mean over the Earth's land, rounded; the offset takes up the rest."""
 _START_DEVIATION = 0.3
 """[m/s] of velocity after a restart: a robot that is being started hardly moves."""
+_LEAST_WEIGHT = 1e-6
+"""[s²/m²] below it the feet together tell less than to within 1 km/s: nothing."""
 _AXES = 3
 """Axes of space."""
-
-
-@dataclass(frozen=True)
-class FootVelocity:
-    """What the feet say about the body's velocity over the last sample period."""
-
-    value: Array
-    """world frame [m/s], (feet, 3)"""
-    variance: list[float]
-    """[m²/s²] of each foot; infinite for a foot that says nothing"""
 
 
 class VelocityFilter:
@@ -57,7 +49,6 @@ class VelocityFilter:
         """Believes that the body is at rest, where it was last."""
         self.velocity = np.zeros(_AXES)
         self._offset = np.zeros(_AXES)
-        self._acceleration = np.zeros(_AXES)
         self._pp = self._pv = self._pb = self._vb = 0.0
         self._vv = _START_DEVIATION**2
         self._bb = self._config.force_bias_m_s2**2
@@ -82,7 +73,6 @@ class VelocityFilter:
         """
         config = self._config
         acceleration = world_from_body @ (specific_force - self._offset) + _GRAVITY
-        self._acceleration = acceleration
         self.position = self.position + dt * (self.velocity + 0.5 * dt * acceleration)
         self.velocity = self.velocity + dt * acceleration
         keep = math.exp(-dt / config.force_bias_time_s)
@@ -97,27 +87,26 @@ class VelocityFilter:
         self._vb = keep * (vb - dt * bb)
         self._bb = keep * keep * bb + (1.0 - keep * keep) * config.force_bias_m_s2**2
 
-    def correct(self, feet: FootVelocity, world_from_body: Array, dt: float) -> None:
+    def correct(self, told: Array, trust: list[float], world_from_body: Array) -> None:
         """Corrects the velocity by the feet that stand.
 
         Args:
-            feet: the body's mean velocity over the period, as each foot tells it.
-            world_from_body: rotation matrix in the middle of the period, (3, 3).
-            dt: the period [s].
+            told: the velocity that each foot tells if it stands, world frame [m/s], (feet, 3).
+            trust: in each foot, 0 to 1.
+            world_from_body: rotation matrix, (3, 3).
         """
-        # The feet tell the mean over the period; the state is the velocity at its end.
-        mean = self.velocity - 0.5 * dt * self._acceleration
-        errors = feet.value - mean
-        squares = np.einsum('fi,fi->f', errors, errors).tolist()
-        gate = self._config.slip_gate
+        errors = told - self.velocity
+        noise = self._config.foot_noise_m_s**2
+        gate = self._config.slip_gate**2
+        upward = self._vv + self._config.foot_vertical_noise_m_s**2
         weights = []
-        for square, variance in zip(squares, feet.variance, strict=True):
-            deviation = square / (_AXES * (self._vv + variance))
-            weights.append(1.0 / (variance * (1.0 + deviation / gate**2) ** 2))
+        for (x, y, z), share in zip(errors.tolist(), trust, strict=True):
+            sideways = share * self._vv + noise
+            deviation = share * (x * x + y * y) / (2.0 * sideways) + z * z / upward
+            weights.append(share / (noise * (1.0 + deviation / gate) ** 2))
         total = sum(weights)
-        if total > 0.0:
-            innovation = np.array(weights) @ errors / total
-            self._update(innovation, 1.0 / total, world_from_body)
+        if total > _LEAST_WEIGHT:
+            self._update(np.array(weights) @ errors / total, 1.0 / total, world_from_body)
 
     def assume_still(self, world_from_body: Array) -> None:
         """Draws the velocity gently to zero: for a robot that no foot carries."""

@@ -2,8 +2,8 @@
 
 Two hidden layers h = relu(renorm(h W)), then a linear head. Both batches of a step, (s, a) and
 (s', a'), pass together, so that one set of statistics covers both (Bhatt et al. 2024, arXiv
-1902.05605). The gradients are written out: the second batch needs none, and the first layer's
-input needs none, which is near half of what automatic differentiation would compute.
+1902.05605). The gradients are written out: the second batch gets none, which halves the products
+of the way back, and the actor's way through the critics computes no weight's gradient.
 
 Batch renormalisation (Ioffe 2017, arXiv 1702.03275), for each unit over the rows of a batch:
     n = (z − mean) / std,  y = γ (r n + d) + β

@@ -2,7 +2,8 @@
 
 The order is fixed: a step is in the log before it is learned from; a model is made after every
 `publish_every` steps and is meant for the steps that begin one such stretch later, so that acting
-and learning overlap and are still the same whenever the seed is.
+and learning overlap and are still the same whenever the seed is. While the robot gets up there are
+no steps, and the learner goes over what it has; the next episode begins with the model of that.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Training:
         self.problem = ''
         """why learning is paused, empty while it is not"""
         self._unlogged: list[bytes] = []
+        self._extra = 0
         self._last: UpdateMetrics | None = None
         self._falls = 0
         self._return = self._length = 0.0
@@ -119,17 +121,27 @@ class Training:
         self._append(transition, data)
         self.learner.ingest(transition)
         self._follow(transition)
-        if updates:
-            while self.learner.due_updates > 0:
-                self.update()
-        return self._model_if_due()
+        ended = transition.terminated or transition.truncated
+        if ended and self.learner.updates > 0:
+            self._extra = self._config.updates_per_reset
+        while updates and self.due_updates > 0:
+            self.update()
+        return self._model_if_due(ended)
+
+    @property
+    def due_updates(self) -> int:
+        """Updates to make now: those owed for steps, and those of the pause between episodes."""
+        return self.learner.due_updates + self._extra
 
     def update(self) -> None:
         """Makes one update, unless learning is paused."""
-        if not self.problem:
-            self._last = self.learner.update()
-        else:
+        if self.problem:
             self.learner.pace.forgive()
+            self._extra = 0
+            return
+        if self.learner.due_updates == 0:
+            self._extra = max(0, self._extra - 1)
+        self._last = self.learner.update()
 
     def _append(self, transition: Transition, data: bytes) -> None:
         """Logs a step; while the disk refuses, steps wait in memory and learning pauses."""
@@ -153,14 +165,15 @@ class Training:
             self._episode_return, self._episode_length = self._return, self._length
             self._return = self._length = 0.0
 
-    def _model_if_due(self) -> bytes | None:
+    def _model_if_due(self, ended: bool) -> bytes | None:
         every = self._config.publish_every
         if self.sequence % self._config.checkpoint_every == 0:
             self.save()
-        if self.sequence % every:
+        if not ended and self.sequence % every:
             return None
-        self.version = self.sequence // every
-        return self._model(self.sequence + every)
+        self.version += 1
+        # Between episodes there is time to wait for the newest; within one, acting goes on meanwhile.
+        return self._model(self.sequence if ended else self.sequence + every)
 
     def first_model(self) -> bytes:
         """Returns the model to begin with, meant for now."""
@@ -168,11 +181,10 @@ class Training:
 
     def _model(self, use_from: int) -> bytes:
         every = self._config.publish_every
-        # The model after this one is made at the next multiple and meant for one stretch later.
-        use_until = (use_from // every + 1) * every
-        if use_from == self.sequence:
-            use_until += every
-        return self._onnx({'use_from': str(use_from), 'use_until': str(use_until)})
+        # The next model is made at the next multiple and meant for one stretch later.
+        use_until = (self.sequence // every + 2) * every
+        span = {'use_from': use_from, 'use_until': use_until, 'made_after': self.sequence}
+        return self._onnx({name: str(step) for name, step in span.items()})
 
     def _onnx(self, more: dict[str, str]) -> bytes:
         properties = {

@@ -89,7 +89,7 @@ class LearnerNode(GraphNode):
         self._finish_if_done()
 
     def _update(self) -> None:
-        if self._training.learner.due_updates > 0:
+        if self._training.due_updates > 0:
             self._training.update()
 
     def _on_policy_state(self, message: Any) -> None:

@@ -27,11 +27,14 @@ from quad_learner.ros.messages import MessageError, odometry_from, stamp_from
 from quad_learner.ros.packed import Records, progress_from
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
+from quad_learner.safety.modes import Authority
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.walk import WalkTask
 
 HEARTBEAT_S = 0.25
 """[s] while it waits for the learner it says so this often, so that safety does not give it up"""
+BEFORE_ALL_NS = -NANOSECONDS
+"""[ns] stamp of a target that answers no sample"""
 
 
 class PolicyNode(GraphNode):
@@ -57,6 +60,10 @@ class PolicyNode(GraphNode):
         self._command: JointCommand | None = None
         self._decided = -1
         self._last: JointTarget | None = None
+        robot = self.robot
+        self._sign_of_life = JointTarget(
+            BEFORE_ALL_NS, Authority.POLICY, 0, robot.stance, robot.kp, robot.kd
+        )
         self._waiting_since_ns: int | None = None
         self._wire()
 
@@ -143,12 +150,18 @@ class PolicyNode(GraphNode):
         if before >= 0 and (command is None or self.ticks.index(command.time_ns) != before):
             return False
         self._swap(self._models.due(sequence))
-        if self._chooser.version >= 0 and sequence < self._models.valid_until:
+        if self._chooser.version >= 0 and self._model_is_meant(sequence, driver.phase):
             return True
         now = steady_ns()
         self._waiting_since_ns = self._waiting_since_ns or now
         waited = (now - self._waiting_since_ns) / NANOSECONDS
         return self._chooser.version >= 0 and waited > self._config.learner_patience_s
+
+    def _model_is_meant(self, sequence: int, phase: Phase) -> bool:
+        """Tells whether the model in use is the one that lockstep has for the next action."""
+        if phase is Phase.EPISODE:
+            return sequence < self._models.valid_until
+        return phase is not Phase.ASK or self._models.made_after >= sequence
 
     def _swap(self, policy: Any) -> None:
         if policy is None:
@@ -171,6 +184,9 @@ class PolicyNode(GraphNode):
         """Says the last target again: to a safety layer that lost it, or as a sign of life."""
         if self._last is not None:
             self._target.publish(self._records.target_to(self._last))
+        elif self.graph.lockstep:
+            # A learner may take its time to start; safety must not go on without us meanwhile.
+            self._target.publish(self._records.target_to(self._sign_of_life))
         self._decide()
 
     def _tell(self) -> None:

@@ -51,11 +51,11 @@ class RobotRos2ControlNode(GraphNode):
         super().__init__('robot', Ros2ControlConfig, **options)
         self._config: Ros2ControlConfig = self.configs[0]
         _check(self.robot, self._config)
-        if self.graph.lockstep or self.get_parameter('use_sim_time').value:
+        simulated = self.get_parameter('use_sim_time').value
+        if self.graph.lockstep or simulated:
             raise ConfigurationError(
-                f'gear = {self.graph.gear}, use_sim_time = '
-                f'{self.get_parameter("use_sim_time").value}: hardware is driven by the steady '
-                'clock alone; set gear: real_time and use_sim_time: false'
+                f'gear = {self.graph.gear}, use_sim_time = {simulated}: hardware is driven by the '
+                'steady clock alone; set gear: real_time and use_sim_time: false'
             )
         self._map = JointMap(self.robot, self._config)
         self._law = law(self.robot, self._config, self._map)
@@ -137,7 +137,7 @@ class RobotRos2ControlNode(GraphNode):
 
     def _on_command(self, message: Any) -> None:
         now_ns = steady_ns()
-        if self._obstacle(now_ns):
+        if self._leaving or self._obstacle(now_ns):
             return
         try:
             command = self._records.command_from(message)
@@ -205,7 +205,7 @@ class RobotRos2ControlNode(GraphNode):
 
     def _obstacle(self, now_ns: int) -> str:
         """Returns why no command may be followed now, in words; empty if it may."""
-        if self.get_clock().ros_time_is_active:
+        if self.get_parameter('use_sim_time').value:
             return 'use_sim_time is on: hardware is never driven by simulated time'
         missing = self._sampler.missing(now_ns)
         if missing:
@@ -245,6 +245,7 @@ class RobotRos2ControlNode(GraphNode):
             self.executor.spin_once(timeout_sec=1.0 / self.robot.command_hz)
         if self._began:
             self._send(self._law.farewell())
+        self._began = False
 
 
 def _check(robot: RobotModel, config: Ros2ControlConfig) -> None:

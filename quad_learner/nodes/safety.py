@@ -42,6 +42,14 @@ WATCH_S = 0.25
 """[s] between looks at the patience in lockstep"""
 EPOCH_BITS = 32
 """an epoch is drawn at each start, so that an old command cannot pass for a new one"""
+LEVELS = {
+    Mode.INIT: WARN,
+    Mode.STANDBY: OK,
+    Mode.ACTIVE: OK,
+    Mode.SOFT_STOP: ERROR,
+    Mode.LATCHED_STOP: ERROR,
+}
+"""how bad a mode is, for `/diagnostics`"""
 
 
 class SafetyNode(GraphNode):
@@ -228,7 +236,7 @@ class SafetyNode(GraphNode):
         self._last_message = self._records.command_to(command)
         self._commands.publish(self._last_message)
         self.diagnostics.count('commands')
-        if before is None or (before.mode, before.authority) != (command.mode, command.authority):
+        if (before.mode, before.authority) != (command.mode, command.authority):
             self._note(command.reasons, command.mode)
 
     def _note(self, reasons: Reason, mode: Mode) -> None:
@@ -239,17 +247,14 @@ class SafetyNode(GraphNode):
 
     def _tell(self) -> None:
         command = self._state.command
-        if command is None:
-            self._says.publish(WARN, Mode.INIT.name, {'trips': self._trips})
-            return
         driver = command.authority.name
         summary = (
             f'{command.mode.name} {driver if driver != Authority.NOBODY.name else ""}'.strip()
         )
-        reasons = '|'.join(reason.name or '' for reason in Reason if reason & command.reasons)
-        level = ERROR if command.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP) else OK
+        reasons = _words(command.reasons)
+        level = LEVELS[command.mode]
         values = {
-            'reasons': reasons or 'NONE',
+            'reasons': reasons,
             'trips': self._trips,
             'robot_time_s': command.time_ns / NANOSECONDS,
         }
@@ -264,6 +269,9 @@ class SafetyNode(GraphNode):
     def _operator_resume(self) -> tuple[bool, str]:
         self._resume = True
         self._step()
+        command = self._state.command
+        if command.mode is Mode.LATCHED_STOP:
+            return False, f'still stopped: {_words(command.reasons)}; mend that, then resume again'
         return True, 'resumed: the next fresh request may drive'
 
     def report(self) -> tuple[bytes, str]:
@@ -272,15 +280,18 @@ class SafetyNode(GraphNode):
         values['trips'] = self._trips
         values['dropped'] = self._samples.dropped
         command = self._state.command
-        if command is None:
+        values['reasons'] = _words(command.reasons)
+        if command.mode is Mode.INIT:
             return WARN, 'waiting for sensors'
-        values['reasons'] = str(command.reasons)
-        level = ERROR if command.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP) else OK
-        return level, f'{command.mode.name} {command.authority.name}'
+        return LEVELS[command.mode], f'{command.mode.name} {command.authority.name}'
 
     def close(self) -> None:
         """Sends a stop before the middleware goes."""
         self._operator_stop()
+
+
+def _words(reasons: Reason) -> str:
+    return '|'.join(reason.name or '' for reason in Reason if reason & reasons) or 'NONE'
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """Models that have arrived and when each may drive.
 
 A model says from which step on it is meant (`use_from`) and before which step the next one must be
-there (`use_until`). In lockstep the policy keeps to that, so that the same seed swaps the same
-weights at the same steps however fast the machine is; in real time it takes the newest.
+there (`use_until`). In lockstep the policy keeps to that, and begins an episode only with a model that
+has learned from every step so far (`made_after`), so that the same seed swaps the same weights at the
+same steps however fast the machine is; in real time it takes the newest.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ class ModelQueue:
         self._arrived_ns = 0
         self.valid_until = 0
         """the step before which the model last handed out must be replaced"""
+        self.made_after = 0
+        """the last step that the model last handed out has learned from"""
 
     def add(self, model: bytes, now_ns: int) -> None:
         """Takes in a model that came at `now_ns` [ns, steady clock].
@@ -50,4 +53,5 @@ class ModelQueue:
         index = self._waiting.index(policy)
         self._waiting = self._waiting[index + 1 :]
         self.valid_until = policy.card.use_until
+        self.made_after = policy.card.made_after
         return policy

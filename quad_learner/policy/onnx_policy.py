@@ -43,6 +43,8 @@ class ModelCard:
     """the step from which on it is meant to drive"""
     use_until: int
     """the step before which the next model must be there"""
+    made_after: int
+    """the last step that it has learned from"""
 
 
 class OnnxPolicy:
@@ -100,7 +102,7 @@ def _sizes(shapes: list[list[Any]]) -> tuple[int, int]:
 
 
 def _card(properties: Mapping[str, str], sizes: tuple[int, int]) -> ModelCard:
-    numbers = {'version': 0, 'use_from': 0, 'use_until': FOREVER}
+    numbers = {'version': 0, 'use_from': 0, 'use_until': FOREVER, 'made_after': FOREVER}
     for name, default in numbers.items():
         text = properties.get(name, str(default))
         if not text.isdecimal():

@@ -1,14 +1,16 @@
-"""What stands between the graph's joints and a forward controller: names, order, signs, and the law.
+"""What stands between the graph's joints and a forward controller: names, order, signs, the law.
 
 A hardware joint reads q_hw = sign q + offset; torques turn with the sign alone.
 
-Effort interface: the spring and damper of a command are computed here,
-    tau = clip(kp (q* − q) − kd q̇ + effort, ±tau_max),   and without a command   tau = −kd_damping q̇.
+Effort interface: the spring and damper of a command are computed here; without one the joint is
+damped.
+    tau = clip(kp (q* − q) − kd q̇ + effort, ±tau_max)
+    tau = clip(−kd_damping q̇, ±tau_max)
 Position interface: the drive has a spring of its own and no damper that could be commanded. A
 softer spring is had by asking for less: with s = min(1, kp / kp_stance) the drive is sent
     p = q + s (q* − q),   moving by no more than (v_yield + s (v_max − v_yield)) a second.
-A joint that is let go (s = 0: no command, or a stop) thus gives way to what pushes it, at the speed
-v_yield. That is the nearest to damping that a position interface has; it is not damping.
+A joint that is let go (s = 0: no command, or a stop) thus gives way to what pushes it, at the
+speed v_yield. That is the nearest to damping that a position interface has; it is not damping.
 """
 
 from __future__ import annotations
@@ -185,7 +187,7 @@ def _renamed(name: str, renames: tuple[str, ...]) -> str:
 def _one_a_joint(name: str, values: tuple[float, ...], robot: RobotModel) -> Array:
     if len(values) not in (1, len(robot.joints)):
         raise ConfigurationError(
-            f'{name} holds {len(values)} numbers, but {robot.name} has {len(robot.joints)} joints: '
-            'give one for all, or one a joint in the order of the robot file'
+            f'{name} holds {len(values)} numbers, but {robot.name} has {len(robot.joints)} '
+            'joints: give one for all, or one a joint in the order of the robot file'
         )
     return np.broadcast_to(np.array(values), (len(robot.joints),)).copy()

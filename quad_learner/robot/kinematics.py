@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel
+from quad_learner.robot.rotations import skew
 
 Array = NDArray[np.float64]
 
@@ -145,7 +146,7 @@ class LegKinematics:
         if point.offset_is_zero:
             return placement.translation, jacobian
         lever = placement.rotation @ point.offset
-        jacobian[:3] -= pin.skew(lever) @ jacobian[3:]
+        jacobian[:3] -= skew(lever) @ jacobian[3:]
         return placement.translation + lever, jacobian
 
     def _close_loops(self) -> bool:

@@ -3,7 +3,7 @@
 A quaternion or matrix called `world_from_body` turns a vector given in the body frame into the
 world. Roll, pitch and yaw compose as R = Rz(yaw) Ry(pitch) Rx(roll). Everything here is scalar
 arithmetic on Python floats: for three or four numbers that is several times faster than numpy.
-Nothing raises: a quaternion without length counts as no rotation.
+Finite numbers never raise: a quaternion without length counts as no rotation.
 """
 
 from __future__ import annotations
@@ -62,6 +62,12 @@ def matrix_from_quaternion(quaternion: Numbers) -> Array:
             (2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)),
         )
     )
+
+
+def skew(vector: Numbers) -> Array:
+    """Returns the 3 x 3 matrix that takes another vector to its cross product with `vector`."""
+    x, y, z = _floats(vector)
+    return np.array(((0.0, -z, y), (z, 0.0, -x), (-y, x, 0.0)))
 
 
 def quaternion_from_rpy(roll: float, pitch: float, yaw: float) -> Array:

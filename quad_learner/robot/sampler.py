@@ -83,7 +83,7 @@ class Sampler:
         return None if self.is_silent(JOINTS, now_ns) else self._reading
 
     def sample(self, stamp_ns: int, now_ns: int) -> SensorSample | None:
-        """Returns the sample of the tick with the stamp `stamp_ns`; None if a sensor is missing."""
+        """Returns the sample of the tick with stamp `stamp_ns`; None if a sensor is missing."""
         reading, newest = self._reading, self._imu_last
         if reading is None or newest is None or self.missing(now_ns):
             return None

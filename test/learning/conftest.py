@@ -12,11 +12,13 @@ import torch
 from quad_learner import configuration
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.resources import config_directory
 from quad_learner.safety.modes import Reason
 
 ConfigBuilder = Callable[..., LearnerConfig]
 StepBuilder = Callable[..., Transition]
 
+SHIPPED = config_directory() / 'learner.yaml'
 PLAIN: dict[str, Any] = {
     'replay_capacity': 500,
     'warmup_steps': 16,
@@ -68,7 +70,7 @@ PLAIN: dict[str, Any] = {
     'publish_every': 20,
     'checkpoint_every': 1200,
 }
-"""A small learner; the shipped values may be tuned without a test noticing."""
+"""A small learner: the shipped values of these may be tuned without a test noticing."""
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +87,7 @@ def make_config() -> ConfigBuilder:
     """Builds the parameters of a small learner, with what a test changes."""
 
     def build(**changes: Any) -> LearnerConfig:
-        return configuration.build(LearnerConfig, {**PLAIN, **changes}, 'test')
+        return configuration.read(LearnerConfig, SHIPPED, {**PLAIN, **changes})
 
     return build
 

@@ -233,6 +233,7 @@ def _toy_step(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize('kind', ['crossq', 'layer_norm'])
 @pytest.mark.parametrize('measure', ['critic', 'recent'])
 def test_the_constrained_optimum_and_its_price_are_found(
@@ -250,6 +251,7 @@ def test_the_constrained_optimum_and_its_price_are_found(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_without_the_constraint_the_margin_is_violated(make_config: ConfigBuilder) -> None:
     outcome = _toy(make_config, constrained=False)
     assert outcome.action > 0.75
@@ -257,5 +259,6 @@ def test_without_the_constraint_the_margin_is_violated(make_config: ConfigBuilde
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_reward_and_constraint_swapped_miss_the_optimum(make_config: ConfigBuilder) -> None:
     assert not _toy(make_config, swapped=True).is_the_optimum

@@ -15,7 +15,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.ros2_control_config import Ros2ControlConfig
 from quad_learner.robot.signals import JointCommand
 
-# The A1's joints as its maker calls them, leg by leg, and the reverse as a controller might list them.
+# The A1's joints as its maker calls them, and the reverse as a controller might list them.
 MAKERS = [
     f'{leg}_{part}_joint' for leg in ('FR', 'FL', 'RR', 'RL') for part in ('hip', 'thigh', 'calf')
 ]

@@ -20,9 +20,10 @@ from rclpy.node import Node
 from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import claim
 
-DOMAINS = range(60, 100)  # above 101 the ports of DDS meet those that Linux gives away
+DOMAINS = range(75, 100)  # above 101 the ports of DDS meet those that Linux gives away
 MARK = 'QUAD_LEARNER_TEST'
 POLL_S = 0.05
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 # Small networks and short episodes: what is tested is how the processes live, not how they learn.
 QUICK = {
@@ -67,6 +68,7 @@ class Domain:
             'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
             'OMP_NUM_THREADS': '1',
             'PYTHONUNBUFFERED': '1',
+            'PYTHONPATH': os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])),
         }
 
     def living(self) -> list[int]:
@@ -83,17 +85,6 @@ class Domain:
             if f'quad_learner.nodes.{node}\0'.encode() in command:
                 return pid
         return None
-
-
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Returns what `condition` gives once it is true; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(POLL_S)
-    raise AssertionError(f'within {seconds} s not seen: {what}')
 
 
 class Learning:
@@ -117,6 +108,12 @@ class Learning:
     def said(self) -> str:
         """What the process has printed so far."""
         return self.output.read_text()
+
+    def is_up(self) -> bool:
+        """Tells that it runs; fails with what it said where it has ended."""
+        if self.process.poll() is not None:
+            raise AssertionError(f'ended with code {self.process.poll()}:\n{self.said}')
+        return True
 
     def ends(self, seconds: float) -> int:
         """Returns the exit code."""
@@ -200,13 +197,15 @@ def seen_until(watcher: Node) -> Callable[..., Any]:
     executor = rclpy.executors.SingleThreadedExecutor(context=watcher.context)
     executor.add_node(watcher)
 
-    def wait(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    def wait(condition: Callable[[], Any], seconds: float, what: Callable[[], str]) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=POLL_S)
+            look = time.monotonic() + POLL_S
+            while time.monotonic() < look:
+                executor.spin_once(timeout_sec=POLL_S)
             found = condition()
             if found:
                 return found
-        raise AssertionError(f'within {seconds} s not seen: {what}')
+        raise AssertionError(f'within {seconds} s not seen: {what()}')
 
     return wait

@@ -113,7 +113,7 @@ def in_graph(model: bytes, watcher: Node, seen_until: Callable[..., Any]) -> lis
     message.data = model
     models.publish(message)
     progress.publish(progress_to(Progress(0, 0, 0, 1)))
-    seen_until(lambda: len(steps) >= STEPS, 400.0, f'{STEPS} steps')
+    seen_until(lambda: len(steps) >= STEPS, 400.0, lambda: f'{STEPS} steps, only {len(steps)}')
     return steps[:STEPS]
 
 

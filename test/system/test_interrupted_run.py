@@ -21,7 +21,7 @@ from quad_learner.ros import topics
 from quad_learner.ros.packed import Records
 from quad_learner.safety.modes import Mode, Reason
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(3000)]
 
 STOPS_WITHIN_S = 5.0
 MARGIN_S = 10.0  # for a machine that does much else
@@ -77,20 +77,22 @@ def story(
 
     def steps(more: int, what: str) -> None:
         goal = story.sequence + more
-        seen_until(lambda: story.sequence >= goal, 240.0, f'{more} steps {what}\n{run.said}')
+        seen_until(lambda: run.is_up() and story.sequence >= goal, 600.0, lambda: f'{more} steps {what}\n{run.said}')
 
     steps(150, 'from the start')
     story.killed_learner = domain.pid_of('learner')
     os.kill(story.killed_learner, signal.SIGKILL)
     seen_until(
-        lambda: domain.pid_of('learner') not in (None, story.killed_learner), 60.0, 'a learner'
+        lambda: domain.pid_of('learner') not in (None, story.killed_learner),
+        120.0,
+        lambda: f'a learner\n{run.said}',
     )
     story.new_learner = domain.pid_of('learner')
     steps(100, 'after the learner was killed')
 
     story.commands.clear()
     os.kill(domain.pid_of('policy'), signal.SIGKILL)
-    story.stop_after_policy = seen_until(lambda: find_stop(story), 60.0, 'a stop')
+    story.stop_after_policy = seen_until(lambda: find_stop(story), 60.0, lambda: f'a stop\n{run.said}')
     before = story.sequence
     steps(40, 'after the policy was killed')
     story.steps_after_policy = story.sequence - before
@@ -136,7 +138,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(
     before = json.loads((path / 'summary.json').read_text())
     minutes = (before['robot_time_s'] + 8.0) / 60.0
     run = learn('--resume', str(path), '--minutes', str(minutes), '--no-report', quick=False)
-    assert run.ends(300.0) == 0, run.said
+    assert run.ends(1200.0) == 0, run.said
     after = json.loads((path / 'summary.json').read_text())
     sequences = logged(path)
     assert sequences == list(range(1, len(sequences) + 1))

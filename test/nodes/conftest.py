@@ -1,0 +1,131 @@
+"""A node of the graph beside a peer that plays all others, in a domain of their own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from quad_learner import bringup
+from quad_learner.robot.model import RobotModel
+from quad_learner.ros import messages, topics
+from quad_learner.ros.packed import Records
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.walk import WalkTask
+
+DOMAIN = 40 + os.getpid() % 30  # two runs of these tests beside each other seldom meet
+PATIENCE_S = 60.0
+SPIN_S = 0.02
+
+
+class Bench:
+    """The node under test, and a peer that speaks to it and hears all it says."""
+
+    def __init__(self, context: Any, robot: RobotModel, observations: int) -> None:
+        self.robot = robot
+        self.records = Records(robot, observations)
+        self.heard: dict[str, list[Any]] = {}
+        self.node: Any = None
+        self.peer = Node('peer', context=context)
+        self._context = context
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self.peer)
+        self._publishers: dict[str, Any] = {}
+
+    def start(self, kind: type[Any], spec: str, **changed: Any) -> Any:
+        """Builds the node `kind` with the parameters of `spec`, some of them changed."""
+        specs = [s for s in bringup.nodes('sim') if s.name == spec]
+        values = bringup.parameters(specs, {'gear': 'lockstep'}, None)[spec] | changed
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        self.node = kind(context=self._context, parameter_overrides=overrides)
+        self._executor.add_node(self.node)
+        return self.node
+
+    def listen(self, *listened: topics.Topic) -> None:
+        """Lets the peer hear topics; `heard` keeps what it heard, by name."""
+        for topic in listened:
+            kept = self.heard.setdefault(topic.name, [])
+            topic.subscribe(self.peer, kept.append)
+
+    def say(self, topic: topics.Topic, message: Any) -> None:
+        """Lets the peer speak, once the node listens."""
+        if topic.name not in self._publishers:
+            publisher = topic.publisher(self.peer)
+            self._publishers[topic.name] = publisher
+            self.until(publisher.get_subscription_count, f'a listener of {topic.name}')
+        self._publishers[topic.name].publish(message)
+
+    def sense(self, sample: Any) -> None:
+        """Says all that the robot senses in one instant."""
+        robot = self.robot
+        self.say(
+            topics.JOINT_STATES,
+            messages.named_to(
+                sample.time_ns,
+                robot.joints,
+                sample.joint_position,
+                sample.joint_velocity,
+                sample.joint_effort,
+            ),
+        )
+        self.say(
+            topics.FOOT_CONTACTS,
+            messages.named_to(sample.time_ns, robot.feet, None, None, sample.foot_force),
+        )
+        self.say(topics.IMU, messages.imu_to(sample))
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        """Lets both speak and listen until `condition` holds; returns what it gives."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            found = condition()
+            if found:
+                return found
+            self._executor.spin_once(timeout_sec=SPIN_S)
+        raise AssertionError(f'within {PATIENCE_S} s not seen: {what}')
+
+    def settle(self, rounds: int = 25) -> None:
+        """Lets both handle what is on its way, where nothing is expected to come."""
+        for _ in range(rounds):
+            self._executor.spin_once(timeout_sec=SPIN_S)
+
+    def call(self, service: topics.Service) -> Any:
+        """Returns the answer of a service of the node."""
+        client = self.peer.create_client(service.type, service.name)
+        self.until(client.service_is_ready, f'the service {service.name}')
+        answer = client.call_async(service.type.Request())
+        self.until(answer.done, f'an answer of {service.name}')
+        return answer.result()
+
+    def close(self) -> None:
+        """Ends both."""
+        if self.node is not None:
+            self.node.destroy_node()
+        self.peer.destroy_node()
+
+
+@pytest.fixture
+def bench(
+    robot: RobotModel,
+    task_config: Callable[..., TaskConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Bench]:
+    """Returns a bench for one node; nothing on it is heard beyond this machine."""
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=DOMAIN)
+    bench = Bench(context, robot, WalkTask(robot, task_config()).observation_size)
+    yield bench
+    bench.close()
+    context.try_shutdown()

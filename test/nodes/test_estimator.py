@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.nodes.estimator import EstimatorNode
+from quad_learner.ros import messages, topics
+
+
+@pytest.fixture
+def estimator(bench: Any) -> Any:
+    """Returns the bench with the estimator on it."""
+    bench.listen(topics.ODOM, topics.CONTACT)
+    bench.start(EstimatorNode, 'estimator')
+    return bench
+
+
+def test_it_answers_each_sample_with_an_estimate_of_its_instant(
+    estimator: Any, sample_of: Any
+) -> None:
+    for tick in range(4):
+        stamp = tick * 1_000_000_000 // 120
+        estimator.sense(sample_of(time_ns=stamp))
+        odometry = estimator.until(
+            lambda stamp=stamp: [
+                m for m in estimator.heard['odom'] if messages.stamp_from(m) == stamp
+            ],
+            f'odom of {stamp} ns',
+        )[-1]
+    back = messages.odometry_from(odometry, 4)
+    # The robot stands still and level on four feet.
+    np.testing.assert_allclose(back.velocity_body, 0.0, atol=0.1)
+    np.testing.assert_allclose(back.orientation, [0.0, 0.0, 0.0, 1.0], atol=0.02)
+
+
+def test_contact_and_health_are_told_once_a_decision(estimator: Any, sample_of: Any) -> None:
+    for tick in range(7):
+        estimator.sense(sample_of(time_ns=tick * 1_000_000_000 // 120))
+        estimator.until(lambda n=tick: len(estimator.heard['odom']) > n, 'odom')
+    # Decisions fall on the ticks 0, 3 and 6.
+    estimator.until(lambda: len(estimator.heard['contact_state']) >= 3, 'contact')
+    estimator.settle()
+    assert len(estimator.heard['contact_state']) == 3
+
+
+def test_half_a_sample_gives_no_estimate(estimator: Any, sample_of: Any) -> None:
+    estimator.say(topics.IMU, messages.imu_to(sample_of()))
+    estimator.settle()
+    assert estimator.heard['odom'] == []
+    assert estimator.node.report()[1].startswith('waiting for joint_states')
+
+
+def test_joints_in_another_order_are_put_right(estimator: Any, sample_of: Any) -> None:
+    # One second of standing, told hind leg first: the height of the body shows in the end.
+    robot = estimator.robot
+    for tick in range(120):
+        sample = sample_of(time_ns=tick * 1_000_000_000 // 120)
+        backwards = (sample.joint_position, sample.joint_velocity, sample.joint_effort)
+        estimator.say(
+            topics.JOINT_STATES,
+            messages.named_to(
+                sample.time_ns, robot.joints[::-1], *(values[::-1] for values in backwards)
+            ),
+        )
+        estimator.say(
+            topics.FOOT_CONTACTS,
+            messages.named_to(sample.time_ns, robot.feet, None, None, sample.foot_force),
+        )
+        estimator.say(topics.IMU, messages.imu_to(sample))
+        estimator.until(lambda n=tick: len(estimator.heard['odom']) > n, 'odom')
+    height = estimator.heard['odom'][-1].pose.pose.position.z
+    assert height == pytest.approx(robot.height, abs=0.05)
+
+
+def test_joints_of_another_robot_are_refused_and_told(estimator: Any, sample_of: Any) -> None:
+    sample = sample_of()
+    estimator.say(
+        topics.JOINT_STATES, messages.named_to(0, ('elbow',), np.ones(1), np.ones(1), np.ones(1))
+    )
+    estimator.say(
+        topics.FOOT_CONTACTS,
+        messages.named_to(0, estimator.robot.feet, None, None, sample.foot_force),
+    )
+    estimator.say(topics.IMU, messages.imu_to(sample))
+    estimator.until(lambda: estimator.node._samples.dropped, 'the refusal')
+    estimator.node.report()
+    assert 'must be named exactly once' in estimator.node.diagnostics.values['problem']
+    assert estimator.heard['odom'] == []

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from quad_learner.nodes.reset import ResetNode
+from quad_learner.ros import topics
+from quad_learner.safety.modes import Authority, Mode
+
+
+@pytest.fixture
+def reset(bench: Any) -> Any:
+    """Returns the bench with the reset controller on it."""
+    bench.listen(topics.RESET_TARGET, topics.RESET_STATE)
+    bench.start(ResetNode, 'reset')
+    return bench
+
+
+def targets(bench: Any) -> Any:
+    return [bench.records.target_from(m) for m in bench.heard['reset/target']]
+
+
+def test_it_answers_each_decision_and_no_other_tick(
+    reset: Any, sample_of: Any, command_of: Any
+) -> None:
+    # Decisions fall on the ticks 0, 3 and 6 of 120 Hz.
+    for tick in range(7):
+        stamp = tick * 1_000_000_000 // 120
+        reset.sense(sample_of(time_ns=stamp))
+        if tick % 3 == 0:
+            reset.until(lambda s=stamp: targets(reset) and targets(reset)[-1].time_ns == s, 'it')
+        command = command_of(
+            time_ns=stamp, mode=Mode.STANDBY, authority=Authority.NOBODY, request=0
+        )
+        reset.say(topics.JOINT_COMMAND, reset.records.command_to(command))
+    reset.settle(5)
+    assert sorted({t.time_ns for t in targets(reset)}) == [0, 25_000_000, 50_000_000]
+    assert {t.source for t in targets(reset)} == {Authority.RESET}
+
+
+def test_it_waits_for_the_command_of_the_tick_before(
+    reset: Any, sample_of: Any, command_of: Any
+) -> None:
+    reset.sense(sample_of(time_ns=25_000_000))
+    reset.settle()
+    assert targets(reset) == []
+    command = command_of(time_ns=16_666_666, mode=Mode.STANDBY, authority=Authority.NOBODY)
+    reset.say(topics.JOINT_COMMAND, reset.records.command_to(command))
+    reset.until(lambda: targets(reset), 'a target')
+
+
+def test_it_says_the_same_again_when_it_is_asked_again(reset: Any, sample_of: Any) -> None:
+    reset.sense(sample_of(time_ns=0))
+    first = reset.until(lambda: targets(reset), 'a target')[0]
+    reset.sense(sample_of(time_ns=0))
+    reset.until(lambda: len(targets(reset)) == 2, 'the same again')
+    assert targets(reset)[1].request == first.request
+
+
+def test_a_robot_that_nobody_drives_is_asked_for_with_a_fresh_number(
+    reset: Any, sample_of: Any, command_of: Any
+) -> None:
+    # Started 100 s into a run: a number that an earlier process cannot have used.
+    idle = {'mode': Mode.STANDBY, 'authority': Authority.NOBODY, 'request': 0}
+    command = command_of(time_ns=12_000 * 1_000_000_000 // 120 - 8_333_334, **idle)
+    reset.say(topics.JOINT_COMMAND, reset.records.command_to(command))
+    asked = 0
+    for decision in range(6):
+        tick = 12_000 + 3 * decision
+        stamp = tick * 1_000_000_000 // 120
+        before = (tick - 1) * 1_000_000_000 // 120
+        reset.say(
+            topics.JOINT_COMMAND, reset.records.command_to(command_of(time_ns=before, **idle))
+        )
+        reset.sense(sample_of(time_ns=stamp))
+        reset.until(lambda s=stamp: targets(reset) and targets(reset)[-1].time_ns == s, 'it')
+        asked = max(asked, targets(reset)[-1].request)
+    assert asked >= 4000
+
+
+def test_it_tells_what_it_is_doing(reset: Any, sample_of: Any) -> None:
+    reset.sense(sample_of(time_ns=0))
+    state = reset.until(lambda: reset.heard['reset/state'], 'its state')[-1]
+    keys = {pair.key for pair in state.values}
+    assert {'reason', 'attempt', 'finished', 'failed', 'duration_s'} <= keys

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.nodes.robot_sim import RobotSimNode
+from quad_learner.ros import topics
+from quad_learner.ros.messages import stamp_from
+
+
+@pytest.fixture
+def sim(bench: Any) -> Any:
+    """Returns the bench with the simulated robot on it, and what it says."""
+    bench.listen(
+        topics.JOINT_STATES,
+        topics.IMU,
+        topics.FOOT_CONTACTS,
+        topics.CLOCK,
+        topics.BATTERY,
+        topics.MOTOR_TEMPERATURE,
+        topics.GROUND_TRUTH,
+        topics.DIAGNOSTICS,
+    )
+    bench.start(RobotSimNode, 'robot', seed=3)
+    yield bench
+    bench.node.close()
+
+
+def last_stamp(bench: Any) -> int:
+    heard = bench.heard['imu/data']
+    return stamp_from(heard[-1]) if heard else -1
+
+
+def test_it_says_again_what_it_senses_until_a_command_answers_it(sim: Any) -> None:
+    sim.until(lambda: len(sim.heard['imu/data']) >= 3, 'the first sample three times')
+    assert {stamp_from(m) for m in sim.heard['imu/data']} == {0}
+
+
+def test_the_world_moves_one_tick_for_each_command_that_answers_it(
+    sim: Any, command_of: Any
+) -> None:
+    sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
+    # 120 Hz: ticks at 0, 8 333 333, 16 666 666 ns, rounded down.
+    for number, stamp in enumerate((0, 8_333_333, 16_666_666)):
+        command = command_of(time_ns=stamp, sequence=number + 1)
+        sim.say(topics.JOINT_COMMAND, sim.records.command_to(command))
+        after = (8_333_333, 16_666_666, 25_000_000)[number]
+        sim.until(lambda after=after: last_stamp(sim) == after, f'the sample of {after} ns')
+    sim.until(lambda: sim.heard['/clock'][-1].clock.nanosec == 25_000_000, 'the clock')
+    joints = sim.heard['joint_states'][-1]
+    assert tuple(joints.name) == sim.robot.joints
+    assert np.abs(np.array(joints.position) - sim.robot.stance).max() < 0.2
+
+
+def test_a_command_for_another_instant_does_not_move_the_world(sim: Any, command_of: Any) -> None:
+    sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
+    for stamp in (8_333_333, 100_000_000):
+        sim.say(topics.JOINT_COMMAND, sim.records.command_to(command_of(time_ns=stamp)))
+    sim.settle()
+    assert last_stamp(sim) == 0
+
+
+def test_a_record_that_is_no_command_is_refused_and_told(sim: Any, target_of: Any) -> None:
+    sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
+    sim.say(topics.JOINT_COMMAND, sim.records.target_to(target_of()))
+    sim.until(lambda: 'refused' in sim.node.diagnostics.values, 'the refusal')
+    assert last_stamp(sim) == 0
+
+
+def test_the_slow_things_are_said_in_the_first_instant_too(sim: Any) -> None:
+    sim.until(lambda: sim.heard['motor_temperature'], 'warmth')
+    sim.until(lambda: sim.heard['battery_state'], 'charge')
+    warmth = sim.records.temperature_from(sim.heard['motor_temperature'][0])
+    np.testing.assert_allclose(warmth, 22.0, atol=1.0)  # as warm as the air
+    assert sim.heard['battery_state'][0].percentage == pytest.approx(1.0)
+    truth = sim.until(lambda: sim.heard['ground_truth/odom'], 'the truth')[0]
+    assert truth.pose.pose.position.z == pytest.approx(sim.robot.spawn_height, abs=0.02)
+
+
+def test_a_person_who_sets_it_upright_is_counted(sim: Any) -> None:
+    answer = sim.call(topics.SET_UPRIGHT)
+    assert answer.success
+    assert 'human resets so far: 1' in answer.message
+    sim.node.report()
+    assert sim.node.diagnostics.values['human_resets'] == 1
+
+
+def test_without_a_command_that_can_be_trusted_it_says_that_it_damps(sim: Any) -> None:
+    def warned() -> Any:
+        statuses = [s for m in sim.heard['/diagnostics'] for s in m.status]
+        return [s for s in statuses if 'damping' in s.message]
+
+    status = sim.until(warned, 'a warning')[0]
+    assert status.name.endswith('/robot')
+    assert status.level == b'\x01'

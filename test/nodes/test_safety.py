@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.nodes.safety import SafetyNode
+from quad_learner.robot.signals import Health
+from quad_learner.ros import topics
+from quad_learner.ros.messages import battery_to, odometry_to
+from quad_learner.safety.modes import Authority, Mode
+
+TICK_1, TICK_2 = 8_333_333, 16_666_666  # no decision falls on them: they are answered at once
+
+
+@pytest.fixture
+def safety(bench: Any) -> Any:
+    """Returns the bench with the safety layer on it."""
+    bench.listen(topics.JOINT_COMMAND, topics.SAFETY_STATE)
+    bench.start(SafetyNode, 'safety')
+    return bench
+
+
+def answer(bench: Any, stamp: int) -> Any:
+    """Returns the command that answers the sample of `stamp`."""
+
+    def found() -> Any:
+        commands = map(bench.records.command_from, bench.heard['joint_command'])
+        return [command for command in commands if command.time_ns == stamp]
+
+    return bench.until(found, f'a command for {stamp} ns')[-1]
+
+
+def test_it_says_nothing_before_it_has_seen_anything(safety: Any) -> None:
+    safety.settle()
+    assert safety.heard['joint_command'] == []
+    assert safety.node.report()[1] == 'waiting for sensors'
+
+
+def test_nobody_drives_a_robot_that_nobody_asked_to_drive(safety: Any, sample_of: Any) -> None:
+    safety.sense(sample_of(time_ns=TICK_1))
+    command = answer(safety, TICK_1)
+    assert command.authority is Authority.NOBODY
+    assert command.request == 0
+    np.testing.assert_array_equal(command.kp, np.zeros(12))
+    assert (command.kd > 0.0).all()
+    assert command.joints_hash == safety.robot.joints_hash
+
+
+def test_each_sample_is_answered_once_and_the_answer_repeated_when_asked_again(
+    safety: Any, sample_of: Any
+) -> None:
+    safety.sense(sample_of(time_ns=TICK_1))
+    first = answer(safety, TICK_1)
+    safety.sense(sample_of(time_ns=TICK_1))
+    safety.until(lambda: len(safety.heard['joint_command']) == 2, 'the answer again')
+    again = answer(safety, TICK_1)
+    assert again.sequence == first.sequence
+    safety.sense(sample_of(time_ns=TICK_2))
+    assert answer(safety, TICK_2).sequence > first.sequence
+
+
+def test_a_decision_waits_for_all_who_have_a_say(
+    safety: Any, sample_of: Any, target_of: Any, estimate_of: Any
+) -> None:
+    safety.sense(sample_of(time_ns=0))
+    safety.say(topics.ODOM, odometry_to(estimate_of(time_ns=0)))
+    policy, reset = (
+        target_of(source=source, request=0) for source in (Authority.POLICY, Authority.RESET)
+    )
+    safety.say(topics.POLICY_TARGET, safety.records.target_to(policy))
+    safety.settle()
+    assert safety.heard['joint_command'] == [], 'reset has not answered yet'
+    safety.say(topics.RESET_TARGET, safety.records.target_to(reset))
+    assert answer(safety, 0).time_ns == 0
+
+
+def state(bench: Any, mode: Mode) -> dict[str, str]:
+    """Returns what safety/state says once it says `mode`."""
+
+    def found() -> Any:
+        return [m for m in bench.heard['safety/state'] if m.message.startswith(mode.name)]
+
+    return {pair.key: pair.value for pair in bench.until(found, mode.name)[-1].values}
+
+
+def tick(bench: Any, number: int, builders: Any) -> Any:
+    """Plays all others for one tick; returns safety's answer."""
+    sample_of, estimate_of, target_of = builders
+    stamp = number * 1_000_000_000 // 120
+    if number % 3 == 0:
+        bench.say(topics.ODOM, odometry_to(estimate_of(time_ns=stamp)))
+        for topic, source in (
+            (topics.POLICY_TARGET, Authority.POLICY),
+            (topics.RESET_TARGET, Authority.RESET),
+        ):
+            target = target_of(time_ns=stamp, source=source, request=0)
+            bench.say(topic, bench.records.target_to(target))
+    bench.sense(sample_of(time_ns=stamp))
+    return answer(bench, stamp)
+
+
+def test_an_operator_stops_the_robot_for_good_and_lets_it_go_on(
+    safety: Any, sample_of: Any, estimate_of: Any, target_of: Any
+) -> None:
+    builders = (sample_of, estimate_of, target_of)
+    health = Health(0, 24.0, 0.8, np.full(12, 33.0))
+    safety.say(topics.BATTERY, battery_to(health))
+    safety.say(topics.MOTOR_TEMPERATURE, safety.records.temperature_to(health))
+    safety.until(lambda: safety.node._health, 'health')
+    for number in range(61):  # half a second, when charge and warmth are looked at
+        tick(safety, number, builders)
+    assert safety.call(topics.SAFETY_STOP).success
+    values = state(safety, Mode.LATCHED_STOP)
+    assert 'OPERATOR' in values['reasons'].split('|')
+    assert values['trips'] == '1'
+    safety.heard['safety/state'].clear()
+    for number in range(61, 130):  # what spoke against it must be gone for half a second
+        assert tick(safety, number, builders).mode is Mode.LATCHED_STOP
+    assert safety.call(topics.SAFETY_RESUME).success
+    state(safety, Mode.STANDBY)
+
+
+def test_what_speaks_against_going_on_is_told_to_who_asks(safety: Any, sample_of: Any) -> None:
+    safety.sense(sample_of(time_ns=TICK_1, joint_position=np.full(12, np.nan)))
+    answer(safety, TICK_1)
+    safety.call(topics.SAFETY_STOP)
+    refused = safety.call(topics.SAFETY_RESUME)
+    assert not refused.success
+    assert 'still stopped' in refused.message
+    assert 'OPERATOR' in refused.message
+
+
+@pytest.mark.parametrize('battery_first', [True, False])
+def test_charge_and_warmth_belong_together_whichever_comes_first(
+    safety: Any, battery_first: bool
+) -> None:
+    health = Health(0, 24.0, 0.8, np.full(12, 33.0))
+    said = [
+        (topics.BATTERY, battery_to(health)),
+        (topics.MOTOR_TEMPERATURE, safety.records.temperature_to(health)),
+    ]
+    for topic, message in said if battery_first else said[::-1]:
+        safety.say(topic, message)
+        safety.settle(5)
+    known = safety.until(lambda: safety.node._health, 'health')
+    assert known.battery_charge == pytest.approx(0.8)
+    np.testing.assert_array_equal(known.motor_temperature, 33.0)
+
+
+def test_it_sends_a_stop_before_it_goes(safety: Any, sample_of: Any) -> None:
+    safety.sense(sample_of(time_ns=TICK_1))
+    answer(safety, TICK_1)
+    safety.heard['joint_command'].clear()
+    safety.node.close()
+    command = answer(safety, TICK_1)
+    assert command.mode is Mode.LATCHED_STOP
+    np.testing.assert_array_equal(command.kp, np.zeros(12))
+
+
+def test_a_target_for_other_joints_is_refused_and_told(safety: Any, target_of: Any) -> None:
+    message = safety.records.target_to(target_of())
+    message.data[1] = 1.0  # the hash of the joints
+    safety.say(topics.POLICY_TARGET, message)
+    refused = safety.until(lambda: safety.node.diagnostics.values.get('refused'), 'the refusal')
+    assert refused == 'policy: the message is not for the joints of a1'

@@ -1,0 +1,235 @@
+"""The launch file: what it makes of the table of nodes and of its arguments.
+
+`launch` is not on the Python Package Index. Here its actions are stand-ins that remember what they
+were given; where ROS 2 is installed, the last test lets the real thing read the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from quad_learner import bringup
+from quad_learner.configuration import ConfigurationError
+
+FILE = Path(__file__).resolve().parent.parent / 'launch' / 'learn_real.launch.py'
+ASKED_OF_IT = {
+    'robot', 'backend', 'params_file', 'run_dir', 'resume', 'minutes', 'seed', 'real_time_factor',
+    'namespace', 'use_sim_time', 'log_level', 'record',
+}  # fmt: skip
+STAND_INS = {
+    'launch': ('LaunchContext', 'LaunchDescription'),
+    'launch.actions': (
+        'DeclareLaunchArgument',
+        'EmitEvent',
+        'ExecuteProcess',
+        'LogInfo',
+        'OpaqueFunction',
+        'SetEnvironmentVariable',
+    ),
+    'launch.events': ('Shutdown',),
+    'launch.events.process': ('ProcessExited',),
+    'launch.launch_description_entity': ('LaunchDescriptionEntity',),
+    'launch_ros': (),
+    'launch_ros.actions': ('Node',),
+}
+
+
+class Recorder:
+    """Stands in for a launch action."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.arguments = arguments
+        self.named = named
+
+
+class Context:
+    """Stands in for a launch context."""
+
+    def __init__(self, configurations: dict[str, str]) -> None:
+        self.launch_configurations = configurations
+        self.is_shutdown = False
+        self.globals: dict[str, Any] = {}
+
+    def extend_globals(self, values: dict[str, Any]) -> None:
+        """Keeps values for as long as the launch lives."""
+        self.globals |= values
+
+
+class Launched:
+    """The outcome of one launch."""
+
+    def __init__(self, entities: list[Any], context: Context) -> None:
+        self.context = context
+        self.nodes = {e.named['name']: e.named for e in entities if e.named.get('package')}
+        self.others = [e for e in entities if not e.named.get('package')]
+
+    def ends(self, node: str, code: int) -> list[Any]:
+        """Returns what the launch file does when a node ends with `code`."""
+        event = SimpleNamespace(returncode=code)
+        reaction: list[Any] = self.nodes[node]['on_exit'](event, self.context)
+        return reaction
+
+
+@pytest.fixture
+def launch_file(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Returns the names in the launch file, read with stand-ins for launch."""
+    for name, classes in STAND_INS.items():
+        module = ModuleType(name)
+        for each in classes:
+            setattr(module, each, type(each, (Recorder,), {}))
+        monkeypatch.setitem(sys.modules, name, module)
+    return runpy.run_path(str(FILE))
+
+
+@pytest.fixture
+def launched(
+    launch_file: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., Launched]]:
+    """Returns a function that launches into a new run folder, with some arguments changed."""
+    monkeypatch.setenv('ROS_DOMAIN_ID', '73')
+    monkeypatch.delenv('ROS_AUTOMATIC_DISCOVERY_RANGE', raising=False)
+    with contextlib.ExitStack() as locks:
+
+        def launch(**changed: str) -> Launched:
+            defaults = {name: default for name, (default, _) in launch_file['ARGUMENTS'].items()}
+            context = Context(defaults | {'run_dir': str(tmp_path / 'run')} | changed)
+            try:
+                entities = launch_file['_start'](context)
+            finally:
+                for lock in context.globals.values():
+                    locks.callback(lock.close)
+            return Launched(entities, context)
+
+        yield launch
+
+
+def test_it_takes_the_arguments_that_a_ros_user_expects(launch_file: dict[str, Any]) -> None:
+    assert set(launch_file['ARGUMENTS']) == ASKED_OF_IT
+    description = launch_file['generate_launch_description']()
+    declared = {action.arguments[0] for action in description.arguments[0][:-1]}
+    assert declared == ASKED_OF_IT
+
+
+@pytest.mark.parametrize('backend', ['sim', 'ros2_control'])
+def test_every_node_of_the_table_is_started_with_its_own_parameters(
+    launched: Callable[..., Launched], backend: str, tmp_path: Path
+) -> None:
+    nodes = launched(backend=backend).nodes
+    assert list(nodes) == [spec.name for spec in bringup.nodes(backend)]
+    for spec in bringup.nodes(backend):
+        node = nodes[spec.name]
+        assert node['executable'] == spec.executable
+        assert node['respawn'] == spec.respawn
+        file = Path(node['parameters'][0])
+        values = yaml.safe_load(file.read_text())['/**']['ros__parameters']
+        assert values['run_directory'] == str(tmp_path / 'run')
+        assert values['gear'] == {'sim': 'lockstep', 'ros2_control': 'real_time'}[backend]
+
+
+def test_the_learner_gives_way_to_control_and_nobody_else_does(
+    launched: Callable[..., Launched],
+) -> None:
+    prefixes = {name: node['prefix'] for name, node in launched().nodes.items()}
+    assert prefixes.pop('learner').endswith('nice -n 10')
+    assert not any('nice' in prefix for prefix in prefixes.values())
+
+
+def test_arguments_reach_the_parameters(launched: Callable[..., Launched]) -> None:
+    given = {'robot': 'minitaur', 'minutes': '0.5', 'seed': '7', 'real_time_factor': '1'}
+    node = launched(**given, namespace='dog', log_level='debug').nodes['policy']
+    values = yaml.safe_load(Path(node['parameters'][0]).read_text())['/**']['ros__parameters']
+    wanted = {'robot': 'minitaur', 'minutes': 0.5, 'seed': 7, 'gear': 'real_time'}
+    assert {key: values[key] for key in wanted} == wanted
+    assert node['namespace'] == 'dog'
+    assert node['ros_arguments'] == ['--log-level', 'debug']
+
+
+def test_the_graph_stays_on_this_machine_unless_the_user_says_otherwise(
+    launched: Callable[..., Launched], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reach = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    assert reach in [entity.arguments for entity in launched().others]
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    second = launched(run_dir=str(tmp_path / 'second'), namespace='other')
+    assert not any(entity.arguments[:1] == reach[:1] for entity in second.others)
+
+
+@pytest.mark.parametrize(
+    'changed, said',
+    [
+        ({'minutes': 'abc'}, 'minutes:=abc must be a number'),
+        ({'seed': '1.5'}, 'seed:=1.5 must be a whole number'),
+        ({'real_time_factor': '2'}, 'real_time_factor:=2 must be 0'),
+        ({'backend': 'simm'}, "'simm' is not one of sim, ros2_control"),
+        ({'robot': 'a2'}, "robot 'a2' is not known"),
+        ({'record': 'maybe'}, 'record:=maybe must be true or false'),
+        ({'log_level': 'loud'}, 'log_level:=loud is not one of debug'),
+        ({'use_sim_time': 'true', 'backend': 'ros2_control'}, 'lockstep alone'),
+        ({'use_sim_time': 'true', 'real_time_factor': '1'}, 'lockstep alone'),
+        ({'resume': 'runs/latest'}, 'leave out run_dir:='),
+        ({'minute': '3'}, 'did you mean minutes:='),
+        ({'params_file': 'nowhere.yaml'}, 'nowhere.yaml cannot be read'),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_is_made(
+    launched: Callable[..., Launched], changed: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        launched(**changed)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_a_second_graph_on_the_same_domain_is_refused(
+    launched: Callable[..., Launched], tmp_path: Path
+) -> None:
+    launched()
+    with pytest.raises(ConfigurationError, match='ROS_DOMAIN_ID=73'):
+        launched(run_dir=str(tmp_path / 'second'))
+
+
+def test_the_run_ends_when_the_learner_has_finished(launched: Callable[..., Launched]) -> None:
+    reaction = launched().ends('learner', 0)
+    assert type(reaction[-1]).__name__ == 'EmitEvent'
+    assert type(reaction[-1].named['event']).__name__ == 'Shutdown'
+
+
+def test_a_learner_that_was_killed_is_left_to_respawn(launched: Callable[..., Launched]) -> None:
+    reaction = launched().ends('learner', -9)
+    assert [type(action).__name__ for action in reaction] == ['LogInfo']
+
+
+@pytest.mark.parametrize('node, code', [('safety', -9), ('robot', 1), ('learner', 2)])
+def test_what_cannot_be_mended_ends_the_launch_with_an_error(
+    launched: Callable[..., Launched], node: str, code: int
+) -> None:
+    with pytest.raises(RuntimeError, match=f'the {node} node ended with code {code}'):
+        launched().ends(node, code)
+
+
+def test_an_end_during_shutdown_is_no_error(launched: Callable[..., Launched]) -> None:
+    outcome = launched()
+    outcome.context.is_shutdown = True
+    assert outcome.ends('safety', -9) == []
+
+
+def test_recording_needs_ros2_bag_and_says_so(
+    launched: Callable[..., Launched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('PATH', '')
+    with pytest.raises(ConfigurationError, match='record:=true needs ros2 bag'):
+        launched(record='true')
+
+
+def test_ros_2_itself_reads_the_file() -> None:
+    launch = pytest.importorskip('launch.launch_description_sources')
+    description = launch.get_launch_description_from_python_launch_file(str(FILE))
+    assert {argument.name for argument in description.get_launch_arguments()} == ASKED_OF_IT
