@@ -8,7 +8,6 @@ Position and yaw drift, for nothing outside the robot is seen.
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 from numpy.typing import NDArray

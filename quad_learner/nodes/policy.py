@@ -7,7 +7,7 @@ from typing import Any
 
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
-from quad_learner.policy.driver import Counters, Driver, Look
+from quad_learner.policy.driver import Counters, Driver, Look, Phase
 from quad_learner.policy.models import ModelQueue
 from quad_learner.policy.onnx_policy import PolicyError
 from quad_learner.reset.config import ResetConfig

@@ -3,8 +3,8 @@
 The body frame is the frame of the root link (x forward, y left, z up). The URDF's tree is read by
 pinocchio with the root link held still. Joints that have no motor, such as the knees of a
 five-bar leg, follow from the loop closures: c(motor, passive) = point_a - point_b = 0 is solved
-for the passive angles by Newton's method from the last solution, and the implicit function
-theorem gives their speed:
+for the passive angles by Newton's method from the last solution (at first from the angles in the
+robot file's `passive`), and the implicit function theorem gives their speed:
 
     d passive / d motor = - (dc / d passive)^+  (dc / d motor)
 
@@ -29,8 +29,10 @@ Array = NDArray[np.float64]
 
 _NEWTON_STEPS = 12
 """Newton doubles the correct digits each step: from a warm start 2 or 3 do, from cold about 8."""
-_CLOSED = 1e-6
-"""[m] gap at which a loop counts as closed: far below an encoder's resolution at the foot."""
+_SETTLED = 1e-6
+"""[rad] a Newton step shorter than this ends the search: far below an encoder's resolution."""
+_CLOSED = 1e-3
+"""[m] gap at which a loop counts as closed: URDFs with rounded angles leave some micrometres."""
 _LARGEST_STEP = 0.3
 """[rad] longest Newton step of a joint: keeps the solution on the branch it started on."""
 _DAMPING = 1e-9
@@ -88,7 +90,10 @@ class LegKinematics:
         contact = {c.link_a: c.point_a for c in closures} | {c.link_b: c.point_b for c in closures}
         self._feet = [self._point(link, contact.get(link, (0.0, 0.0, 0.0))) for link in robot.feet]
         self._passive = self._passive_indices()
-        self._angles = np.zeros(self._model.nv)
+        self._start = np.zeros(self._model.nv)
+        for name, angle in robot.sections.get('passive', {}).items():
+            self._start[self._velocity_index(name)] = float(angle)
+        self._angles = self._start.copy()
         self._rates = np.zeros(self._model.nv)
 
     @property
@@ -110,22 +115,21 @@ class LegKinematics:
             rates[self._motors] = joint_velocity
         else:
             rates[:] = 0.0
-        closed = self._close_loops() if self._loops else self._forward()
-        response = self._passive_response() if self._loops else None
+        closed, response = self._close_loops() if self._loops else self._forward()
         if response is not None:
             rates[self._passive] = response @ rates[self._motors]
         return self._legs(response, finite and closed)
 
     def reset(self) -> None:
-        """Forgets the last solution of the passive joints; the next starts from zero angles."""
-        self._angles[:] = 0.0
+        """Forgets the last solution of the passive joints; the next starts from the stance."""
+        self._angles[:] = self._start
 
-    def _forward(self) -> bool:
+    def _forward(self) -> tuple[bool, Array | None]:
         model, data = self._model, self._data
         q = self._angles if self._simple else pin.integrate(model, self._neutral, self._angles)
         pin.computeJointJacobians(model, data, q)
         pin.updateFramePlacements(model, data)
-        return True
+        return True, None
 
     def _legs(self, response: Array | None, solved: bool) -> LegState:
         feet = len(self._feet)
@@ -149,15 +153,21 @@ class LegKinematics:
         jacobian[:3] -= skew(lever) @ jacobian[3:]
         return placement.translation + lever, jacobian
 
-    def _close_loops(self) -> bool:
+    def _close_loops(self) -> tuple[bool, Array | None]:
+        """Returns whether the loops are closed, and d passive / d motor, (passive, joints)."""
+        passive = self._passive
         for _ in range(_NEWTON_STEPS):
             self._forward()
             gap, slope = self._gap()
-            if np.abs(gap).max() < _CLOSED:
-                return True
-            step = _solve(slope[:, self._passive], gap)
-            self._angles[self._passive] -= np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
-        return False
+            sides = np.column_stack((gap, slope[:, self._motors]))
+            solution = _solve(slope[:, passive], sides)
+            step = np.clip(solution[:, 0], -_LARGEST_STEP, _LARGEST_STEP)
+            self._angles[passive] -= step
+            if np.abs(step).max() < _SETTLED:
+                return bool(np.abs(gap).max() < _CLOSED), -solution[:, 1:]
+        # Lost: the next call starts from the stance again, not from wherever this one ended.
+        self._angles[passive] = self._start[passive]
+        return False, -solution[:, 1:]
 
     def _gap(self) -> tuple[Array, Array]:
         """Returns how far the loops are open [m], (3 loops,), and its slope, (3 loops, nv)."""
@@ -167,11 +177,6 @@ class LegKinematics:
             gaps.append(place_a - place_b)
             slopes.append(slope_a[:3] - slope_b[:3])
         return np.concatenate(gaps), np.concatenate(slopes)
-
-    def _passive_response(self) -> Array:
-        """Returns d passive / d motor angle, (passive, joints)."""
-        _, slope = self._gap()
-        return -_solve(slope[:, self._passive], slope[:, self._motors])
 
     def _check_root(self) -> None:
         name = self._robot.base_link

@@ -12,6 +12,7 @@ parameter can widen them. Where it cannot trust, the answer is None: joint dampi
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
@@ -51,7 +52,8 @@ class Verdict(Enum):
     LIFETIME = 'a lifetime of nothing, or above the most that is allowed'
     OUTSIDE_BOX = 'a position beyond the limits of a joint'
     GAIN = 'a gain below nothing, without damping, or above the most that is allowed'
-    TORQUE = 'a torque above the most that is allowed'
+    EFFORT = 'a feed-forward torque beyond the motor'
+    TORQUE = 'a torque above the most that is allowed, where the joints are now: damped meanwhile'
     ACTIVE_FIRST = (
         'to move right after an interruption: a command that is not ACTIVE must be first'
     )
@@ -86,6 +88,8 @@ class CommandSink:
     ) -> Verdict:
         """Takes a command in, or refuses it and, unless it is merely old, damps. Never raises.
 
+        After a refusal only a command that is not ACTIVE is trusted again, but for TORQUE.
+
         Args:
             command: as it came.
             now_ns: time of receipt [ns]: steady, or simulated in lockstep; the clock of `current`.
@@ -101,7 +105,10 @@ class CommandSink:
             self._take(command, now_ns)
             return verdict
         self.refusals[verdict.name] += 1
-        if verdict is not Verdict.NOT_NEWER:
+        if verdict is Verdict.TORQUE:
+            # The joints were thrown about, the writer did nothing wrong: the next may be right.
+            self._take(self._limp(command), now_ns)
+        elif verdict is not Verdict.NOT_NEWER:
             self._command = None
         if verdict is Verdict.TWO_WRITERS:
             self._conflict_until_ns = now_ns + CONFLICT_NS
@@ -145,7 +152,7 @@ class CommandSink:
         self._received_ns = now_ns
 
     def _judge(self, command: JointCommand, now_ns: int, measured: SensorSample | None) -> Verdict:
-        fault = self._content(command) or self._torque(command, measured)
+        fault = self._content(command)
         if fault is not None:
             return fault
         active = command.mode is Mode.ACTIVE
@@ -158,7 +165,8 @@ class CommandSink:
         trusted = command.epoch == self._epoch and self.current(now_ns) is not None
         if active and not trusted:
             return Verdict.ACTIVE_FIRST
-        return Verdict.ACCEPTED
+        throws = measured is not None and self._throws(command, measured)
+        return Verdict.TORQUE if throws else Verdict.ACCEPTED
 
     def _content(self, command: JointCommand) -> Verdict | None:
         """Returns what is wrong with the numbers themselves."""
@@ -181,15 +189,17 @@ class CommandSink:
         stiff = (command.kp < 0.0) | (command.kp > self._kp_max)
         if (stiff | (command.kd <= 0.0) | (command.kd > self._kd_max)).any():
             return Verdict.GAIN
+        if (np.abs(command.effort) > robot.torque_max).any():
+            return Verdict.EFFORT
         return None
 
-    def _torque(self, command: JointCommand, measured: SensorSample | None) -> Verdict | None:
-        """Returns TORQUE when feed-forward, or a stiff joint as predicted, is beyond the motor."""
-        if (np.abs(command.effort) > self._robot.torque_max).any():
-            return Verdict.TORQUE
-        if measured is None:
-            return None
+    def _throws(self, command: JointCommand, measured: SensorSample) -> bool:
+        """Returns whether a stiff joint would get far more torque than its motor has."""
         spring = command.kp * (command.position - measured.joint_position)
         torque = spring - command.kd * measured.joint_velocity + command.effort
-        over = np.abs(torque) > self._robot.torque_max * TORQUE_SCALE_MAX
-        return Verdict.TORQUE if (over & (command.kp > 0.0)).any() else None
+        within = np.abs(torque) <= self._robot.torque_max * TORQUE_SCALE_MAX
+        return bool(((command.kp > 0.0) & ~within).any())
+
+    def _limp(self, command: JointCommand) -> JointCommand:
+        nothing = np.zeros(self._shape)
+        return replace(command, kp=nothing, kd=self._robot.kd_damping, effort=nothing)

@@ -141,7 +141,7 @@ METRICS = (
 
 def metric(name: str) -> Topic:
     """Returns the topic of the learner's metric `name`, one of METRICS."""
-    return Topic(f'learner/{name}', Float64, 1.0, publisher_node='learner', about='for rqt_plot')
+    return Topic(f'learner/{name}', Float64, 2.0, publisher_node='learner', about='for rqt_plot')
 
 
 TABLE = (

@@ -52,19 +52,18 @@ def oscillator_of(robot: RobotModel) -> Oscillator | None:
     amplitude = _numbers(section, 'amplitude', robot)
     phase = _numbers(section, 'leg_phase', robot)
     legs = len(phase)
-    if legs == 0 or joints % legs or len(amplitude) != joints // legs:
+    fits = legs > 0 and joints % legs == 0 and len(amplitude) in (joints, joints // legs)
+    if not fits:
         raise ConfigurationError(
-            f'robot {robot.name}: oscillator.amplitude needs one number a joint of a leg and '
-            f'oscillator.leg_phase one a leg ({joints} joints in all)'
+            f'robot {robot.name}: oscillator.leg_phase needs one number a leg and '
+            'oscillator.amplitude one a joint of a leg, or one a joint '
+            f'({joints} joints in all)'
         )
-    frequency = _numbers(section, 'frequency_hz', robot)
-    if frequency.shape != (1,) or not frequency[0] > 0.0:
-        raise ConfigurationError(
-            f'robot {robot.name}: oscillator.frequency_hz = {section["frequency_hz"]!r} '
-            'must be one number above 0'
-        )
+    repeats = joints // len(amplitude)
     return Oscillator(
-        float(frequency[0]), np.tile(amplitude, legs), np.repeat(phase, len(amplitude))
+        float(section['frequency_hz']),
+        np.tile(amplitude, repeats),
+        np.repeat(phase, joints // legs),
     )
 
 

@@ -126,8 +126,8 @@ WRONG = [
     ({'kp': with_one(ROBOT.kp, 3.01 * KP)}, Verdict.GAIN),
     ({'kd': with_one(ROBOT.kd, 0.0)}, Verdict.GAIN),
     ({'kd': with_one(ROBOT.kd, 5.01 * KD)}, Verdict.GAIN),
-    ({'effort': with_one(0.0 * ROBOT.kd, 1.01 * ROBOT.torque_max[-1])}, Verdict.TORQUE),
-    ({'effort': with_one(0.0 * ROBOT.kd, -1.01 * ROBOT.torque_max[-1])}, Verdict.TORQUE),
+    ({'effort': with_one(0.0 * ROBOT.kd, 1.01 * ROBOT.torque_max[-1])}, Verdict.EFFORT),
+    ({'effort': with_one(0.0 * ROBOT.kd, -1.01 * ROBOT.torque_max[-1])}, Verdict.EFFORT),
 ]
 
 
@@ -185,6 +185,22 @@ def test_a_stiff_command_far_from_the_joint_is_refused(
     sink: CommandSink, angle_error: float, speed: float, verdict: Verdict
 ) -> None:
     assert sink.accept(command(2), 0, measured(angle_error, speed)) is verdict
+
+
+def test_a_thrown_robot_is_damped_and_driven_on_when_it_has_calmed(sink: CommandSink) -> None:
+    sink.accept(command(2), 0, measured(0.0, 0.0))
+    sink.accept(command(3), 10, measured(2.0, 0.0))
+    limp = sink.current(10)
+    assert limp is not None
+    np.testing.assert_array_equal(limp.kp, 0.0)
+    np.testing.assert_array_equal(limp.kd, ROBOT.kd_damping)
+    calm = command(4)
+    assert sink.accept(calm, 20, measured(0.0, 0.0)) is Verdict.ACCEPTED
+    assert sink.current(20) is calm
+
+
+def test_a_joint_that_cannot_be_measured_is_damped(sink: CommandSink) -> None:
+    assert sink.accept(command(2), 0, measured(np.nan, 0.0)) is Verdict.TORQUE
 
 
 def test_damping_a_joint_that_flies_is_never_refused(sink: CommandSink) -> None:

@@ -68,7 +68,7 @@ def test_names_are_relative_so_that_robots_live_in_namespaces() -> None:
 def test_every_topic_has_a_sender_a_rate_and_words(topic: topics.Topic) -> None:
     assert topic.publisher_node
     assert topic.about
-    assert topic.rate in (topics.COMMAND_RATE, topics.POLICY_RATE) or topic.rate in (0.0, 1.0)
+    assert topic.rate in (topics.COMMAND_RATE, topics.POLICY_RATE) or topic.rate in (0.0, 1.0, 2.0)
     assert topic.qos.reliability == ReliabilityPolicy.RELIABLE
     latched = topic.qos.durability == DurabilityPolicy.TRANSIENT_LOCAL
     assert latched == topic.latched

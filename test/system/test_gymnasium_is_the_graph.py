@@ -54,7 +54,7 @@ def wobbly_policy(observations: int, actions: int) -> bytes:
         [numpy_helper.from_array(values, name) for name, values in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
-    helper.set_model_props(model, {'version': '1', 'robot': 'a1'})
+    helper.set_model_props(model, {'version': '1', 'robot': 'a1', 'made_after': str(2**40)})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.experience.reader import ExperienceReader
+from quad_learner.experience.run_directory import create_at
+from quad_learner.nodes.learner import LearnerNode
+from quad_learner.policy.onnx_policy import OnnxPolicy
+from quad_learner.ros import topics
+from quad_learner.ros.packed import progress_from
+
+SMALL = {
+    'warmup_steps': 40,
+    'updates_per_step': 0.5,
+    'critic_width': 16,
+    'actor_width': 16,
+    'batch_size': 16,
+    'publish_every': 20,
+    'replay_capacity': 1000,
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Returns the folder of a run that has just begun."""
+    create_at(tmp_path / 'run', {'numpy': '2'})
+    return tmp_path / 'run'
+
+
+@pytest.fixture
+def learner(bench: Any, run: Path) -> Iterator[Any]:
+    """Returns the bench with a learner of small networks on it."""
+    bench.listen(topics.MODEL, topics.PROGRESS, topics.metric('updates'), topics.metric('reward'))
+    bench.start(LearnerNode, 'learner', run_directory=str(run), **SMALL)
+    yield bench
+    bench.node.close()
+
+
+@pytest.fixture
+def step_of(transition_of: Any, learner: Any) -> Any:
+    """Returns a function that makes the n-th step, with the sizes of the task."""
+    size = learner.node._training.learner.actor.shift.shape[0]
+    chance = np.random.default_rng(0)
+
+    def make(sequence: int, **changed: Any) -> Any:
+        return transition_of(
+            sequence=sequence,
+            episode=1,
+            step=sequence - 1,
+            time_ns=sequence * 25_000_000,
+            observation=chance.standard_normal(size).astype(np.float32),
+            next_observation=chance.standard_normal(size).astype(np.float32),
+            truncated=False,
+            **changed,
+        )
+
+    return make
+
+
+def live(bench: Any, step_of: Any, first: int, last: int) -> None:
+    """Sends the steps from `first` to `last`; returns when the learner has the last one."""
+    for sequence in range(first, last + 1):
+        bench.say(topics.EXPERIENCE, bench.records.transition_to(step_of(sequence)))
+        if sequence % 10 == 0:
+            bench.until(lambda n=sequence: bench.node._training.sequence >= n, f'step {sequence}')
+    bench.until(lambda: bench.node._training.sequence == last, f'step {last}')
+
+
+def test_it_begins_by_saying_where_it_stands_and_with_a_first_model(learner: Any) -> None:
+    first = learner.until(lambda: learner.heard['learner/progress'], 'progress')[0]
+    assert progress_from(first).sequence == 0
+    model = learner.until(lambda: learner.heard['policy/model'], 'a model')[0]
+    card = OnnxPolicy(bytes(model.data)).card
+    assert (card.robot, card.action_size, card.use_from) == ('a1', 12, 0)
+
+
+def test_it_learns_tells_and_makes_a_model_each_so_many_steps(
+    learner: Any, step_of: Any
+) -> None:
+    live(learner, step_of, 1, 60)
+    assert learner.node._training.learner.updates == 10  # half of the 20 after the warm-up
+    cards = [OnnxPolicy(bytes(m.data)).card for m in learner.heard['policy/model']]
+    assert {card.version for card in cards} >= {0, 1, 2}
+    learner.until(
+        lambda: [p for p in learner.heard['learner/progress'] if progress_from(p).sequence == 60],
+        'progress after each step',
+    )
+    learner.until(
+        lambda: [m for m in learner.heard['learner/updates'] if m.data == 10.0], 'the metric'
+    )
+    reward = learner.until(lambda: learner.heard['learner/reward'], 'the reward')[-1]
+    assert reward.data == pytest.approx(0.75)
+
+
+def test_a_step_that_comes_twice_counts_once_and_one_that_never_came_is_told(
+    learner: Any, step_of: Any
+) -> None:
+    live(learner, step_of, 1, 10)
+    for sequence in (3, 10, 13):
+        learner.say(topics.EXPERIENCE, learner.records.transition_to(step_of(sequence)))
+    learner.until(lambda: learner.node._training.sequence == 13, 'step 13')
+    assert learner.node.report()[1] == '2 steps never arrived'
+
+
+def test_a_record_of_another_task_is_refused_and_told(
+    learner: Any, step_of: Any, robot: Any
+) -> None:
+    from quad_learner.ros.packed import Records
+
+    step = step_of(1)
+    foreign = Records(robot, observations=5).transition_to(
+        type(step)(**{**vars(step), 'observation': np.zeros(5), 'next_observation': np.zeros(5)})
+    )
+    learner.say(topics.EXPERIENCE, foreign)
+    problem = learner.until(lambda: learner.node.diagnostics.values.get('problem'), 'a problem')
+    assert 'numbers in' in problem
+    assert learner.node._training.sequence == 0
+
+
+def test_what_was_learned_is_saved_when_asked_and_taken_up_again(
+    learner: Any, step_of: Any, run: Path
+) -> None:
+    live(learner, step_of, 1, 50)
+    assert learner.call(topics.CHECKPOINT).success
+    live(learner, step_of, 51, 55)
+    updates = learner.node._training.learner.updates
+    learner.node.close()
+    learner.node.destroy_node()
+    sequences = [r.sequence for r in ExperienceReader(run / 'experience.mcap').records()]
+    assert sequences == list(range(1, 56))
+    again = learner.start(LearnerNode, 'learner', run_directory=str(run), **SMALL)
+    assert again._training.sequence == 55
+    assert again._training.learner.updates == updates
+    live(learner, step_of, 56, 60)
+
+
+def test_it_has_finished_when_the_policys_last_step_is_in(learner: Any, step_of: Any) -> None:
+    from quad_learner.ros.diagnostics import OK, status
+
+    said = status('policy', OK, 'finished', {'sequence': 12})
+    learner.say(topics.POLICY_STATE, said)
+    learner.settle(10)
+    assert not learner.node.finished
+    live(learner, step_of, 1, 12)
+    assert learner.node.finished

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.experience.run_directory import create_at
+from quad_learner.nodes.monitor import MonitorNode
+from quad_learner.ros import topics
+from quad_learner.ros.diagnostics import OK, status
+from quad_learner.ros.messages import truth_to
+
+PERIOD_NS = 25_000_000
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    create_at(tmp_path / 'run', {'numpy': '2'})
+    return tmp_path / 'run'
+
+
+@pytest.fixture
+def monitor(bench: Any, run: Path) -> Any:
+    """Returns the bench with a monitor on it, of a run that went on after 20 s."""
+    bench.start(
+        MonitorNode, 'monitor', run_directory=str(run), elapsed_s=20.0, seed=4, episode_s=10.0
+    )
+    yield bench
+    bench.node._recorder.close()
+
+
+def walk(bench: Any, until_ns: int, heading: float, speed: float) -> None:
+    """Sends the truth of a robot that walks straight on."""
+    facing = np.array([0.0, 0.0, math.sin(heading / 2), math.cos(heading / 2)])
+    for time_ns in range(0, until_ns + 1, PERIOD_NS):
+        way = speed * time_ns * 1e-9
+        position = np.array([way * math.cos(heading), way * math.sin(heading), 0.25])
+        bench.say(topics.GROUND_TRUTH, truth_to(time_ns, position, facing, np.array([speed, 0, 0])))
+        if time_ns % 500_000_000 == 0:
+            bench.until(lambda t=time_ns: bench.node._robot_time_s > t * 1e-9 - 1e-6, 'the truth')
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / 'metrics.csv').open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_an_episode_is_scored_by_the_true_way_it_made(
+    monitor: Any, run: Path, end_of: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = end_of(episode=1, start_ns=1_000_000_000, end_ns=11_000_000_000, steps=400)
+    monitor.say(topics.EPISODE, monitor.records.episode_to(end))
+    walk(monitor, 11_100_000_000, heading=2.0, speed=0.3)
+    monitor.until(lambda: rows(run), 'a row')
+    (row,) = rows(run)
+    # 0.3 m/s for 10 s; the run had lasted 20 s when this part of it began.
+    assert float(row['speed']) == pytest.approx(0.3, abs=0.005)
+    assert float(row['end_s']) == pytest.approx(31.0)
+    assert float(row['total_reward']) == pytest.approx(123.456)
+    monitor.node._print()
+    assert 'robot 0:31/10:00' in capsys.readouterr().out
+
+
+def test_an_episode_that_is_said_twice_counts_once(
+    monitor: Any, run: Path, end_of: Any
+) -> None:
+    end = end_of(episode=1, start_ns=0, end_ns=500_000_000)
+    for _ in range(2):
+        monitor.say(topics.EPISODE, monitor.records.episode_to(end))
+    walk(monitor, 600_000_000, heading=0.0, speed=0.3)
+    monitor.until(lambda: rows(run), 'a row')
+    monitor.settle()
+    assert len(rows(run)) == 1
+
+
+def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> None:
+    said = {
+        topics.SAFETY_STATE: status('safety', OK, 'SOFT_STOP', {'trips': 3}),
+        topics.RESET_STATE: status(
+            'reset', OK, 'READY', {'finished': 1, 'failed': 0, 'duration_s': 2.5}
+        ),
+        topics.POLICY_STATE: status('policy', OK, 'finished', {'robot_time_s': 60.0}),
+        topics.metric('updates'): topics.metric('updates').type(data=77.0),
+    }
+    for topic, message in said.items():
+        monitor.say(topic, message)
+    robot = status('/quad_learner/robot', OK, 'ok', {'missed_ticks': 2, 'human_resets': 1})
+    monitor.say(topics.DIAGNOSTICS, topics.DIAGNOSTICS.type(status=[robot]))
+    seen = monitor.node._seen
+    monitor.until(
+        lambda: seen.trips and seen.resets and seen.finished_s and seen.human_resets, 'all of it'
+    )
+    monitor.until(lambda: 'updates' in monitor.node._latest, 'the metric')
+    monitor.node.close()
+    summary = json.loads((run / 'summary.json').read_text())
+    wanted = {
+        'trips': 3,
+        'resets': 1,
+        'human_resets': 1,
+        'deadline_misses': 2,
+        'updates': 77,
+        'seed': 4,
+        'robot': 'a1',
+        'robot_time_s': 60.0,
+    }
+    assert {key: summary[key] for key in wanted} == wanted
+    assert summary['reset_mean_duration_s'] == pytest.approx(2.5)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from std_msgs.msg import UInt8MultiArray
+
+from quad_learner.nodes.policy import PolicyNode
+from quad_learner.ros import topics
+from quad_learner.ros.messages import odometry_to
+from quad_learner.ros.packed import Progress, progress_to
+from quad_learner.safety.modes import Authority, Mode, Reason
+
+PERIOD_NS = 25_000_000
+
+
+def model(observations: int, bias: float, **properties: int) -> UInt8MultiArray:
+    """Returns a model that always wants the same: tanh(bias) of each of twelve actions."""
+    nothing = np.zeros((observations, 12), np.float32)
+    constants = {
+        'nothing': nothing,
+        'bias': np.full(12, bias, np.float32),
+        'spread': np.full(12, -20.0, np.float32),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node('Gemm', ['observation', 'nothing', 'bias'], ['mean_raw']),
+            helper.make_node('Gemm', ['observation', 'nothing', 'spread'], ['log_std']),
+        ],
+        'constant',
+        [helper.make_tensor_value_info('observation', TensorProto.FLOAT, [1, observations])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 12])
+            for name in ('mean_raw', 'log_std')
+        ],
+        [numpy_helper.from_array(values, name) for name, values in constants.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    helper.set_model_props(made, {name: str(value) for name, value in properties.items()})
+    onnx.checker.check_model(made)
+    message = UInt8MultiArray()
+    message.data = made.SerializeToString()
+    return message
+
+
+class Graph:
+    """The policy node, and robot, estimator, safety and learner played by the test."""
+
+    def __init__(self, bench: Any, builders: tuple[Any, Any, Any]) -> None:
+        self.bench = bench
+        self._samples, self._estimates, self._commands = builders
+        self.decision = 0
+
+    def targets(self) -> Any:
+        records = self.bench.records
+        found = map(records.target_from, self.bench.heard['policy/target'])
+        return [target for target in found if target.time_ns >= 0]
+
+    def steps(self) -> Any:
+        return list(map(self.bench.records.transition_from, self.bench.heard['experience']))
+
+    def speak(self, **command: Any) -> None:
+        """Says all that a decision depends on; safety's last command was `command`."""
+        stamp = self.decision * PERIOD_NS
+        bench = self.bench
+        if self.decision:
+            tick = 3 * self.decision - 1
+            given = self._commands(time_ns=tick * 1_000_000_000 // 120, **command)
+            bench.say(topics.JOINT_COMMAND, bench.records.command_to(given))
+        bench.say(topics.ODOM, odometry_to(self._estimates(time_ns=stamp)))
+        bench.sense(self._samples(time_ns=stamp))
+        self.decision += 1
+
+    def decide(self, **command: Any) -> Any:
+        """Returns the target of the next decision."""
+        stamp = self.decision * PERIOD_NS
+        self.speak(**command)
+        return self.bench.until(
+            lambda: [t for t in self.targets() if t.time_ns == stamp], f'the target of {stamp} ns'
+        )[-1]
+
+
+@pytest.fixture
+def graph(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any) -> Graph:
+    bench.listen(
+        topics.POLICY_TARGET, topics.EXPERIENCE, topics.EPISODE, topics.POLICY_STATE
+    )
+    bench.start(PolicyNode, 'policy', noise_scale=0.0, use_oscillator=False, episode_s=0.5)
+    return Graph(bench, (sample_of, estimate_of, command_of))
+
+
+def taught(graph: Graph, sequence: int = 0, episode: int = 0, **properties: int) -> Graph:
+    """Gives the node a model that wants an action of ½, and where the numbering goes on."""
+    size = graph.bench.node._task.observation_size
+    wanted = model(size, float(np.arctanh(0.5)), **({'version': 3, 'made_after': 1000} | properties))
+    graph.bench.say(topics.MODEL, wanted)
+    graph.bench.say(topics.PROGRESS, progress_to(Progress(sequence, episode, 0, 3)))
+    graph.bench.until(lambda: graph.bench.node._driver, 'that it knows where to go on')
+    return graph
+
+
+def begun(graph: Graph) -> int:
+    """Lets an episode begin; returns the session."""
+    graph.decide()
+    request = graph.decide(authority=Authority.RESET, request=1).request
+    assert request > 0
+    graph.decide(authority=Authority.POLICY, request=request)
+    return int(request)
+
+
+def test_it_gives_a_sign_of_life_while_it_waits_for_the_learner(graph: Graph) -> None:
+    bench = graph.bench
+    signs = bench.until(lambda: bench.heard['policy/target'], 'a sign of life')
+    target = bench.records.target_from(signs[0])
+    assert target.request == 0
+    assert target.time_ns < 0, 'it answers no sample'
+    assert bench.node.report()[1] == 'waiting for learner/progress'
+
+
+def test_it_decides_once_for_each_decision_and_drives_only_with_leave(graph: Graph) -> None:
+    taught(graph)
+    request = begun(graph)
+    target = graph.targets()[-1]
+    robot = graph.bench.robot
+    assert target.request == request
+    np.testing.assert_allclose(target.position, robot.stance + 0.5 * robot.action_box, rtol=1e-6)
+    decided = [t.time_ns for t in graph.targets()]
+    assert sorted(set(decided)) == [0, PERIOD_NS, 2 * PERIOD_NS]
+
+
+def test_each_step_is_told_with_its_number_and_what_was_executed(graph: Graph) -> None:
+    taught(graph, sequence=41, episode=6)
+    request = begun(graph)
+    robot = graph.bench.robot
+    executed = robot.stance + 0.25 * robot.action_box
+    for _ in range(3):
+        graph.decide(
+            authority=Authority.POLICY,
+            request=request,
+            position=executed,
+            reasons=Reason.CLIPPED_RATE,
+        )
+    graph.bench.until(lambda: len(graph.steps()) == 3, 'three steps')
+    assert [step.sequence for step in graph.steps()] == [42, 43, 44]
+    assert {step.episode for step in graph.steps()} == {7}
+    assert {step.policy_version for step in graph.steps()} == {3}
+    for step in graph.steps():
+        np.testing.assert_allclose(step.asked, 0.5, rtol=1e-6)
+        np.testing.assert_allclose(step.action, 0.25, atol=1e-6)
+        assert step.reasons == Reason.CLIPPED_RATE
+
+
+def test_a_fall_ends_the_episode_and_is_told(graph: Graph) -> None:
+    taught(graph)
+    begun(graph)
+    target = graph.decide(
+        mode=Mode.SOFT_STOP, authority=Authority.NOBODY, request=0, reasons=Reason.TILT
+    )
+    assert target.request == 0
+    episode = graph.bench.until(lambda: graph.bench.heard['policy/episode'], 'the episode')[0]
+    end = graph.bench.records.episode_from(episode)
+    assert end.fell
+    assert (end.episode, end.steps) == (1, 1)
+    assert graph.steps()[-1].terminated
+
+
+def test_in_lockstep_it_waits_for_the_model_that_is_meant_for_the_step(graph: Graph) -> None:
+    taught(graph, use_until=2)
+    request = begun(graph)
+    driving = {'authority': Authority.POLICY, 'request': request}
+    graph.decide(**driving)
+    graph.decide(**driving)  # two steps are done: the third needs another model
+    before = graph.decision * PERIOD_NS
+    graph.speak(**driving)
+    graph.bench.settle()
+    assert graph.targets()[-1].time_ns < before
+    assert graph.bench.node.report()[1] == 'waiting for the learner (lockstep)'
+    size = graph.bench.node._task.observation_size
+    graph.bench.say(topics.MODEL, model(size, 0.0, version=4, use_from=2, made_after=2))
+    graph.bench.until(lambda: graph.targets()[-1].time_ns == before, 'the decision')
+    np.testing.assert_array_equal(graph.targets()[-1].position, graph.bench.robot.stance)
+
+
+def test_a_model_that_is_garbage_is_refused_and_the_last_one_drives_on(graph: Graph) -> None:
+    taught(graph)
+    garbage = UInt8MultiArray()
+    garbage.data = b'garbage'
+    graph.bench.say(topics.MODEL, garbage)
+    begun(graph)
+    assert graph.bench.node._chooser.version == 3
+
+
+def test_at_the_end_of_the_runs_time_it_says_that_it_has_finished(
+    bench: Any, sample_of: Any, estimate_of: Any, command_of: Any
+) -> None:
+    bench.listen(topics.POLICY_TARGET, topics.EXPERIENCE, topics.POLICY_STATE)
+    bench.start(PolicyNode, 'policy', minutes=0.01, elapsed_s=0.5)  # 0.1 s are left
+    graph = taught(Graph(bench, (sample_of, estimate_of, command_of)))
+    for _ in range(4):
+        graph.decide(authority=Authority.RESET, request=1)
+    state = bench.until(
+        lambda: [m for m in bench.heard['policy/state'] if m.message == 'finished'], 'the end'
+    )[-1]
+    values = {pair.key: pair.value for pair in state.values}
+    assert values['sequence'] == '0'
+    assert float(values['robot_time_s']) == pytest.approx(0.575)
+    assert graph.targets()[-1].request == 0
+
+
+def test_a_second_policy_beside_the_first_is_refused(graph: Graph, tmp_path: Path) -> None:
+    from quad_learner.configuration import ConfigurationError
+
+    first = graph.bench.node
+    with pytest.raises(ConfigurationError, match='a policy node runs already'):
+        graph.bench.start(PolicyNode, 'policy')
+    assert graph.bench.node is first

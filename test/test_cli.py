@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quad_learner import cli, learn
+from quad_learner.experience.run_directory import RunDirectory, create_at
+from quad_learner.learn import Ending, LearnOptions
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Returns a function that calls quad-learner; gives exit code, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(list(arguments))
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0, out, err)
+
+    return run
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, run: RunDirectory) -> list[LearnOptions]:
+    """Returns what `learn` was asked for; nothing is started."""
+    seen: list[LearnOptions] = []
+
+    def pretend(options: LearnOptions) -> tuple[Ending, RunDirectory]:
+        seen.append(options)
+        return Ending(0, finished=False), run
+
+    monkeypatch.setattr(learn, 'learn', pretend)
+    return seen
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return create_at(tmp_path / 'run', {})
+
+
+def test_help_names_every_command_and_how_to_begin(call: Call) -> None:
+    code, out, _ = call('--help')
+    assert code == 0
+    for word in ('learn', 'evaluate', 'report', 'export', 'doctor', 'Begin with'):
+        assert word in out
+
+
+@pytest.mark.parametrize('command', ['learn', 'evaluate', 'report', 'export', 'doctor'])
+def test_each_command_explains_each_of_its_options(call: Call, command: str) -> None:
+    code, out, _ = call(command, '--help')
+    assert code == 0
+    options = [line for line in out.splitlines() if line.startswith('  -')]
+    assert options
+    for number, line in enumerate(out.splitlines()):
+        if line.startswith('  -'):
+            after = out.splitlines()[number + 1] if number + 1 < len(out.splitlines()) else ''
+            assert len(line.split('  ')) > 2 or after.startswith('        '), line
+
+
+def test_no_command_is_a_mistake_that_shows_the_commands(call: Call) -> None:
+    code, _, err = call()
+    assert code == 2
+    assert 'COMMAND' in err
+
+
+def test_learn_hands_on_what_was_asked_for(call: Call, asked: list[LearnOptions]) -> None:
+    code, _, _ = call(
+        *('learn', '--minutes', '3', '--robot', 'minitaur', '--seed', '7'),
+        *('--namespace', 'spot', '--real-time-factor', '1'),
+    )
+    assert code == 0
+    (options,) = asked
+    assert (options.minutes, options.robot, options.seed) == (3.0, 'minitaur', 7)
+    assert (options.namespace, options.real_time_factor) == ('spot', 1.0)
+
+
+def test_what_is_not_asked_for_is_left_to_the_run_or_the_package(
+    call: Call, asked: list[LearnOptions]
+) -> None:
+    call('learn')
+    (options,) = asked
+    assert (options.minutes, options.robot, options.seed, options.resume) == (None,) * 4
+
+
+def test_a_run_cannot_be_resumed_elsewhere(call: Call, tmp_path: Path) -> None:
+    code, _, err = call('learn', '--resume', 'a', '--run-dir', 'b')
+    assert code == 2
+    assert 'leave out --run-dir' in err
+
+
+def test_a_finished_run_shows_its_figures(
+    call: Call, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.summary.write_text(json.dumps({'mean_speed_last_3_episodes': 0.4321, 'versions': {}}))
+    monkeypatch.setattr(learn, 'learn', lambda _: (Ending(0, finished=True), run))
+    code, out, _ = call('learn', '--no-report')
+    assert code == 0
+    assert '0.4321' in out
+
+
+def test_ctrl_c_before_anything_has_started_is_no_failure(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(learn, 'learn', pressed)
+    code, _, err = call('learn')
+    assert (code, err) == (0, 'quad-learner: stopped\n')
+
+
+def test_ctrl_c_while_the_report_is_made_leaves_the_run_as_it_is(
+    call: Call, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    run.summary.write_text('{}')
+    monkeypatch.setattr(learn, 'learn', lambda _: (Ending(0, finished=True), run))
+    monkeypatch.setattr(cli, '_write_report', pressed)
+    code, out, _ = call('learn')
+    assert code == 0
+    assert f'quad-learner report {run.path}' in out
+
+
+def test_export_copies_the_policy_and_overwrites_nothing(
+    call: Call, run: RunDirectory, tmp_path: Path
+) -> None:
+    run.policy.write_bytes(b'a policy')
+    target = tmp_path / 'mine.onnx'
+    assert call('export', str(run.path), '--output', str(target))[0] == 0
+    assert target.read_bytes() == b'a policy'
+    run.policy.write_bytes(b'another')
+    code, _, err = call('export', str(run.path), '--output', str(target))
+    assert code == 2
+    assert 'exists and is not overwritten; choose another --output' in err
+    assert target.read_bytes() == b'a policy'
+
+
+@pytest.mark.parametrize('command', ['evaluate', 'report', 'export'])
+def test_a_folder_that_is_no_run_is_refused(call: Call, tmp_path: Path, command: str) -> None:
+    code, _, err = call(command, str(tmp_path))
+    assert code == 2
+    assert 'is not the folder of a run' in err
+
+
+def test_a_policy_that_is_garbage_is_refused(
+    call: Call, run: RunDirectory, tmp_path: Path
+) -> None:
+    from quad_learner import bringup
+
+    values = bringup.parameters(bringup.nodes('sim'), {}, None)
+    bringup.write_parameters(values, run.parameters)
+    run.policy.write_bytes(b'garbage')
+    code, _, err = call('evaluate', str(run.path))
+    assert code == 2
+    assert str(run.policy) in err
+    assert 'not a model that onnxruntime can run' in err
+
+
+def test_no_episodes_are_refused(call: Call, run: RunDirectory) -> None:
+    code, _, err = call('evaluate', str(run.path), '--episodes', '0')
+    assert code == 2
+    assert '--episodes 0 must be 1 or more' in err

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.evaluation import Performance, configs_of, spread
+from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
+
+CONFIG = Path(__file__).resolve().parent.parent / 'config'
+FILES = [
+    CONFIG / f'{name}.yaml'
+    for name in ('graph', 'simulation', 'estimator', 'safety', 'reset', 'policy', 'task')
+]
+
+
+def standing(observations: int) -> OnnxPolicy:
+    """Returns a policy that wants to stand whatever it sees, but is very unsure of it."""
+    constants = {
+        'nothing': np.zeros((observations, 12), np.float32),
+        'mean': np.zeros(12, np.float32),
+        'spread': np.ones(12, np.float32),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node('Gemm', ['observation', 'nothing', 'mean'], ['mean_raw']),
+            helper.make_node('Gemm', ['observation', 'nothing', 'spread'], ['log_std']),
+        ],
+        'standing',
+        [helper.make_tensor_value_info('observation', TensorProto.FLOAT, [1, observations])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 12])
+            for name in ('mean_raw', 'log_std')
+        ],
+        [numpy_helper.from_array(values, name) for name, values in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return OnnxPolicy(model.SerializeToString())
+
+
+@pytest.fixture
+def performance() -> Iterator[Performance]:
+    made = Performance(configs_of(FILES, seed=1, episode_s=0.5, use_oscillator=False))
+    made.connect(standing(made.task.observation_size))
+    yield made
+    made.close()
+
+
+@pytest.mark.slow
+def test_a_policy_that_stands_is_scored_as_one_that_goes_nowhere_and_does_not_fall(
+    performance: Performance,
+) -> None:
+    steps: list[int] = []
+    for _ in range(2):
+        score = performance.episode(steps.append)
+        assert score is not None
+        assert abs(score.speed) < 0.1
+        assert (score.steps, score.fell) == (20, False)
+        # No exploring: with this policy's own deviation it would not stand.
+        assert score.total_reward > 0.0
+    assert steps == 2 * list(range(20))
+
+
+@pytest.mark.slow
+def test_an_episode_may_be_cut_short(performance: Performance) -> None:
+    score = performance.episode(seconds=0.2)
+    assert score is not None
+    assert score.steps == 8
+
+
+def test_a_policy_for_another_task_is_refused(performance: Performance) -> None:
+    with pytest.raises(PolicyError, match='maps 7 observations'):
+        performance.connect(standing(7))
+
+
+def test_later_files_and_given_values_win(tmp_path: Path) -> None:
+    last = tmp_path / 'last.yaml'
+    last.write_text('/**:\n  ros__parameters:\n    episode_s: 3.0\n    seed: 4\n')
+    configs = configs_of([*FILES, last], seed=9)
+    assert (configs.task.episode_s, configs.graph.seed) == (3.0, 9)
+
+
+@pytest.mark.parametrize(
+    'changed, words',
+    [
+        ({'epissode_s': 1.0}, "'epissode_s'; did you mean 'episode_s'"),
+        ({'episode_s': 0.0}, 'episode_s = 0.0 must be within'),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused(changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        configs_of(FILES, **changed)
+
+
+def test_a_missing_file_leaves_a_value_missing() -> None:
+    with pytest.raises(ConfigurationError, match='has no value'):
+        configs_of(FILES[:-1])
+
+
+def test_the_spread_is_mean_and_deviation() -> None:
+    # 2 and 4: one away from their mean on either side.
+    assert spread([2.0, 4.0]) == (3.0, 1.0)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from quad_learner import learn
+from quad_learner.configuration import ConfigurationError
+from quad_learner.experience.metrics_table import LEARNER_COLUMNS, header_of
+from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, create_at
+from quad_learner.learn import LearnOptions, prepare
+
+
+def kept(run: RunDirectory, node: str) -> dict[str, Any]:
+    content = yaml.safe_load((run.parameters / f'{node}.yaml').read_text())
+    values: dict[str, Any] = content['/**']['ros__parameters']
+    return values
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> RunDirectory:
+    """Returns a run that has been prepared, and has a checkpoint."""
+    options = LearnOptions(robot='minitaur', seed=6, minutes=2.0, run_directory=tmp_path / 'run')
+    run = prepare(options).run
+    (run.checkpoint / '1').mkdir()
+    return run
+
+
+def test_a_run_keeps_the_parameters_and_the_robot_that_it_used(begun: RunDirectory) -> None:
+    policy = kept(begun, 'policy')
+    assert (policy['robot'], policy['seed'], policy['minutes']) == ('minitaur', 6, 2.0)
+    assert policy['gear'] == 'lockstep'
+    assert policy['run_directory'] == str(begun.path)
+    assert (begun.parameters / 'robots' / 'minitaur.yaml').is_file()
+    assert (begun.versions).is_file()
+
+
+def test_real_time_is_a_gear_and_hardware_knows_no_other(tmp_path: Path) -> None:
+    real = prepare(LearnOptions(real_time_factor=1.0, run_directory=tmp_path / 'a')).run
+    assert kept(real, 'policy')['gear'] == 'real_time'
+    hardware = prepare(LearnOptions(backend='ros2_control', run_directory=tmp_path / 'b')).run
+    assert kept(hardware, 'policy')['gear'] == 'real_time'
+
+
+def test_a_resumed_run_goes_on_with_what_it_was_started_with(begun: RunDirectory) -> None:
+    begun.summary.write_text(json.dumps({'robot_time_s': 33.5}))
+    again = prepare(LearnOptions(resume=begun.path, minutes=9.0)).run
+    assert again.path == begun.path
+    policy = kept(again, 'policy')
+    assert (policy['robot'], policy['seed'], policy['minutes']) == ('minitaur', 6, 9.0)
+    assert policy['elapsed_s'] == 33.5
+
+
+def test_a_resumed_run_keeps_the_users_values(tmp_path: Path) -> None:
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text(yaml.safe_dump({'/**': {'ros__parameters': {'episode_s': 4.0}}}))
+    run = prepare(LearnOptions(params_file=mine, run_directory=tmp_path / 'run')).run
+    (run.checkpoint / '1').mkdir()
+    prepare(LearnOptions(resume=run.path))
+    assert kept(run, 'policy')['episode_s'] == 4.0
+
+
+def test_a_run_that_was_killed_goes_on_after_its_last_episode(begun: RunDirectory) -> None:
+    columns = header_of(LEARNER_COLUMNS)
+    cells = ['41.25' if name == 'end_s' else '1' for name in columns]
+    begun.metrics.write_text(','.join(columns) + '\n' + ','.join(cells) + '\n')
+    prepare(LearnOptions(resume=begun.path))
+    assert kept(begun, 'learner')['elapsed_s'] == 41.25
+
+
+def test_a_run_without_a_checkpoint_cannot_go_on(tmp_path: Path) -> None:
+    create_at(tmp_path / 'run', {})
+    with pytest.raises(RunDirectoryError, match='has no checkpoint'):
+        prepare(LearnOptions(resume=tmp_path / 'run'))
+
+
+def test_a_wrong_parameter_is_found_before_any_folder_is_made(tmp_path: Path) -> None:
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text(yaml.safe_dump({'policy': {'ros__parameters': {'noize_scale': 1.0}}}))
+    with pytest.raises(ConfigurationError, match="did you mean 'noise_scale'"):
+        prepare(LearnOptions(params_file=mine, run_directory=tmp_path / 'run'))
+    assert not (tmp_path / 'run').exists()
+
+
+def test_an_unknown_robot_is_found_before_any_folder_is_made(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="robot 'b2' is not known"):
+        prepare(LearnOptions(robot='b2', run_directory=tmp_path / 'run'))
+    assert not (tmp_path / 'run').exists()
+
+
+def test_signals_are_only_held_while_the_run_lasts() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    held = learn._Interrupt()
+    assert not held
+    signal.raise_signal(signal.SIGINT)
+    assert held
+    held.release()
+    assert {number: signal.getsignal(number) for number in before} == before
