@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from quad_learner import configuration
-from quad_learner.policy.driver import EpisodeEnd
 from quad_learner.experience.transition import Transition
+from quad_learner.policy.driver import EpisodeEnd
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import Estimate, JointCommand, JointTarget, SensorSample

@@ -100,9 +100,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
         ({'/**': of(xyzzy=1.0)}, "unknown parameter 'xyzzy'; no node has it"),
     ],
 )
-def test_a_file_that_cannot_be_meant_is_refused(
-    tmp_path: Path, content: Any, words: str
-) -> None:
+def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, content: Any, words: str) -> None:
     file = written(tmp_path, content)
     with pytest.raises(ConfigurationError, match=words) as caught:
         bringup.parameters(SIM, {}, file)

@@ -87,7 +87,9 @@ def test_a_wrong_value_is_named_with_its_rule_and_file(
 
 
 def test_a_misspelt_name_gets_the_nearest_known_one() -> None:
-    with pytest.raises(ConfigurationError, match=r"unknown parameter 'watter_l'; did you mean 'wa"):
+    with pytest.raises(
+        ConfigurationError, match=r"unknown parameter 'watter_l'; did you mean 'wa"
+    ):
         build(watter_l=1.0)
 
 

@@ -35,7 +35,9 @@ def test_the_claim_ends_with_the_lock() -> None:
 
 
 def test_the_claim_of_a_process_that_died_is_gone(tmp_path: Path) -> None:
-    dies = 'import os; from quad_learner.exclusive import claim; c = claim("a", "7", ""); os._exit(9)'
+    dies = (
+        'import os; from quad_learner.exclusive import claim; c = claim("a", "7", ""); os._exit(9)'
+    )
     code = subprocess.run(
         [sys.executable, '-c', dies], env={**os.environ, 'TMPDIR': str(tmp_path)}
     ).returncode

@@ -1,4 +1,4 @@
-"""The launch file: what it makes of the table of nodes and of its arguments.
+"""The launch file, and what ROS tools are given: what they make of the table of nodes.
 
 `launch` is not on the Python Package Index. Here its actions are stand-ins that remember what they
 were given; where ROS 2 is installed, the last test lets the real thing read the file.
@@ -6,7 +6,9 @@ were given; where ROS 2 is installed, the last test lets the real thing read the
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import json
 import runpy
 import sys
 from collections.abc import Callable, Iterator
@@ -19,8 +21,11 @@ import yaml
 
 from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError
+from quad_learner.ros.topics import METRICS
 
-FILE = Path(__file__).resolve().parent.parent / 'launch' / 'learn_real.launch.py'
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / 'launch' / 'learn_real.launch.py'
+CONFIG = ROOT / 'config'
 ASKED_OF_IT = {
     'robot', 'backend', 'params_file', 'run_dir', 'resume', 'minutes', 'seed', 'real_time_factor',
     'namespace', 'use_sim_time', 'log_level', 'record',
@@ -233,3 +238,20 @@ def test_ros_2_itself_reads_the_file() -> None:
     launch = pytest.importorskip('launch.launch_description_sources')
     description = launch.get_launch_description_from_python_launch_file(str(FILE))
     assert {argument.name for argument in description.get_launch_arguments()} == ASKED_OF_IT
+
+
+def test_the_plots_of_the_perspective_show_metrics_that_the_learner_publishes() -> None:
+    perspective = json.loads((CONFIG / 'learning.perspective').read_text())
+    manager = perspective['groups']['pluginmanager']
+    plots = [manager['groups'][f'plugin__rqt_plot__Plot__{number}'] for number in (1, 2, 3)]
+    texts = [plot['groups']['plugin']['keys']['topics']['repr'] for plot in plots]
+    shown = [topic for text in texts for topic in ast.literal_eval(text)]
+    assert {'/learner/reward/data', '/learner/lambda/data'} <= set(shown)
+    assert {topic.split('/')[2] for topic in shown} <= set(METRICS)
+
+
+def test_the_diagnostics_tree_has_a_place_for_every_node() -> None:
+    content = yaml.safe_load((CONFIG / 'diagnostics_aggregator.yaml').read_text())
+    branches = [v for v in content['/**']['ros__parameters'].values() if isinstance(v, dict)]
+    places = [name for branch in branches for name in branch['contains']]
+    assert sorted(places) == sorted(f'/{spec.name}' for spec in bringup.nodes('sim'))

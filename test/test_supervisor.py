@@ -163,9 +163,7 @@ def test_the_run_is_over_when_the_learner_is_done(make: Callable[[], Supervisor]
     assert until(lambda: [r for r in [supervisor.watch()] if r is not None]) == ['']
 
 
-def test_the_nodes_die_with_the_supervisor(
-    make: Callable[[], Supervisor], tmp_path: Path
-) -> None:
+def test_the_nodes_die_with_the_supervisor(make: Callable[[], Supervisor], tmp_path: Path) -> None:
     make()
     code = (
         'import os, sys; sys.path.insert(0, sys.argv[2]);'

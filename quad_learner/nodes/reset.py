@@ -16,6 +16,7 @@ from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
+from quad_learner.safety.modes import Authority
 
 
 class ResetNode(GraphNode):
@@ -67,7 +68,8 @@ class ResetNode(GraphNode):
         state = self._get_up.state
         self._last = self._get_up.step(sample, command)
         self._target.publish(self._records.target_to(self._last))
-        self._tally.update(self._get_up.state, sample.time_ns)
+        handed_over = command is not None and command.authority is Authority.POLICY
+        self._tally.update(self._get_up.state, sample.time_ns, handed_over)
         self.diagnostics.count('targets')
         if self._get_up.state is not state:
             self._tell()

@@ -65,6 +65,7 @@ class SafetyNode(GraphNode):
         self._newest: dict[str, Any] = {}
         self._received: dict[str, int] = {}
         self._heard: dict[str, int] = {}
+        self._given_up: set[str] = set()
         self._battery: Any = None
         self._temperature = np.full(len(self.robot.joints), np.nan)
         self._health: Health | None = None
@@ -113,7 +114,7 @@ class SafetyNode(GraphNode):
 
     def _on_odometry(self, message: Any) -> None:
         estimate = odometry_from(message, len(self.robot.feet))
-        self._heard['odom'] = steady_ns()
+        self._hear('odom')
         if not self.graph.lockstep:
             self._newest['estimate'] = estimate
             self._received['estimate'] = steady_ns()
@@ -127,7 +128,7 @@ class SafetyNode(GraphNode):
         except MessageError as error:
             self.diagnostics.values['refused'] = f'{source}: {error}'
             return
-        self._heard[source] = steady_ns()
+        self._hear(source)
         held: JointTarget | None = self._newest.get(source)
         if held is not None and held.time_ns >= target.time_ns:
             return
@@ -192,10 +193,17 @@ class SafetyNode(GraphNode):
         return [part for part, is_here in here.items() if not is_here and self._may_wait(part)]
 
     def _may_wait(self, part: str) -> bool:
+        """Tells whether `part` is still waited for; one given up is not, until it speaks again."""
         heard = self._heard.get(part)
         patience = START_PATIENCE_S if heard is None else PATIENCE_S
         since = max(self._waiting_since_ns, heard or 0)
-        return steady_ns() - since < patience * NANOSECONDS
+        if steady_ns() - since >= patience * NANOSECONDS:
+            self._given_up.add(part)
+        return part not in self._given_up
+
+    def _hear(self, part: str) -> None:
+        self._heard[part] = steady_ns()
+        self._given_up.discard(part)
 
     def _take_estimate(self, sample: SensorSample) -> None:
         index = self.ticks.index(sample.time_ns)

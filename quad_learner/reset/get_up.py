@@ -1,6 +1,6 @@
 """Gets the robot from any pose to standing, and says so: an explicit machine, one step a decision.
 
-    WAIT ──granted──► LIMP ──at rest──► FOLD ──fallen──► ROLL ──► (LIMP again)
+    WAIT ──granted──► LIMP ──at rest──► FOLD ──fallen──► ROLL ──► (FOLD again)
                         │                └───upright──► STAND ──stood long enough──► READY
                         └──upright and near the stance────┘
     out of attempts, from any of them ──► GIVE_UP ──rested, or set upright──► WAIT
@@ -76,6 +76,7 @@ class GetUp:
         self._attempt_for = 0.0
         self._on_back = False
         self._other_way = False
+        self._tucked = False
         self._path = JointPath(robot.stance)
         self._frames: list[Keyframe] = []
 
@@ -210,6 +211,10 @@ class GetUp:
     def _fold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if not self._path.done:
             return
+        if not self._tucked:
+            self._tucked = True
+            self._move(self._motion.fold, self._config.move_speed, least=0.0)
+            return
         if slant.tilt <= self._config.upright_tilt:
             self._rise('upright, legs tucked')
             return
@@ -242,7 +247,7 @@ class GetUp:
         self._in_state = 0.0
 
     def _roll(self, sample: SensorSample, slant: Posture, dt: float) -> None:
-        """Goes from pose to pose; stops short when upright; from back to side, goes on."""
+        """Goes from pose to pose, stops short when upright, then folds to look again."""
         if slant.tilt <= self._config.upright_tilt:
             self._tuck('upright again')
             return
@@ -253,12 +258,10 @@ class GetUp:
             return
         if not self._at_rest(sample, self._path.seconds + self._config.settle_time):
             return
-        if self._on_back and slant.tilt <= self._config.back_tilt:
-            self._roll_from(slant)
-            return
         # From the same pose the same motion fails again: off a back there are two ways.
-        self._other_way = self._on_back and not self._other_way
-        self._enter(State.LIMP, 'rolled without getting further')
+        stuck = self._on_back and slant.tilt > self._config.back_tilt
+        self._other_way = stuck and not self._other_way
+        self._tuck('rolled from the back to the back' if stuck else 'rolled, not yet upright')
 
     def _at_rest(self, sample: SensorSample, longest: float) -> bool:
         """Whether the body lies still, or has not after `longest` [s] in this state."""
@@ -286,7 +289,9 @@ class GetUp:
             self._enter(State.LIMP, 'no longer stood while it waited')
 
     def _tuck(self, why: str) -> None:
-        self._move(self._motion.fold, self._config.move_speed, least=0.0)
+        first = np.where(self._motion.fold_first, self._motion.fold, self._path.position)
+        self._move(first, self._config.move_speed, least=0.0)
+        self._tucked = False
         self._enter(State.FOLD, why)
 
     def _rise(self, why: str) -> None:

@@ -19,7 +19,7 @@ from quad_learner.robot.model import RobotModel
 
 Array = NDArray[np.float64]
 
-_KNOWN = ('fold', 'right_feet', 'from_side', 'from_back')
+_KNOWN = ('fold', 'fold_first', 'right_feet', 'from_side', 'from_back')
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Motion:
 
     fold: Array
     """legs tucked, feet off the ground when the body lies on its belly [rad], (joints,)"""
+    fold_first: NDArray[np.bool_]
+    """joints that go there before the others, so that no leg is caught on the body, (joints,)"""
     from_side: tuple[Keyframe, ...]
     """rolls a body from its right side to its belly; empty: the robot has no such motion"""
     from_back: tuple[Keyframe, ...]
@@ -75,6 +77,7 @@ class _Reader:
         sides = {name: self._keyframes(name) for name in ('from_side', 'from_back')}
         return Motion(
             fold=self._within(fold),
+            fold_first=self._fold_first(),
             from_side=self._poses(sides['from_side'], mirrored=False),
             from_back=self._poses(sides['from_back'], mirrored=False),
             from_left_side=self._poses(sides['from_side'], mirrored=True),
@@ -105,6 +108,14 @@ class _Reader:
                 [self._leg('fold', value[start : start + self._per_leg]) for start in starts]
             )
         return np.tile(self._leg('fold', value), len(self._robot.feet))
+
+    def _fold_first(self) -> NDArray[np.bool_]:
+        names = self._section.get('fold_first') or []
+        for name in names:
+            if name not in self._robot.joints:
+                known = ', '.join(self._robot.joints)
+                raise self._error('fold_first', name, f'is not one of {known}')
+        return np.array([joint in names for joint in self._robot.joints])
 
     def _keyframes(self, name: str) -> list[tuple[float, Array, Array]]:
         frames = []

@@ -19,12 +19,20 @@ class Tally:
         self._state = State.WAIT
         self._began_ns: int | None = None
 
-    def update(self, state: State, time_ns: int) -> None:
-        """Takes the state of the decision at `time_ns` [ns]."""
+    def update(self, state: State, time_ns: int, handed_over: bool) -> None:
+        """Takes the state of the decision at `time_ns` [ns].
+
+        Args:
+            state: of the get-up.
+            time_ns: of the decision [ns].
+            handed_over: policy drives: where reset drove before, the robot stood well enough for it.
+        """
         if state is self._state:
             return
         self._state = state
         if state is State.WAIT:
+            if handed_over:
+                self._end(State.READY, time_ns)
             self._began_ns = None
         elif state in (State.READY, State.GIVE_UP):
             self._end(state, time_ns)

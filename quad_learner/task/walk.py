@@ -102,7 +102,7 @@ class WalkTask:
         motion = self._motion(sample, estimate)
         self._joint_velocity = sample.joint_velocity
         driving = command.mode is Mode.ACTIVE and command.authority is Authority.POLICY
-        terminated = bool(command.reasons & Reason.TILT) and not driving
+        terminated = not driving and self._fell(sample, command)
         cut = not driving or not estimate.healthy or self._step >= self._steps
         attitude = self._attitude(estimate)
         return Outcome(
@@ -114,6 +114,12 @@ class WalkTask:
             truncated=cut and not terminated,
             reasons=command.reasons,
         )
+
+    def _fell(self, sample: SensorSample, command: JointCommand) -> bool:
+        """Tells whether it was a fall that ended the drive; a violent one may trip another wire first."""
+        roll, pitch, _ = roll_pitch_yaw(sample.orientation)
+        leaning = abs(roll) > self._robot.fall_roll or abs(pitch) > self._robot.fall_pitch
+        return bool(command.reasons & Reason.TILT) or (is_trip(command.reasons) and leaning)
 
     def _reward(self, motion: Motion, driving: bool, terminated: bool) -> float:
         earned = reward(motion, self._config) if driving else 0.0

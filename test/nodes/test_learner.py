@@ -79,9 +79,7 @@ def test_it_begins_by_saying_where_it_stands_and_with_a_first_model(learner: Any
     assert (card.robot, card.action_size, card.use_from) == ('a1', 12, 0)
 
 
-def test_it_learns_tells_and_makes_a_model_each_so_many_steps(
-    learner: Any, step_of: Any
-) -> None:
+def test_it_learns_tells_and_makes_a_model_each_so_many_steps(learner: Any, step_of: Any) -> None:
     live(learner, step_of, 1, 60)
     assert learner.node._training.learner.updates == 10  # half of the 20 after the warm-up
     cards = [OnnxPolicy(bytes(m.data)).card for m in learner.heard['policy/model']]

@@ -40,7 +40,9 @@ def walk(bench: Any, until_ns: int, heading: float, speed: float) -> None:
     for time_ns in range(0, until_ns + 1, PERIOD_NS):
         way = speed * time_ns * 1e-9
         position = np.array([way * math.cos(heading), way * math.sin(heading), 0.25])
-        bench.say(topics.GROUND_TRUTH, truth_to(time_ns, position, facing, np.array([speed, 0, 0])))
+        bench.say(
+            topics.GROUND_TRUTH, truth_to(time_ns, position, facing, np.array([speed, 0, 0]))
+        )
         if time_ns % 500_000_000 == 0:
             bench.until(lambda t=time_ns: bench.node._robot_time_s > t * 1e-9 - 1e-6, 'the truth')
 
@@ -66,9 +68,7 @@ def test_an_episode_is_scored_by_the_true_way_it_made(
     assert 'robot 0:31/10:00' in capsys.readouterr().out
 
 
-def test_an_episode_that_is_said_twice_counts_once(
-    monitor: Any, run: Path, end_of: Any
-) -> None:
+def test_an_episode_that_is_said_twice_counts_once(monitor: Any, run: Path, end_of: Any) -> None:
     end = end_of(episode=1, start_ns=0, end_ns=500_000_000)
     for _ in range(2):
         monitor.say(topics.EPISODE, monitor.records.episode_to(end))

@@ -86,9 +86,7 @@ class Graph:
 
 @pytest.fixture
 def graph(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any) -> Graph:
-    bench.listen(
-        topics.POLICY_TARGET, topics.EXPERIENCE, topics.EPISODE, topics.POLICY_STATE
-    )
+    bench.listen(topics.POLICY_TARGET, topics.EXPERIENCE, topics.EPISODE, topics.POLICY_STATE)
     bench.start(PolicyNode, 'policy', noise_scale=0.0, use_oscillator=False, episode_s=0.5)
     return Graph(bench, (sample_of, estimate_of, command_of))
 
@@ -96,7 +94,9 @@ def graph(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any) -> Grap
 def taught(graph: Graph, sequence: int = 0, episode: int = 0, **properties: int) -> Graph:
     """Gives the node a model that wants an action of ½, and where the numbering goes on."""
     size = graph.bench.node._task.observation_size
-    wanted = model(size, float(np.arctanh(0.5)), **({'version': 3, 'made_after': 1000} | properties))
+    wanted = model(
+        size, float(np.arctanh(0.5)), **({'version': 3, 'made_after': 1000} | properties)
+    )
     graph.bench.say(topics.MODEL, wanted)
     graph.bench.say(topics.PROGRESS, progress_to(Progress(sequence, episode, 0, 3)))
     graph.bench.until(lambda: graph.bench.node._driver, 'that it knows where to go on')

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quad_learner.nodes import safety as module
 from quad_learner.nodes.safety import SafetyNode
 from quad_learner.robot.signals import Health
 from quad_learner.ros import topics
@@ -130,6 +131,30 @@ def test_what_speaks_against_going_on_is_told_to_who_asks(safety: Any, sample_of
     assert not refused.success
     assert 'still stopped' in refused.message
     assert 'OPERATOR' in refused.message
+
+
+def test_a_driver_that_fell_silent_is_waited_for_once_and_not_at_each_decision(
+    safety: Any,
+    sample_of: Any,
+    estimate_of: Any,
+    target_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Were it waited for each time, the lockstep world would stand still before the stop is due.
+    builders = (sample_of, estimate_of, target_of)
+    for number in range(4):
+        tick(safety, number, builders)
+    monkeypatch.setattr(module, 'PATIENCE_S', 0.3)
+    for number in range(4, 25):
+        stamp = number * 1_000_000_000 // 120
+        if number > 6:  # the first decision without the policy was that of tick 6
+            monkeypatch.setattr(module, 'PATIENCE_S', 1e9)
+        if number % 3 == 0:
+            safety.say(topics.ODOM, odometry_to(estimate_of(time_ns=stamp)))
+            target = target_of(time_ns=stamp, source=Authority.RESET, request=0)
+            safety.say(topics.RESET_TARGET, safety.records.target_to(target))
+        safety.sense(sample_of(time_ns=stamp))
+        answer(safety, stamp)
 
 
 @pytest.mark.parametrize('battery_first', [True, False])

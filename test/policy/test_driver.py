@@ -37,7 +37,11 @@ class Seat:
         self.target: JointTarget | None = None
 
     def decide(
-        self, action: float | None = None, finish: bool = False, silent: bool = False, **command: Any
+        self,
+        action: float | None = None,
+        finish: bool = False,
+        silent: bool = False,
+        **command: Any,
     ) -> Look:
         """One decision: safety's last command was `command`, the model wants `action`."""
         time_ns = self.decision * PERIOD_NS
@@ -124,9 +128,7 @@ def test_it_asks_with_the_stance_and_begins_when_that_very_request_is_granted(
     assert look.begins
     assert look.transition is None
     assert new.driver.phase is Phase.EPISODE
-    np.testing.assert_allclose(
-        new.target.position, new.robot.stance + 0.5 * new.robot.action_box
-    )
+    np.testing.assert_allclose(new.target.position, new.robot.stance + 0.5 * new.robot.action_box)
     assert new.target.source is Authority.POLICY
 
 
@@ -217,9 +219,7 @@ def test_steps_are_numbered_without_gaps_over_episodes_and_restarts(
 
 
 def test_a_full_episode_ends_complete_and_is_summed_up(seat: Callable[..., Seat]) -> None:
-    new = seat(
-        alive_reward=0.5, upright_weight=0.0, effort_weight=0.0, smoothness_weight=0.0
-    )
+    new = seat(alive_reward=0.5, upright_weight=0.0, effort_weight=0.0, smoothness_weight=0.0)
     new.begin()
     began_ns = (new.decision - 1) * PERIOD_NS
     end = None

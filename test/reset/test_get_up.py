@@ -19,6 +19,7 @@ ON_ITS_RIGHT = 1.5
 ON_ITS_LEFT = -1.5
 FRAMES = {
     'fold': [0.0, 1.4, -2.6],
+    'fold_first': ['FR_hip_joint', 'FL_hip_joint', 'RR_hip_joint', 'RL_hip_joint'],
     'right_feet': ['FR_toe', 'RR_toe'],
     'from_side': [{'seconds': 0.2, 'right': [0.3, 3.0, -1.0], 'left': [0.0, 1.0, -2.0]}],
     'from_back': [
@@ -168,23 +169,34 @@ def test_from_back_to_side_to_belly_is_one_attempt(body: Body) -> None:
     body.until(State.ROLL)
     body.step(4)
     body.roll = ON_ITS_RIGHT
-    body.step(12)
+    body.until(State.FOLD)
+    body.until(State.ROLL)
     assert body.machine.reason == 'lies on its side, rolls by the right side'
     body.roll = 0.0
     body.step(1)
     assert body.machine.attempt == 1
     body.until(State.READY)
-    # no fold between back and side: the legs go on from where they are
-    assert [state.name for state in body.states].count('FOLD') == 2
 
 
-def test_a_roll_that_changes_nothing_begins_again_with_a_fold(body: Body) -> None:
+def test_it_folds_anew_after_each_roll(body: Body) -> None:
     body.roll = ON_ITS_RIGHT
     body.until(State.ROLL)
-    body.until(State.LIMP)
-    assert body.machine.reason == 'rolled without getting further'
+    body.until(State.FOLD)
+    assert body.machine.reason == 'rolled, not yet upright'
     body.until(State.ROLL)
-    assert [state.name for state in body.states][-4:] == ['ROLL', 'LIMP', 'FOLD', 'ROLL']
+    names = [state.name for state in body.states]
+    assert names == ['WAIT', 'FOLD', 'ROLL', 'FOLD', 'ROLL']
+
+
+def test_the_joints_named_first_are_folded_before_the_others_move(body: Body) -> None:
+    body.joints = np.tile([0.7, 3.0, -1.0], 4)
+    body.until(State.FOLD)
+    while np.abs(body.joints[::3]).max() > 1e-9:  # the hips fold to 0
+        np.testing.assert_allclose(body.joints[1::3], 3.0)
+        np.testing.assert_allclose(body.joints[2::3], -1.0)
+        body.step()
+    body.until(State.STAND)
+    assert State.FOLD in body.states
 
 
 def test_off_its_back_it_tries_the_other_way_when_one_fails(body: Body) -> None:
@@ -193,7 +205,7 @@ def test_off_its_back_it_tries_the_other_way_when_one_fails(body: Body) -> None:
     for _ in range(3):
         body.until(State.ROLL)
         ways.append(body.machine.reason.removeprefix('lies on its back, rolls by the '))
-        body.until(State.LIMP)
+        body.until(State.FOLD)
     assert ways == ['right side', 'left side', 'right side']
 
 
@@ -202,7 +214,7 @@ def test_off_a_side_there_is_one_way_only(body: Body) -> None:
     for _ in range(2):
         body.until(State.ROLL)
         assert body.machine.reason == 'lies on its side, rolls by the left side'
-        body.until(State.LIMP)
+        body.until(State.FOLD)
 
 
 def test_a_body_that_still_moves_after_a_roll_is_given_time_but_not_for_ever(
@@ -212,7 +224,7 @@ def test_a_body_that_still_moves_after_a_roll_is_given_time_but_not_for_ever(
     body.until(State.ROLL)
     body.changes = {'angular_velocity': np.array([5.0, 0.0, 0.0])}
     began = body.ticks
-    body.until(State.LIMP)
+    body.until(State.FOLD)
     waited = (body.ticks - began) * TICK_NS * 1e-9
     assert waited == pytest.approx(0.2 + config.settle_time, abs=0.05)  # 0.2 s of motion
 

@@ -12,6 +12,7 @@ from quad_learner.robot.model import RobotModel
 FRAME = {'seconds': 0.5, 'right': [0.1, 1.0, -1.0], 'left': [0.2, 2.0, -2.0]}
 SECTION: dict[str, Any] = {
     'fold': [0.0, 1.5, -2.5],
+    'fold_first': ['FL_hip_joint', 'RR_lower_joint'],
     'right_feet': ['FR_toe', 'RR_toe'],
     'from_side': [FRAME],
     'from_back': [FRAME, {**FRAME, 'seconds': 0.25}],
@@ -31,6 +32,12 @@ def test_a_pose_puts_each_sides_angles_on_that_sides_legs(robot: RobotModel) -> 
     expected = [0.1, 1.0, -1.0, 0.2, 2.0, -2.0, 0.1, 1.0, -1.0, 0.2, 2.0, -2.0]
     np.testing.assert_array_equal(frame.position, expected)
     assert frame.seconds == 0.5
+
+
+def test_the_joints_that_fold_first_are_found_by_name(robot: RobotModel) -> None:
+    found = motion(with_section(robot, SECTION))
+    # the A1's joints are hip, upper, lower of FR, FL, RR, RL
+    np.testing.assert_array_equal(np.flatnonzero(found.fold_first), [3, 8])
 
 
 def test_the_other_side_is_the_mirror_image(robot: RobotModel) -> None:
@@ -76,6 +83,7 @@ def test_every_robot_of_the_package_has_a_motion_within_its_limits(name: str) ->
         ({'fold': [0.0, 1.5]}, 'fold = .* 3 finite numbers'),
         ({'fold': [0.0, 1.5, float('nan')]}, 'fold = .* 3 finite numbers'),
         ({'fold': 'flat'}, 'fold = .* list of numbers'),
+        ({'fold_first': ['hip']}, "fold_first = 'hip': is not one of FR_hip_joint"),
         ({'right_feet': None}, 'right_feet = None: must name the feet'),
         ({'right_feet': ['FR_toe', 'tail']}, "right_feet = 'tail': is not one of FR_toe"),
         ({'from_side': [{'seconds': 0.5}]}, 'from_side = .* seconds, right and left'),

@@ -68,9 +68,7 @@ def test_a_misspelt_parameter(say: Say, tmp_path: Path) -> None:
 
 def test_a_parameter_out_of_range(say: Say, tmp_path: Path) -> None:
     file = params(tmp_path, episode_s=-3.0)
-    refused(
-        say('learn', '--params-file', file), 'episode_s = -3.0 must be within 0.5 … 600.0 s'
-    )
+    refused(say('learn', '--params-file', file), 'episode_s = -3.0 must be within 0.5 … 600.0 s')
 
 
 def test_an_unknown_backend(say: Say) -> None:

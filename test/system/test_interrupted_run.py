@@ -77,7 +77,11 @@ def story(
 
     def steps(more: int, what: str) -> None:
         goal = story.sequence + more
-        seen_until(lambda: run.is_up() and story.sequence >= goal, 600.0, lambda: f'{more} steps {what}\n{run.said}')
+        seen_until(
+            lambda: run.is_up() and story.sequence >= goal,
+            600.0,
+            lambda: f'{more} steps {what}\n{run.said}',
+        )
 
     steps(150, 'from the start')
     story.killed_learner = domain.pid_of('learner')
@@ -92,7 +96,9 @@ def story(
 
     story.commands.clear()
     os.kill(domain.pid_of('policy'), signal.SIGKILL)
-    story.stop_after_policy = seen_until(lambda: find_stop(story), 60.0, lambda: f'a stop\n{run.said}')
+    story.stop_after_policy = seen_until(
+        lambda: find_stop(story), 60.0, lambda: f'a stop\n{run.said}'
+    )
     before = story.sequence
     steps(40, 'after the policy was killed')
     story.steps_after_policy = story.sequence - before

@@ -133,7 +133,9 @@ def test_sideways_is_across_the_episodes_heading(walk: Callable[..., Walk], turn
     assert outcome.reward == pytest.approx(-0.5)
 
 
-def test_the_lean_is_the_angle_between_two_verticals(walk: Callable[..., Walk], turned: Any) -> None:
+def test_the_lean_is_the_angle_between_two_verticals(
+    walk: Callable[..., Walk], turned: Any
+) -> None:
     # cos of the lean is the product of the cosines of roll and pitch: ¾ for 30° each.
     episode = walk(upright_weight=1.0)
     episode.begin()
