@@ -1,1 +1,1 @@
-"""quad_learner: a quadruped learns to walk on the robot itself, unattended and without breaking itself."""
+"""A quadruped learns to walk on the robot itself, unattended and without breaking itself."""

@@ -1,4 +1,4 @@
-"""Where the package's own data files are: the source tree, or the share folder of an installation."""
+"""Where the package's own data files are: the source tree, or an installation's share folder."""
 
 from __future__ import annotations
 

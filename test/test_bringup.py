@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, content: Any, wo
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match='lost.yaml cannot be read'):
+    with pytest.raises(ConfigurationError, match=r'lost\.yaml cannot be read'):
         bringup.parameters(SIM, {}, tmp_path / 'lost.yaml')
 
 

@@ -95,10 +95,10 @@ def test_an_unknown_robot_is_refused() -> None:
 
 
 def test_a_misspelt_parameter_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'epissode_s'; did you mean 'episode_s'"):
+    with pytest.raises(ConfigurationError, match=r"'epissode_s'; did you mean 'episode_s'"):
         WalkEnv(epissode_s=1.0)
 
 
 def test_a_parameter_out_of_range_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match='episode_s = -1.0 must be within'):
+    with pytest.raises(ConfigurationError, match=r'episode_s = -1\.0 must be within'):
         WalkEnv(episode_s=-1.0)

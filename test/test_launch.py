@@ -11,6 +11,7 @@ import contextlib
 import json
 import runpy
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -25,7 +26,7 @@ from quad_learner.ros.topics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / 'launch' / 'learn_real.launch.py'
-CONFIG = ROOT / 'config'
+TOOLS = ROOT / 'config' / 'tools'
 ASKED_OF_IT = {
     'robot', 'backend', 'params_file', 'run_dir', 'resume', 'minutes', 'seed', 'real_time_factor',
     'namespace', 'use_sim_time', 'log_level', 'record',
@@ -101,6 +102,8 @@ def launched(
 ) -> Iterator[Callable[..., Launched]]:
     """Returns a function that launches into a new run folder, with some arguments changed."""
     monkeypatch.setenv('ROS_DOMAIN_ID', '73')
+    # Locks lie there: another run of the tests on this machine must not be in the way.
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
     monkeypatch.delenv('ROS_AUTOMATIC_DISCOVERY_RANGE', raising=False)
     with contextlib.ExitStack() as locks:
 
@@ -241,7 +244,7 @@ def test_ros_2_itself_reads_the_file() -> None:
 
 
 def test_the_plots_of_the_perspective_show_metrics_that_the_learner_publishes() -> None:
-    perspective = json.loads((CONFIG / 'learning.perspective').read_text())
+    perspective = json.loads((TOOLS / 'learning.perspective').read_text())
     manager = perspective['groups']['pluginmanager']
     plots = [manager['groups'][f'plugin__rqt_plot__Plot__{number}'] for number in (1, 2, 3)]
     texts = [plot['groups']['plugin']['keys']['topics']['repr'] for plot in plots]
@@ -251,7 +254,7 @@ def test_the_plots_of_the_perspective_show_metrics_that_the_learner_publishes() 
 
 
 def test_the_diagnostics_tree_has_a_place_for_every_node() -> None:
-    content = yaml.safe_load((CONFIG / 'diagnostics_aggregator.yaml').read_text())
+    content = yaml.safe_load((TOOLS / 'diagnostics_aggregator.yaml').read_text())
     branches = [v for v in content['/**']['ros__parameters'].values() if isinstance(v, dict)]
     places = [name for branch in branches for name in branch['contains']]
     assert sorted(places) == sorted(f'/{spec.name}' for spec in bringup.nodes('sim'))

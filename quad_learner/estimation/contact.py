@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dposv
 
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.robot.kinematics import LegState
@@ -65,7 +66,7 @@ class ContactDetector:
         """
         force = self._statics(sample.joint_effort, legs.jacobian)
         upward = force @ up
-        sideways = np.sqrt(np.maximum(np.einsum('fi,fi->f', force, force) - upward**2, 0.0))
+        sideways = np.sqrt(np.maximum((force * force).sum(axis=1) - upward * upward, 0.0))
         loads = sample.foot_force if self._has_sensor else upward
         trust = []
         for foot, (load, side) in enumerate(zip(loads.tolist(), sideways.tolist(), strict=True)):
@@ -90,5 +91,6 @@ class ContactDetector:
     def _statics(self, effort: Array, jacobian: Array) -> Array:
         """Returns the force of the ground on each foot, body frame [N], (feet, 3)."""
         rows = jacobian.reshape(3 * self._feet, -1)
-        force = np.linalg.solve(rows @ rows.T + self._regular, rows @ effort)
+        # LAPACK's solver for positive definite matrices, without numpy's checks around it.
+        _, force, _ = dposv(rows @ rows.T + self._regular, rows @ effort)
         return np.asarray(-force.reshape(self._feet, 3), dtype=np.float64)

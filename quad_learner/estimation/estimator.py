@@ -27,6 +27,8 @@ _GRAVITY = 9.81
 """[m/s²] turns the robot's mass into its weight."""
 _IMPOSSIBLE = 1e5
 """No sensor of a robot reads as much in SI units: a foot's impact stays below 1e4 N."""
+_UNIT = np.eye(3)
+_UNIT.setflags(write=False)
 _UNIT_TOLERANCE = 0.1
 """Of a quaternion's squared length: single precision on the way keeps it far closer to 1."""
 
@@ -156,8 +158,8 @@ class Estimator:
             orientation=np.array(self._attitude.orientation),
             velocity_body=velocity.velocity @ body - rotations.skew(rate) @ arm,
             angular_velocity=rate,
-            position_covariance=velocity.position_variance * np.eye(3),
-            velocity_covariance=velocity.velocity_variance * np.eye(3),
+            position_covariance=velocity.position_variance * _UNIT,
+            velocity_covariance=velocity.velocity_variance * _UNIT,
             contact=self._contact.contact,
             healthy=healthy,
         )

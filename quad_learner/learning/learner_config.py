@@ -68,7 +68,9 @@ class LearnerConfig:
     recent_steps: int = parameter('Memory of the recent margin.', 'steps', 1)
     rescale_by_multiplier: bool = parameter('Divide the actor loss by 1 + λ.')
 
-    updates_per_reset: int = parameter('Updates made while the robot gets up.', 'updates', 0, 100000)
+    updates_per_reset: int = parameter(
+        'Updates made while the robot gets up.', 'updates', 0, 100000
+    )
     publish_every: int = parameter('Steps between models for the policy.', 'steps', 1, 10000)
     checkpoint_every: int = parameter('Steps between checkpoints.', 'steps', 10, 1000000)
     snapshot_period: int = parameter('Updates between last-good snapshots.', 'updates', 1)

@@ -172,7 +172,7 @@ class Training:
         if not ended and self.sequence % every:
             return None
         self.version += 1
-        # Between episodes there is time to wait for the newest; within one, acting goes on meanwhile.
+        # Between episodes there is time to wait for the newest; within one, acting goes on.
         return self._model(self.sequence if ended else self.sequence + every)
 
     def first_model(self) -> bytes:
@@ -222,9 +222,7 @@ class Training:
         """Writes checkpoint and policy; returns what went wrong, empty when nothing did."""
         try:
             self._log.sync()
-            checkpoint.save(
-                self._run.checkpoint, self.learner, self.version, self._identity
-            )
+            checkpoint.save(self._run.checkpoint, self.learner, self.version, self._identity)
             write_atomically(self._run.policy, self._onnx({}))
         except OSError as error:
             return f'the checkpoint was not written: {error}'
@@ -238,4 +236,3 @@ class Training:
         except OSError as error:
             return problem or str(error)
         return problem
-

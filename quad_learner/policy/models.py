@@ -2,8 +2,8 @@
 
 A model says from which step on it is meant (`use_from`) and before which step the next one must be
 there (`use_until`). In lockstep the policy keeps to that, and begins an episode only with a model
-that has learned from every step so far (`made_after`), so that the same seed swaps the same weights
-at the same steps however fast the machine is; in real time it takes the newest.
+that has learned from every step so far (`made_after`), so that the same seed swaps the same
+weights at the same steps however fast the machine is; in real time it takes the newest.
 """
 
 from __future__ import annotations

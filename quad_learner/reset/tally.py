@@ -25,7 +25,7 @@ class Tally:
         Args:
             state: of the get-up.
             time_ns: of the decision [ns].
-            handed_over: policy drives: where reset drove before, the robot stood well enough for it.
+            handed_over: policy drives: where reset drove before, the robot stood well enough.
         """
         if state is self._state:
             return

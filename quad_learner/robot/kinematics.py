@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 _NEWTON_STEPS = 12
 """Newton doubles the correct digits each step: from a warm start 2 or 3 do, from cold about 8."""
-_SETTLED = 1e-6
+_SETTLED = 1e-7
 """[rad] a Newton step shorter than this ends the search: far below an encoder's resolution."""
 _CLOSED = 1e-3
 """[m] gap at which a loop counts as closed: URDFs with rounded angles leave some micrometres."""
@@ -99,7 +99,8 @@ class LegKinematics:
     @property
     def mass(self) -> float:
         """Of the whole robot [kg], as the URDF has it."""
-        return float(pin.computeTotalMass(self._model))
+        # pinocchio's own total leaves out the root link, which it holds still.
+        return float(sum(inertia.mass for inertia in self._model.inertias))
 
     def solve(self, joint_position: Array, joint_velocity: Array) -> LegState:
         """Returns the feet for the measured joints. Never raises.

@@ -1,4 +1,4 @@
-"""The robot as data: joints, limits, stance, gains, feet, rates and thresholds, read from its YAML.
+"""The robot as data: joints, limits, stance, gains, feet, rates, thresholds, read from its YAML.
 
 Nothing else in the package knows a joint count or a link name. Adding a robot is adding a file to
 `config/robots/`; docs/new_robot.md explains each entry.
@@ -90,11 +90,11 @@ class RobotModel:
     """[°C]"""
     loop_closures: tuple[LoopClosure, ...]
     sections: Mapping[str, Any]
-    """what the file holds for single parts (such as `reset` and `oscillator`), read by those parts"""
+    """what the file holds for single parts (such as `reset`), read by those parts"""
 
     @property
     def joints_hash(self) -> int:
-        """CRC-32 of the joint names in order: tells a command for other joints or another order."""
+        """CRC-32 of the joint names in order: tells a command meant for other joints."""
         return zlib.crc32(','.join(self.joints).encode())
 
     @property
@@ -138,9 +138,23 @@ class _Reader:
     """Reads one robot file, naming the file and the entry in each error."""
 
     _KNOWN = (
-        'name urdf rates_hz base_link imu_offset joint_order joint_names joints feet height '
-        'spawn_height limits sensors battery motor_temperature_max loop_closures'
-    ).split()
+        'name',
+        'urdf',
+        'rates_hz',
+        'base_link',
+        'imu_offset',
+        'joint_order',
+        'joint_names',
+        'joints',
+        'feet',
+        'height',
+        'spawn_height',
+        'limits',
+        'sensors',
+        'battery',
+        'motor_temperature_max',
+        'loop_closures',
+    )
 
     def __init__(self, path: Path, content: Any) -> None:
         if not isinstance(content, dict):
@@ -151,7 +165,9 @@ class _Reader:
     def model(self) -> RobotModel:
         legs = [str(leg) for leg in self._get('joint_order')]
         joints = self._expand(legs, self._get('joint_names'))
-        values = {name: self._per_joint(name, len(legs), len(joints)) for name in _PER_JOINT}
+        values: dict[str, Any] = {
+            name: self._per_joint(name, len(legs), len(joints)) for name in _PER_JOINT
+        }
         self._check_joints(joints, values)
         rates = {key: self._whole('rates_hz', key) for key in ('physics', 'command', 'policy')}
         if rates['physics'] % rates['command'] or rates['command'] % rates['policy']:
@@ -159,6 +175,7 @@ class _Reader:
                 'rates_hz', rates, 'physics must be a multiple of command, and command of policy'
             )
         limits = ('fall_roll', 'fall_pitch', 'constraint_roll', 'constraint_pitch')
+        angles: dict[str, Any] = {name: self._number('limits', name) for name in limits}
         return RobotModel(
             name=str(self._get('name')),
             urdf=self._urdf(str(self._get('urdf'))),
@@ -174,7 +191,7 @@ class _Reader:
             physics_hz=rates['physics'],
             command_hz=rates['command'],
             policy_hz=rates['policy'],
-            **{name: self._number('limits', name) for name in limits},
+            **angles,
             has_foot_force=bool(self._get('sensors', 'foot_force')),
             has_motor_temperature=bool(self._get('sensors', 'motor_temperature')),
             battery_full_voltage=self._number('battery', 'full_voltage'),
@@ -199,7 +216,11 @@ class _Reader:
 
     def _number(self, *keys: str) -> float:
         value = self._get(*keys)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not np.isfinite(value)
+        ):
             raise self._error('.'.join(keys), value, 'must be a finite number')
         return float(value)
 
@@ -221,7 +242,9 @@ class _Reader:
 
     def _per_joint(self, name: str, legs: int, joints: int) -> Array:
         value = self._get('joints', name)
-        repeated = value * legs if isinstance(value, list) and len(value) * legs == joints else value
+        repeated = (
+            value * legs if isinstance(value, list) and len(value) * legs == joints else value
+        )
         return self._array(f'joints.{name}', repeated, joints)
 
     def _check_joints(self, joints: list[str], values: Mapping[str, Array]) -> None:

@@ -61,10 +61,20 @@ def oscillator_of(robot: RobotModel) -> Oscillator | None:
         )
     repeats = joints // len(amplitude)
     return Oscillator(
-        float(section['frequency_hz']),
+        _frequency(section, robot),
         np.tile(amplitude, repeats),
         np.repeat(phase, joints // legs),
     )
+
+
+def _frequency(section: Mapping[str, Any], robot: RobotModel) -> float:
+    values = _numbers(section, 'frequency_hz', robot)
+    if values.shape != (1,) or not values[0] > 0.0:
+        raise ConfigurationError(
+            f'robot {robot.name}: oscillator.frequency_hz = {section["frequency_hz"]!r} '
+            'must be one number above 0'
+        )
+    return float(values[0])
 
 
 def _numbers(section: Mapping[str, Any], name: str, robot: RobotModel) -> Array:

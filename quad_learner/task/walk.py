@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.robot.signals import NANOSECONDS, Estimate, JointCommand, SensorSample
-from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode, Reason
 from quad_learner.task.action import ActionMap, oscillator_of
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.constraint import upright_margin
@@ -116,10 +116,11 @@ class WalkTask:
         )
 
     def _fell(self, sample: SensorSample, command: JointCommand) -> bool:
-        """Tells whether it was a fall that ended the drive; a violent one may trip another wire first."""
+        """Tells whether a fall ended the drive; a violent one may trip another wire first."""
         roll, pitch, _ = roll_pitch_yaw(sample.orientation)
+        tripped = bool(command.reasons & ~NOT_TRIPS)
         leaning = abs(roll) > self._robot.fall_roll or abs(pitch) > self._robot.fall_pitch
-        return bool(command.reasons & Reason.TILT) or (is_trip(command.reasons) and leaning)
+        return bool(command.reasons & Reason.TILT) or (tripped and leaning)
 
     def _reward(self, motion: Motion, driving: bool, terminated: bool) -> float:
         earned = reward(motion, self._config) if driving else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,7 +27,8 @@ from quad_learner.robot.signals import JointCommand
 from quad_learner.ros.packed import Records
 from quad_learner.safety.modes import Authority, Mode
 
-DOMAIN = 71
+DOMAIN = 2 + os.getpid() % 38
+"""not that of another run of the tests on this machine"""
 MAKERS = [
     f'{leg}_{part}_joint' for leg in ('FR', 'FL', 'RR', 'RL') for part in ('hip', 'thigh', 'calf')
 ]

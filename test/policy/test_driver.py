@@ -28,7 +28,9 @@ Configure = Callable[..., TaskConfig]
 class Seat:
     """A driver, and a safety layer played by the test."""
 
-    def __init__(self, robot: RobotModel, task: WalkTask, builders: Any, counters: Counters):
+    def __init__(
+        self, robot: RobotModel, task: WalkTask, builders: Any, counters: Counters
+    ) -> None:
         self.standing = True
         self.driver = Driver(robot, task, lambda _: self.standing, counters)
         self.robot = robot

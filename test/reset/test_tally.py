@@ -9,12 +9,13 @@ ACTIVE = [state for state in State if state not in (State.WAIT, State.READY, Sta
 SECOND = 1_000_000_000
 
 
-def told(*states: tuple[State, int]) -> Tally:
+def told(*states: tuple[State, int], handed_over: bool = False) -> Tally:
     """Returns the tally of states that began at so many seconds."""
     tally = Tally()
     for state, seconds in states:
-        tally.update(state, seconds * SECOND)
-        tally.update(state, seconds * SECOND + 1)  # it is told at each decision, not once
+        tally.update(state, seconds * SECOND, handed_over)
+        # It is told at each decision, not once.
+        tally.update(state, seconds * SECOND + 1, handed_over)
     return tally
 
 
@@ -33,6 +34,12 @@ def test_giving_up_is_a_failure_that_lasted_too() -> None:
 def test_a_reset_that_was_broken_off_is_neither() -> None:
     tally = told((ACTIVE[0], 1), (State.WAIT, 3), (State.READY, 4))
     assert (tally.finished, tally.failed) == (0, 0)
+
+
+def test_a_robot_that_was_handed_over_stood() -> None:
+    tally = told((ACTIVE[0], 1), (State.WAIT, 3), handed_over=True)
+    assert (tally.finished, tally.failed) == (1, 0)
+    assert tally.duration_s == pytest.approx(2.0)
 
 
 def test_standing_on_is_not_another_reset() -> None:

@@ -70,7 +70,9 @@ def _engine_feet(robot: RobotModel, client: int, angles: Array, rates: Array) ->
 
 
 @pytest.mark.parametrize('seed', range(4))
-def test_feet_are_where_the_physics_engine_has_them(a1: RobotModel, engine: int, seed: int) -> None:
+def test_feet_are_where_the_physics_engine_has_them(
+    a1: RobotModel, engine: int, seed: int
+) -> None:
     angles, rates = _pose(a1, seed)
     legs = LegKinematics(a1).solve(angles, rates)
     position, velocity, turning = _engine_feet(a1, engine, angles, rates)

@@ -44,6 +44,11 @@ class Walk:
         sample = self._samples(
             time_ns=self._time_ns,
             **{k: v for k, v in changed.items() if k in ('joint_velocity', 'joint_position')},
+            **(
+                {'orientation': changed['sensed_orientation']}
+                if 'sensed_orientation' in changed
+                else {}
+            ),
         )
         estimate = self._estimates(
             time_ns=self._time_ns,
@@ -182,18 +187,33 @@ ENDS = [
     ('released', {**STOPPED, 'mode': Mode.STANDBY, 'reasons': Reason.RELEASED}, False, True),
     ('reset_drives', {'authority': Authority.RESET}, False, True),
     ('unhealthy', {'healthy': False}, False, True),
+    ('steep_trip', {**STOPPED, 'reasons': Reason.OVER_SPEED, 'sensed': (0.9, 0.0)}, True, False),
+    (
+        'nosedive',
+        {**STOPPED, 'reasons': Reason.SENSORS_INVALID, 'sensed': (0.0, -0.9)},
+        True,
+        False,
+    ),
+    ('steep_release', {**STOPPED, 'reasons': Reason.RELEASED, 'sensed': (0.9, 0.0)}, False, True),
+    ('steep_and_driving', {'sensed': (0.9, 0.0)}, False, False),
     ('fall_while_unhealthy', {**STOPPED, 'reasons': Reason.TILT, 'healthy': False}, True, False),
 ]
 
 
 @pytest.mark.parametrize('what, changed, terminated, truncated', ENDS, ids=[e[0] for e in ENDS])
 def test_only_a_fall_terminates(
-    walk: Callable[..., Walk], what: str, changed: Any, terminated: bool, truncated: bool
+    walk: Callable[..., Walk],
+    turned: Any,
+    what: str,
+    changed: Any,
+    terminated: bool,
+    truncated: bool,
 ) -> None:
     episode = walk()
     episode.begin()
     episode.step()
-    outcome = episode.step(**changed)
+    roll, pitch = changed.get('sensed', (0.0, 0.0))  # the A1 has fallen beyond 0.79
+    outcome = episode.step(**changed, sensed_orientation=turned(roll, pitch))
     assert (outcome.terminated, outcome.truncated) == (terminated, truncated), what
     assert outcome.reasons == changed.get('reasons', Reason.NONE)
 
