@@ -150,10 +150,11 @@ def _performance(run: RunDirectory, seed: int) -> Performance:
     from quad_learner.evaluation import Performance, configs_of
     from quad_learner.policy.onnx_policy import OnnxPolicy
 
+    policy = run.require_policy()
     names = ('robot', 'estimator', 'safety', 'reset', 'policy')
     configs = configs_of([run.parameters / f'{name}.yaml' for name in names], seed=seed)
     performance = Performance(configs)
-    performance.connect(OnnxPolicy(run.require_policy().read_bytes()))
+    performance.connect(OnnxPolicy(policy.read_bytes()))
     return performance
 
 

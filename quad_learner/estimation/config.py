@@ -97,7 +97,7 @@ class EstimatorConfig:
         maximum=5.0,
     )
     slip_gate: float = parameter(
-        'Deviations at which a foot counts as half slipping; higher: tolerates more slip',
+        'Deviations at which a foot weighs only a quarter; higher: tolerates more slip',
         '',
         minimum=0.5,
         maximum=20.0,

@@ -63,7 +63,7 @@ class LearnerNode(GraphNode):
         self._model = topics.MODEL.publisher(self)
         self._progress = topics.PROGRESS.publisher(self)
         self._metrics = {name: topics.metric(name).publisher(self) for name in topics.METRICS}
-        topics.EXPERIENCE.subscribe(self, self._on_experience, raw=True)
+        self._experience = topics.EXPERIENCE.subscribe(self, self._on_experience, raw=True)
         topics.POLICY_STATE.subscribe(self, self._on_policy_state)
         topics.CHECKPOINT.serve(self, self._save)
         if not self.graph.lockstep:
@@ -147,9 +147,18 @@ class LearnerNode(GraphNode):
 
     def close(self) -> None:
         """Saves everything."""
+        self._take_the_rest()
         problem = self._training.close()
         if problem:
             self.get_logger().error(problem)
+
+    def _take_the_rest(self) -> None:
+        """Takes in the steps that have arrived but not been looked at: no time to learn from."""
+        while (taken := self._experience.handle.take_message(EXPERIENCE_TYPE, True)) is not None:
+            try:
+                self._training.take_in(bytes(taken[0]), updates=False)
+            except MessageError as error:
+                self.get_logger().warning(f'a step was refused: {error}')
 
 
 def main() -> None:

@@ -65,3 +65,24 @@ def test_backward_writes_into_the_gradients(make_config: ConfigBuilder) -> None:
     critics.backward(torch.ones_like(value))
     # d Σ value / d bias_3 is the number of rows
     assert (critics.weights()['bias_3'].grad == 8.0).all()
+
+
+def test_written_gradients_equal_automatic_ones(make_config: ConfigBuilder) -> None:
+    critics = _critics(make_config)
+    weights = critics.weights()
+    generator = torch.Generator().manual_seed(9)
+    for value in weights.values():  # away from the start, where γ = 1 and β = 0 hide mistakes
+        value.data += 0.1 * torch.randn(value.shape, generator=generator)
+    leaves = {name: value.detach().clone().requires_grad_() for name, value in weights.items()}
+    inputs, slope = _inputs(1), torch.randn(4, 8, generator=generator)
+    hidden = inputs.expand(4, -1, -1)
+    for layer in (1, 2):
+        hidden = hidden @ leaves[f'weight_{layer}'] + leaves[f'bias_{layer}']
+        centred = hidden - hidden.mean(-1, keepdim=True)
+        normal = centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+        hidden = (normal * leaves[f'gamma_{layer}'] + leaves[f'beta_{layer}']).clamp(min=0.0)
+    ((hidden @ leaves['weight_3'] + leaves['bias_3']).squeeze(-1) * slope).sum().backward()
+    critics.pair(inputs, _inputs(2))
+    critics.backward(slope)
+    for name, leaf in leaves.items():
+        torch.testing.assert_close(weights[name].grad, leaf.grad, rtol=1e-3, atol=1e-5)

@@ -137,6 +137,23 @@ def test_what_was_learned_is_saved_when_asked_and_taken_up_again(
     live(learner, step_of, 56, 60)
 
 
+def test_steps_that_have_arrived_are_kept_when_it_is_stopped(
+    learner: Any, step_of: Any, run: Path
+) -> None:
+    live(learner, step_of, 1, 5)
+    for sequence in range(6, 9):
+        learner.say(topics.EXPERIENCE, learner.records.transition_to(step_of(sequence)))
+
+    def arrived() -> bool:  # without letting the node look at them
+        learner.node._take_the_rest()
+        return bool(learner.node._training.sequence == 8)
+
+    learner.until(arrived, 'the steps that were on their way')
+    assert learner.call(topics.CHECKPOINT).success
+    logged = [r.sequence for r in ExperienceReader(run / 'experience.mcap').records()]
+    assert logged == list(range(1, 9))
+
+
 def test_it_has_finished_when_the_policys_last_step_is_in(learner: Any, step_of: Any) -> None:
     from quad_learner.ros.diagnostics import OK, status
 
