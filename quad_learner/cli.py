@@ -16,7 +16,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, open_run
 
 if TYPE_CHECKING:
-    from quad_learner.evaluation import Performance
+    from quad_learner.evaluation import Performance, Score
 
 USAGE_ERROR = 2
 """exit code: what was asked for cannot be; the message says why and what to do"""
@@ -170,7 +170,6 @@ def _show_summary(run: RunDirectory) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from quad_learner.evaluation import spread
     from quad_learner.policy.onnx_policy import PolicyError
 
     run = open_run(options.folder)
@@ -198,18 +197,23 @@ def _evaluate(options: argparse.Namespace) -> int:
     performance.close()
     if not scores:
         return 1
-    speed, returned = spread(s.speed for s in scores), spread(s.total_reward for s in scores)
-    falls = sum(score.fell for score in scores)
     table.add_section()
-    table.add_row(
+    table.add_row(*_means(scores))
+    Console().print(table)
+    return 0
+
+
+def _means(scores: list[Score]) -> tuple[str, ...]:
+    from quad_learner.evaluation import spread
+
+    speed, returned = spread(s.speed for s in scores), spread(s.total_reward for s in scores)
+    return (
         'mean ± sd',
         f'{speed[0]:.3f} ± {speed[1]:.3f}',
         f'{returned[0]:.1f} ± {returned[1]:.1f}',
         '',
-        f'{falls}/{len(scores)}',
+        f'{sum(score.fell for score in scores)}/{len(scores)}',
     )
-    Console().print(table)
-    return 0
 
 
 def _report(options: argparse.Namespace) -> int:

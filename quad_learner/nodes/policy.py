@@ -15,15 +15,15 @@ from quad_learner.reset.standing import is_standing
 from quad_learner.robot.signals import (
     NANOSECONDS,
     Estimate,
-    JointCommand,
     JointTarget,
     SensorSample,
 )
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import MessageError, odometry_from, stamp_from
+from quad_learner.ros.messages import odometry_from
 from quad_learner.ros.packed import Records, progress_from
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
@@ -57,7 +57,6 @@ class PolicyNode(GraphNode):
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
         self._estimate: Estimate | None = None
-        self._command: JointCommand | None = None
         self._decided = -1
         self._last: JointTarget | None = None
         robot = self.robot
@@ -74,8 +73,8 @@ class PolicyNode(GraphNode):
         self._state = StateReport(self, topics.POLICY_STATE)
         decisions = self.ticks.is_decision
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
-        topics.ODOM.subscribe(self, self._on_odometry)
-        topics.JOINT_COMMAND.subscribe(self, self._on_command)
+        topics.ODOM.subscribe_to_some(self, self._on_odometry, decisions)
+        self._commands = CommandListener(self, self._records, self._on_command)
         topics.MODEL.subscribe(self, self._on_model)
         topics.PROGRESS.subscribe(self, self._on_progress)
         self.every(HEARTBEAT_S, self._beat)
@@ -104,16 +103,10 @@ class PolicyNode(GraphNode):
         self._decide()
 
     def _on_odometry(self, message: Any) -> None:
-        if self.ticks.is_decision(stamp_from(message)):
-            self._estimate = odometry_from(message, len(self.robot.feet))
-            self._decide()
+        self._estimate = odometry_from(message, len(self.robot.feet))
+        self._decide()
 
-    def _on_command(self, message: Any) -> None:
-        try:
-            self._command = self._records.command_from(message)
-        except MessageError as error:
-            self.diagnostics.values['problem'] = str(error)
-            return
+    def _on_command(self) -> None:
         if self.graph.lockstep:
             self._decide()
 
@@ -131,7 +124,7 @@ class PolicyNode(GraphNode):
         robot_time = self.graph.elapsed_s + sample.time_ns / NANOSECONDS
         over = robot_time + 1.0 / self.robot.policy_hz >= self.graph.minutes * 60.0
         phase = driver.phase
-        look = driver.look(sample, estimate, self._command, over)
+        look = driver.look(sample, estimate, self._commands.newest, over)
         choice = None
         if look.wants_action:
             choice = self._chooser.choose(driver.observation, look.begins)
@@ -146,7 +139,7 @@ class PolicyNode(GraphNode):
             self._swap(self._models.newest())
             return True
         before = self.ticks.index(sample.time_ns) - 1
-        command = self._command
+        command = self._commands.newest
         if before >= 0 and (command is None or self.ticks.index(command.time_ns) != before):
             return False
         self._swap(self._models.due(sequence))
@@ -208,6 +201,7 @@ class PolicyNode(GraphNode):
         values['model_version'] = self._chooser.version
         values['model_age_s'] = self._models.age_s(steady_ns())
         values['dropped'] = self._samples.dropped
+        values['problem'] = self._commands.problem
         if self._driver is None:
             return WARN, 'waiting for learner/progress'
         if self._waiting_since_ns is not None:

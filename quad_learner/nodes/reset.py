@@ -8,11 +8,11 @@ from typing import Any
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.get_up import GetUp, State
 from quad_learner.reset.tally import Tally
-from quad_learner.robot.signals import JointCommand, JointTarget, SensorSample
+from quad_learner.robot.signals import JointTarget, SensorSample
 from quad_learner.ros import topics
+from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
@@ -28,12 +28,11 @@ class ResetNode(GraphNode):
         self._tally = Tally()
         self._records = Records(self.robot)
         self._sample: SensorSample | None = None
-        self._command: JointCommand | None = None
         self._last: JointTarget | None = None
         self._target = topics.RESET_TARGET.publisher(self)
         self._state = StateReport(self, topics.RESET_STATE)
         self._samples = SampleAssembler(self, self.robot, self._on_sample, self.ticks.is_decision)
-        topics.JOINT_COMMAND.subscribe(self, self._on_command)
+        self._commands = CommandListener(self, self._records, self._on_command)
         self.every(1.0, self._tell)
 
     def _on_sample(self, sample: SensorSample) -> None:
@@ -43,12 +42,7 @@ class ResetNode(GraphNode):
         self._sample = sample
         self._decide()
 
-    def _on_command(self, message: Any) -> None:
-        try:
-            self._command = self._records.command_from(message)
-        except MessageError as error:
-            self.diagnostics.values['problem'] = str(error)
-            return
+    def _on_command(self) -> None:
         if self.graph.lockstep:
             self._decide()
 
@@ -57,7 +51,7 @@ class ResetNode(GraphNode):
         if sample is None or (self._last is not None and sample.time_ns <= self._last.time_ns):
             return
         before = self.ticks.index(sample.time_ns) - 1
-        command = self._command
+        command = self._commands.newest
         answered = command is not None and self.ticks.index(command.time_ns) == before
         if self.graph.lockstep and before >= 0 and not answered:
             return
@@ -91,6 +85,7 @@ class ResetNode(GraphNode):
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
         self.diagnostics.values['dropped'] = self._samples.dropped
+        self.diagnostics.values['problem'] = self._commands.problem
         if self._get_up is None:
             return WARN, 'waiting for sensors'
         self.diagnostics.values['reason'] = self._get_up.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,6 @@ class SampleAssembler:
     ) -> None:
         self._robot = robot
         self._callback = callback
-        self._wanted = wanted
         self._joints = NamedReader(robot.joints)
         self._feet = NamedReader(robot.feet)
         self._parts: dict[int, dict[str, Any]] = {}
@@ -40,15 +40,14 @@ class SampleAssembler:
         self.dropped = 0
         """incomplete instants and unreadable messages so far"""
         self.last_problem = ''
-        topics.JOINT_STATES.subscribe(node, lambda message: self._add('joints', message))
-        topics.IMU.subscribe(node, lambda message: self._add('imu', message))
+        parts = {'joints': topics.JOINT_STATES, 'imu': topics.IMU}
         if robot.has_foot_force:
-            topics.FOOT_CONTACTS.subscribe(node, lambda message: self._add('feet', message))
+            parts['feet'] = topics.FOOT_CONTACTS
+        for part, topic in parts.items():
+            topic.subscribe_to_some(node, partial(self._add, part), wanted)
 
     def _add(self, part: str, message: Any) -> None:
         stamp = stamp_from(message)
-        if not self._wanted(stamp):
-            return
         parts = self._parts.setdefault(stamp, {})
         parts[part] = message
         if len(parts) < self._needed:

@@ -53,6 +53,62 @@ def find_stop(story: Story) -> JointCommand | None:
     return next((c for c in stops if c.reasons & Reason.TARGET_STALE), None)
 
 
+class Stranger:
+    """Watches the run, and does to it what nobody should."""
+
+    def __init__(
+        self, run: Any, domain: Any, watcher: Node, seen_until: Callable[..., Any]
+    ) -> None:
+        self.story = Story()
+        self._run, self._domain, self._seen_until = run, domain, seen_until
+        records = Records(load('a1'))
+        commands = self.story.commands
+        topics.JOINT_COMMAND.subscribe(watcher, lambda m: commands.append(records.command_from(m)))
+        topics.EXPERIENCE.subscribe(watcher, self._stepped)
+
+    def _stepped(self, message: Any) -> None:
+        self.story.sequence = max(self.story.sequence, int(message.data[0]))
+
+    def steps(self, more: int, what: str) -> None:
+        """Waits for so many more steps."""
+        goal = self.story.sequence + more
+        self._until(lambda: self.story.sequence >= goal, 600.0, f'{more} steps {what}')
+
+    def _until(self, condition: Callable[[], Any], seconds: float, what: str) -> Any:
+        return self._seen_until(
+            lambda: self._run.is_up() and condition(), seconds, lambda: f'{what}\n{self._run.said}'
+        )
+
+    def kill_the_learner(self) -> None:
+        """Returns when another learner is there."""
+        story = self.story
+        story.killed_learner = self._domain.pid_of('learner')
+        os.kill(story.killed_learner, signal.SIGKILL)
+        old = (None, story.killed_learner)
+        self._until(lambda: self._domain.pid_of('learner') not in old, 120.0, 'a learner')
+        story.new_learner = self._domain.pid_of('learner')
+
+    def kill_the_policy(self) -> None:
+        """Returns when safety has stopped the robot.
+
+        The supervisor is held meanwhile: in lockstep the world stands still for as long as a driver
+        is waited for, and one that is back by then has lost nothing but its session.
+        """
+        self.story.commands.clear()
+        self._run.process.send_signal(signal.SIGSTOP)
+        os.kill(self._domain.pid_of('policy'), signal.SIGKILL)
+        self.story.stop_after_policy = self._until(lambda: find_stop(self.story), 120.0, 'a stop')
+        self._run.process.send_signal(signal.SIGCONT)
+
+    def press_ctrl_c(self) -> None:
+        """Returns when the run has ended."""
+        pressed = time.monotonic()
+        self._run.interrupt()
+        self.story.exit = self._run.ends(60.0)
+        self.story.stopped_in_s = time.monotonic() - pressed
+        self.story.said = self._run.said
+
+
 @pytest.fixture(scope='module')
 def story(
     learn: Callable[..., Any],
@@ -62,54 +118,18 @@ def story(
     seen_until: Callable[..., Any],
 ) -> Story:
     """Kills the learner, then the policy, then presses Ctrl-C; each after the run is going."""
-    story = Story()
-    robot = load('a1')
-    records = Records(robot)
-    topics.JOINT_COMMAND.subscribe(
-        watcher, lambda message: story.commands.append(records.command_from(message))
-    )
-
-    def stepped(message: Any) -> None:
-        story.sequence = max(story.sequence, int(message.data[0]))
-
-    topics.EXPERIENCE.subscribe(watcher, stepped)
     run = learn('--minutes', '100', '--seed', '2', '--run-dir', str(folder / RUN))
-
-    def steps(more: int, what: str) -> None:
-        goal = story.sequence + more
-        seen_until(
-            lambda: run.is_up() and story.sequence >= goal,
-            600.0,
-            lambda: f'{more} steps {what}\n{run.said}',
-        )
-
-    steps(150, 'from the start')
-    story.killed_learner = domain.pid_of('learner')
-    os.kill(story.killed_learner, signal.SIGKILL)
-    seen_until(
-        lambda: domain.pid_of('learner') not in (None, story.killed_learner),
-        120.0,
-        lambda: f'a learner\n{run.said}',
-    )
-    story.new_learner = domain.pid_of('learner')
-    steps(100, 'after the learner was killed')
-
-    story.commands.clear()
-    os.kill(domain.pid_of('policy'), signal.SIGKILL)
-    story.stop_after_policy = seen_until(
-        lambda: find_stop(story), 60.0, lambda: f'a stop\n{run.said}'
-    )
-    before = story.sequence
-    steps(40, 'after the policy was killed')
-    story.steps_after_policy = story.sequence - before
-
-    pressed = time.monotonic()
-    run.interrupt()
-    story.exit = run.ends(60.0)
-    story.stopped_in_s = time.monotonic() - pressed
-    story.said = run.said
-    story.logged = logged(folder / RUN)
-    return story
+    stranger = Stranger(run, domain, watcher, seen_until)
+    stranger.steps(150, 'from the start')
+    stranger.kill_the_learner()
+    stranger.steps(105, 'after the learner was killed')  # episodes have 80: in the midst of one
+    stranger.kill_the_policy()
+    before = stranger.story.sequence
+    stranger.steps(40, 'after the policy was killed')
+    stranger.story.steps_after_policy = stranger.story.sequence - before
+    stranger.press_ctrl_c()
+    stranger.story.logged = logged(folder / RUN)
+    return stranger.story
 
 
 def test_a_killed_learner_comes_back(story: Story) -> None:
