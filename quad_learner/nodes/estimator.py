@@ -19,7 +19,7 @@ from quad_learner.ros.transform import TransformPublisher
 
 
 class EstimatorNode(GraphNode):
-    """Publishes where the robot believes it is, for each sensor sample."""
+    """Takes in each sensor sample; publishes where the robot believes it is for each decision."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__('estimator', EstimatorConfig, **options)
@@ -37,12 +37,12 @@ class EstimatorNode(GraphNode):
         if estimate is None:
             return
         self._last = estimate
-        odometry = odometry_to(estimate)
-        self._odom.publish(odometry)
-        self.diagnostics.count('odom')
         if self.ticks.is_decision(sample.time_ns):
+            odometry = odometry_to(estimate)
+            self._odom.publish(odometry)
             self._contact.publish(self._records.contact_to(estimate))
             self._transform.publish(odometry)
+            self.diagnostics.count('odom')
 
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""

@@ -166,12 +166,13 @@ class PolicyNode(GraphNode):
 
     def _publish(self, look: Look, target: JointTarget) -> None:
         self._last = target
+        # The world waits for the target; what is for the learner can follow it.
+        self._target.publish(self._records.target_to(target))
         if look.transition is not None:
             self._experience.publish(self._records.transition_to(look.transition))
             self.diagnostics.count('steps')
         if look.end is not None:
             self._episodes.publish(self._records.episode_to(look.end))
-        self._target.publish(self._records.target_to(target))
 
     def _beat(self) -> None:
         """Says the last target again: to a safety layer that lost it, or as a sign of life."""

@@ -111,8 +111,6 @@ class RobotSimNode(GraphNode):
 
     def _publish(self, sample: SensorSample) -> None:
         time_ns = self._sim.time_ns
-        if self.graph.lockstep:
-            self._sim_time.publish(topics.CLOCK.type(clock=stamp_to(time_ns)))
         self._joints.publish(
             named_to(
                 sample.time_ns,
@@ -126,14 +124,17 @@ class RobotSimNode(GraphNode):
             self._feet.publish(
                 named_to(sample.time_ns, self.robot.feet, None, None, sample.foot_force)
             )
+        self._imu.publish(imu_to(sample))
+        # The sample is whole: the others can begin. What follows is waited for by nobody.
         if self.ticks.is_decision(time_ns):
+            if self.graph.lockstep:
+                self._sim_time.publish(topics.CLOCK.type(clock=stamp_to(time_ns)))
             self._publish_truth()
         if self.ticks.index(time_ns) % self.robot.command_hz == 0:
             health = self._sim.health()
             self._battery.publish(battery_to(health))
             if self.robot.has_motor_temperature:
                 self._temperature.publish(self._records.temperature_to(health))
-        self._imu.publish(imu_to(sample))
         self.diagnostics.count('samples')
 
     def _publish_truth(self) -> None:

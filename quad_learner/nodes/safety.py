@@ -81,7 +81,7 @@ class SafetyNode(GraphNode):
     def _wire(self) -> None:
         self._commands = topics.JOINT_COMMAND.publisher(self)
         self._says = StateReport(self, topics.SAFETY_STATE)
-        self._samples = SampleAssembler(self, self.robot, self._on_sample)
+        self._samples = SampleAssembler(self, self.robot, self._on_sample, feet=False)
         topics.ODOM.subscribe(self, self._on_odometry)
         topics.POLICY_TARGET.subscribe(self, lambda m: self._on_target('policy', m))
         topics.RESET_TARGET.subscribe(self, lambda m: self._on_target('reset', m))

@@ -21,7 +21,8 @@ PENDING = 8
 class SampleAssembler:
     """Listens to joints, IMU and feet and calls back with each whole SensorSample.
 
-    `wanted` tells from a stamp whether the instant is of interest; others are dropped unread.
+    `wanted` tells from a stamp whether the instant is of interest; others are dropped unread. Who
+    has no use for the `feet` gets zeros.
     """
 
     def __init__(
@@ -30,18 +31,20 @@ class SampleAssembler:
         robot: RobotModel,
         callback: Callable[[SensorSample], None],
         wanted: Callable[[int], bool] = lambda _: True,
+        feet: bool = True,
     ) -> None:
         self._robot = robot
         self._callback = callback
         self._joints = NamedReader(robot.joints)
         self._feet = NamedReader(robot.feet)
         self._parts: dict[int, dict[str, Any]] = {}
-        self._needed = 3 if robot.has_foot_force else 2
+        feet = feet and robot.has_foot_force
+        self._needed = 3 if feet else 2
         self.dropped = 0
         """incomplete instants and unreadable messages so far"""
         self.last_problem = ''
         parts = {'joints': topics.JOINT_STATES, 'imu': topics.IMU}
-        if robot.has_foot_force:
+        if feet:
             parts['feet'] = topics.FOOT_CONTACTS
         for part, topic in parts.items():
             topic.subscribe_to_some(node, partial(self._add, part), wanted)

@@ -101,7 +101,7 @@ MOTOR_TEMPERATURE = Topic(
 GROUND_TRUTH = Topic(
     'ground_truth/odom', Odometry, POLICY_RATE, 1000, publisher_node='robot', about='scoring only'
 )
-CLOCK = Topic('/clock', Clock, COMMAND_RATE, 1, publisher_node='robot', about='lockstep only')
+CLOCK = Topic('/clock', Clock, POLICY_RATE, 1, publisher_node='robot', about='lockstep only')
 JOINT_COMMAND = Topic(
     'joint_command',
     Float64MultiArray,
@@ -112,7 +112,7 @@ JOINT_COMMAND = Topic(
 SAFETY_STATE = Topic(
     'safety/state', DiagnosticStatus, 1.0, 1, True, 'safety', 'mode, driver, reasons'
 )
-ODOM = Topic('odom', Odometry, COMMAND_RATE, publisher_node='estimator', about='the estimate')
+ODOM = Topic('odom', Odometry, POLICY_RATE, publisher_node='estimator', about='the estimate')
 CONTACT = Topic(
     'contact_state',
     Float64MultiArray,

@@ -91,8 +91,8 @@ class Stranger:
     def kill_the_policy(self) -> None:
         """Returns when safety has stopped the robot.
 
-        The supervisor is held meanwhile: in lockstep the world stands still for as long as a driver
-        is waited for, and one that is back by then has lost nothing but its session.
+        The supervisor is held meanwhile. In lockstep the world stands still while a driver is
+        waited for, and one that is back by then has lost nothing but its session.
         """
         self.story.commands.clear()
         self._run.process.send_signal(signal.SIGSTOP)
