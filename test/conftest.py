@@ -33,7 +33,7 @@ def configured(config: type[Config], name: str, **changed: Any) -> Config:
 
 @pytest.fixture(scope='session')
 def robot() -> RobotModel:
-    """Returns the A1: twelve joints, four feet, 120 Hz commands, 40 Hz decisions."""
+    """Returns the A1: twelve joints, four feet, 40 decisions a second."""
     return load('a1')
 
 

@@ -40,6 +40,15 @@ class Bench:
         self._executor.add_node(self.peer)
         self._publishers: dict[str, Any] = {}
 
+    @property
+    def per_decision(self) -> int:
+        """Ticks from one decision to the next."""
+        return self.robot.command_hz // self.robot.policy_hz
+
+    def stamp(self, tick: int) -> int:
+        """Returns the stamp of a tick, rounded down to a nanosecond."""
+        return tick * 1_000_000_000 // self.robot.command_hz
+
     def start(self, kind: type[Any], spec: str, **changed: Any) -> Any:
         """Builds the node `kind` with the parameters of `spec`, some of them changed."""
         specs = [s for s in bringup.nodes('sim') if s.name == spec]
@@ -64,7 +73,7 @@ class Bench:
         self._publishers[topic.name].publish(message)
 
     def sense(self, sample: Any) -> None:
-        """Says all that the robot senses in one instant."""
+        """Says all that the robot senses in one instant, as far as the node listens."""
         robot = self.robot
         self.say(
             topics.JOINT_STATES,
@@ -76,10 +85,11 @@ class Bench:
                 sample.joint_effort,
             ),
         )
-        self.say(
-            topics.FOOT_CONTACTS,
-            messages.named_to(sample.time_ns, robot.feet, None, None, sample.foot_force),
-        )
+        if any(heard.topic_name.endswith('foot_contacts') for heard in self.node.subscriptions):
+            self.say(
+                topics.FOOT_CONTACTS,
+                messages.named_to(sample.time_ns, robot.feet, None, None, sample.foot_force),
+            )
         self.say(topics.IMU, messages.imu_to(sample))
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:

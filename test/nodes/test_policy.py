@@ -68,8 +68,8 @@ class Graph:
         stamp = self.decision * PERIOD_NS
         bench = self.bench
         if self.decision:
-            tick = 3 * self.decision - 1
-            given = self._commands(time_ns=tick * 1_000_000_000 // 120, **command)
+            before = bench.stamp(bench.per_decision * self.decision - 1)
+            given = self._commands(time_ns=before, **command)
             bench.say(topics.JOINT_COMMAND, bench.records.command_to(given))
         bench.say(topics.ODOM, odometry_to(self._estimates(time_ns=stamp)))
         bench.sense(self._samples(time_ns=stamp))

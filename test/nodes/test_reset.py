@@ -24,11 +24,10 @@ def targets(bench: Any) -> Any:
 def test_it_answers_each_decision_and_no_other_tick(
     reset: Any, sample_of: Any, command_of: Any
 ) -> None:
-    # Decisions fall on the ticks 0, 3 and 6 of 120 Hz.
-    for tick in range(7):
-        stamp = tick * 1_000_000_000 // 120
+    for tick in range(2 * reset.per_decision + 1):
+        stamp = reset.stamp(tick)
         reset.sense(sample_of(time_ns=stamp))
-        if tick % 3 == 0:
+        if tick % reset.per_decision == 0:
             reset.until(lambda s=stamp: targets(reset) and targets(reset)[-1].time_ns == s, 'it')
         command = command_of(
             time_ns=stamp, mode=Mode.STANDBY, authority=Authority.NOBODY, request=0
@@ -45,7 +44,9 @@ def test_it_waits_for_the_command_of_the_tick_before(
     reset.sense(sample_of(time_ns=25_000_000))
     reset.settle()
     assert targets(reset) == []
-    command = command_of(time_ns=16_666_666, mode=Mode.STANDBY, authority=Authority.NOBODY)
+    command = command_of(
+        time_ns=reset.stamp(reset.per_decision - 1), mode=Mode.STANDBY, authority=Authority.NOBODY
+    )
     reset.say(topics.JOINT_COMMAND, reset.records.command_to(command))
     reset.until(lambda: targets(reset), 'a target')
 
@@ -63,13 +64,10 @@ def test_a_robot_that_nobody_drives_is_asked_for_with_a_fresh_number(
 ) -> None:
     # Started 100 s into a run: a number that an earlier process cannot have used.
     idle = {'mode': Mode.STANDBY, 'authority': Authority.NOBODY, 'request': 0}
-    command = command_of(time_ns=12_000 * 1_000_000_000 // 120 - 8_333_334, **idle)
-    reset.say(topics.JOINT_COMMAND, reset.records.command_to(command))
     asked = 0
-    for decision in range(6):
-        tick = 12_000 + 3 * decision
-        stamp = tick * 1_000_000_000 // 120
-        before = (tick - 1) * 1_000_000_000 // 120
+    for decision in range(4000, 4006):
+        tick = decision * reset.per_decision
+        stamp, before = reset.stamp(tick), reset.stamp(tick - 1)
         reset.say(
             topics.JOINT_COMMAND, reset.records.command_to(command_of(time_ns=before, **idle))
         )

@@ -42,13 +42,14 @@ def test_the_world_moves_one_tick_for_each_command_that_answers_it(
     sim: Any, command_of: Any
 ) -> None:
     sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
-    # 120 Hz: ticks at 0, 8 333 333, 16 666 666 ns, rounded down.
-    for number, stamp in enumerate((0, 8_333_333, 16_666_666)):
-        command = command_of(time_ns=stamp, sequence=number + 1)
+    ticks = 2 * sim.per_decision
+    for number in range(ticks):
+        command = command_of(time_ns=sim.stamp(number), sequence=number + 1)
         sim.say(topics.JOINT_COMMAND, sim.records.command_to(command))
-        after = (8_333_333, 16_666_666, 25_000_000)[number]
+        after = sim.stamp(number + 1)
         sim.until(lambda after=after: last_stamp(sim) == after, f'the sample of {after} ns')
-    sim.until(lambda: sim.heard['/clock'][-1].clock.nanosec == 25_000_000, 'the clock')
+    # Two decisions of 25 ms: the clock is told at each.
+    sim.until(lambda: sim.heard['/clock'][-1].clock.nanosec == 50_000_000, 'the clock')
     joints = sim.heard['joint_states'][-1]
     assert tuple(joints.name) == sim.robot.joints
     assert np.abs(np.array(joints.position) - sim.robot.stance).max() < 0.2
@@ -56,7 +57,7 @@ def test_the_world_moves_one_tick_for_each_command_that_answers_it(
 
 def test_a_command_for_another_instant_does_not_move_the_world(sim: Any, command_of: Any) -> None:
     sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
-    for stamp in (8_333_333, 100_000_000):
+    for stamp in (sim.stamp(1), 100_000_000):
         sim.say(topics.JOINT_COMMAND, sim.records.command_to(command_of(time_ns=stamp)))
     sim.settle()
     assert last_stamp(sim) == 0

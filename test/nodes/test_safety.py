@@ -7,12 +7,13 @@ import pytest
 
 from quad_learner.nodes import safety as module
 from quad_learner.nodes.safety import SafetyNode
+from quad_learner.robot.model import load
 from quad_learner.robot.signals import Health
 from quad_learner.ros import topics
 from quad_learner.ros.messages import battery_to, odometry_to
 from quad_learner.safety.modes import Authority, Mode
 
-TICK_1, TICK_2 = 8_333_333, 16_666_666  # no decision falls on them: they are answered at once
+BETWEEN = 1_000_000_000 // load('a1').command_hz  # no decision falls on it: it is answered at once
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def test_it_says_nothing_before_it_has_seen_anything(safety: Any) -> None:
 
 
 def test_nobody_drives_a_robot_that_nobody_asked_to_drive(safety: Any, sample_of: Any) -> None:
-    safety.sense(sample_of(time_ns=TICK_1))
-    command = answer(safety, TICK_1)
+    safety.sense(sample_of(time_ns=BETWEEN))
+    command = answer(safety, BETWEEN)
     assert command.authority is Authority.NOBODY
     assert command.request == 0
     np.testing.assert_array_equal(command.kp, np.zeros(12))
@@ -52,14 +53,15 @@ def test_nobody_drives_a_robot_that_nobody_asked_to_drive(safety: Any, sample_of
 def test_each_sample_is_answered_once_and_the_answer_repeated_when_asked_again(
     safety: Any, sample_of: Any
 ) -> None:
-    safety.sense(sample_of(time_ns=TICK_1))
-    first = answer(safety, TICK_1)
-    safety.sense(sample_of(time_ns=TICK_1))
+    safety.sense(sample_of(time_ns=BETWEEN))
+    first = answer(safety, BETWEEN)
+    safety.sense(sample_of(time_ns=BETWEEN))
     safety.until(lambda: len(safety.heard['joint_command']) == 2, 'the answer again')
-    again = answer(safety, TICK_1)
+    again = answer(safety, BETWEEN)
     assert again.sequence == first.sequence
-    safety.sense(sample_of(time_ns=TICK_2))
-    assert answer(safety, TICK_2).sequence > first.sequence
+    later = safety.stamp(2 * safety.per_decision - 1)
+    safety.sense(sample_of(time_ns=later))
+    assert answer(safety, later).sequence > first.sequence
 
 
 def test_a_decision_waits_for_all_who_have_a_say(
@@ -89,8 +91,8 @@ def state(bench: Any, mode: Mode) -> dict[str, str]:
 def tick(bench: Any, number: int, builders: Any) -> Any:
     """Plays all others for one tick; returns safety's answer."""
     sample_of, estimate_of, target_of = builders
-    stamp = number * 1_000_000_000 // 120
-    if number % 3 == 0:
+    stamp = bench.stamp(number)
+    if number % bench.per_decision == 0:
         bench.say(topics.ODOM, odometry_to(estimate_of(time_ns=stamp)))
         for topic, source in (
             (topics.POLICY_TARGET, Authority.POLICY),
@@ -110,22 +112,25 @@ def test_an_operator_stops_the_robot_for_good_and_lets_it_go_on(
     safety.say(topics.BATTERY, battery_to(health))
     safety.say(topics.MOTOR_TEMPERATURE, safety.records.temperature_to(health))
     safety.until(lambda: safety.node._health, 'health')
-    for number in range(61):  # half a second, when charge and warmth are looked at
+    half = safety.robot.command_hz // 2
+    for number in range(half + 1):  # half a second, when charge and warmth are looked at
         tick(safety, number, builders)
     assert safety.call(topics.SAFETY_STOP).success
     values = state(safety, Mode.LATCHED_STOP)
     assert 'OPERATOR' in values['reasons'].split('|')
     assert values['trips'] == '1'
     safety.heard['safety/state'].clear()
-    for number in range(61, 130):  # what spoke against it must be gone for half a second
+    for number in range(
+        half + 1, 2 * half + 10
+    ):  # what spoke against it must be gone for half a second
         assert tick(safety, number, builders).mode is Mode.LATCHED_STOP
     assert safety.call(topics.SAFETY_RESUME).success
     state(safety, Mode.STANDBY)
 
 
 def test_what_speaks_against_going_on_is_told_to_who_asks(safety: Any, sample_of: Any) -> None:
-    safety.sense(sample_of(time_ns=TICK_1, joint_position=np.full(12, np.nan)))
-    answer(safety, TICK_1)
+    safety.sense(sample_of(time_ns=BETWEEN, joint_position=np.full(12, np.nan)))
+    answer(safety, BETWEEN)
     safety.call(topics.SAFETY_STOP)
     refused = safety.call(topics.SAFETY_RESUME)
     assert not refused.success
@@ -142,14 +147,15 @@ def test_a_driver_that_fell_silent_is_waited_for_once_and_not_at_each_decision(
 ) -> None:
     # Were it waited for each time, the lockstep world would stand still before the stop is due.
     builders = (sample_of, estimate_of, target_of)
-    for number in range(4):
+    per_decision = safety.per_decision
+    for number in range(per_decision + 1):
         tick(safety, number, builders)
     monkeypatch.setattr(module, 'PATIENCE_S', 0.3)
-    for number in range(4, 25):
-        stamp = number * 1_000_000_000 // 120
-        if number > 6:  # the first decision without the policy was that of tick 6
+    for number in range(per_decision + 1, 8 * per_decision):
+        stamp = safety.stamp(number)
+        if number > 2 * per_decision:  # the first decision without the policy is over
             monkeypatch.setattr(module, 'PATIENCE_S', 1e9)
-        if number % 3 == 0:
+        if number % per_decision == 0:
             safety.say(topics.ODOM, odometry_to(estimate_of(time_ns=stamp)))
             target = target_of(time_ns=stamp, source=Authority.RESET, request=0)
             safety.say(topics.RESET_TARGET, safety.records.target_to(target))
@@ -175,11 +181,11 @@ def test_charge_and_warmth_belong_together_whichever_comes_first(
 
 
 def test_it_sends_a_stop_before_it_goes(safety: Any, sample_of: Any) -> None:
-    safety.sense(sample_of(time_ns=TICK_1))
-    answer(safety, TICK_1)
+    safety.sense(sample_of(time_ns=BETWEEN))
+    answer(safety, BETWEEN)
     safety.heard['joint_command'].clear()
     safety.node.close()
-    command = answer(safety, TICK_1)
+    command = answer(safety, BETWEEN)
     assert command.mode is Mode.LATCHED_STOP
     np.testing.assert_array_equal(command.kp, np.zeros(12))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,14 @@ def _command(robot: RobotModel, **parts: object) -> JointCommand:
     return JointCommand(**(whole | parts))
 
 
+def _at_120_hz(robot: str) -> RobotModel:
+    """Returns a robot whose rates do not change with what is shipped: tests count its ticks."""
+    return replace(model.load(robot), physics_hz=600, command_hz=120, policy_hz=40)
+
+
 @pytest.fixture(scope='session')
 def a1() -> RobotModel:
-    return model.load('a1')
+    return _at_120_hz('a1')
 
 
 @pytest.fixture(scope='session')
@@ -97,7 +103,7 @@ def build() -> Iterator[Build]:
 
     def make(robot: str = 'a1', seed: int = 0, **overrides: object) -> SimulatedRobot:
         generator = np.random.default_rng(seed)
-        simulated = SimulatedRobot(model.load(robot), _config(**overrides), generator)
+        simulated = SimulatedRobot(_at_120_hz(robot), _config(**overrides), generator)
         simulated.connect()
         opened.append(simulated)
         return simulated

@@ -18,12 +18,14 @@ from mcap_ros2.decoder import DecoderFactory
 from rclpy.node import Node
 
 from quad_learner.experience.reader import ExperienceReader
+from quad_learner.robot.model import load
 from quad_learner.ros import topics
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3000)]
 
 MINUTES = 0.4
-HZ = {topics.COMMAND_RATE: 120.0, topics.POLICY_RATE: 40.0}
+ROBOT = load('a1')
+HZ = {topics.COMMAND_RATE: ROBOT.command_hz, topics.POLICY_RATE: ROBOT.policy_hz}
 # What is sent by the wall's clock, or only while an episode runs, has no rate in robot time.
 OF_ROBOT_TIME = {
     'joint_states',
