@@ -2,7 +2,8 @@
 
 Power is mechanical work (braking gives nothing back), copper loss c τ² and what computers draw.
 A motor warms by its copper loss and cools towards the air: C dT/dt = c τ² − G (T − T_air).
-The voltage falls evenly from full to empty, less the drop at the inner resistance.
+The voltage falls evenly from full to empty, less the drop of the mean current at the inner
+resistance.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from quad_learner.simulation.config import SimulationConfig
 Array = NDArray[np.float64]
 
 _SECONDS_PER_HOUR = 3600.0
+VOLTAGE_TIME_S = 1.0
+"""[s] over which a battery board averages: the peak of one footfall says nothing of the charge"""
 
 
 class Energy:
@@ -55,8 +58,9 @@ class Energy:
         """
         copper = self._copper_loss * (torque * torque).sum(axis=0) / len(torque)
         work = np.maximum((torque * velocity).sum(axis=1), 0.0).sum() / len(torque)
-        self._power = float(self._idle_power + copper.sum() + work)
-        self._left = max(self._left - self._power * duration_s, 0.0)
+        power = float(self._idle_power + copper.sum() + work)
+        self._power += (power - self._power) * min(1.0, duration_s / VOLTAGE_TIME_S)
+        self._left = max(self._left - power * duration_s, 0.0)
         cooling = self._cooling * (self._temperature - self._air)
         self._temperature = (
             self._temperature + duration_s * (copper - cooling) / self._heat_capacity
