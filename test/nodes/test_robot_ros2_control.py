@@ -207,7 +207,7 @@ def test_a_sample_has_one_stamp_on_the_grid_of_ticks_and_our_names(
         for messages in heard
     ]
     assert stamps[0] == stamps[1] == stamps[2]
-    ticks = [stamp * 120 / 1e9 for stamp in stamps[0]]
+    ticks = [stamp * 80 / 1e9 for stamp in stamps[0]]  # the A1 is commanded at 80 Hz
     np.testing.assert_allclose(ticks, np.round(ticks), atol=1e-6)
     assert (np.diff(np.round(ticks)) >= 1).all()
     joints = heard[0][0]
