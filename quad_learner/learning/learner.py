@@ -134,7 +134,13 @@ class Learner:
             config.temperature_step_max,
         )
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
-        self.pace = Pace(config.warmup_steps, config.updates_per_step, config.backlog_max)
+        self.pace = Pace(
+            config.warmup_steps,
+            config.updates_per_step,
+            config.backlog_max,
+            config.eager_steps,
+            config.eager_updates,
+        )
         self.replay = Replay(
             config.replay_capacity,
             observation_size,

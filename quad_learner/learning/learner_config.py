@@ -19,6 +19,8 @@ class LearnerConfig:
     replay_capacity: int = parameter('Steps remembered; the oldest go first.', 'steps', 1)
     warmup_steps: int = parameter('Steps collected before the first update.', 'steps', 1)
     updates_per_step: float = parameter('Updates owed for each step after warm-up.', '', 0.0, 50.0)
+    eager_steps: int = parameter('First steps of a run, which owe more.', 'steps', 0, 10000000)
+    eager_updates: float = parameter('Updates owed more for each of them.', 'updates', 0.0, 100.0)
     backlog_max: int = parameter('Most updates ever owed at once.', 'updates', 1)
     batch_size: int = parameter('Steps drawn for one update.', 'steps', 2, 4096)
     mirror: bool = parameter('Show every other step of a batch left-right mirrored.')

@@ -6,12 +6,23 @@ from __future__ import annotations
 class Pace:
     """Counts steps taken in and updates done."""
 
-    def __init__(self, warmup_steps: int, updates_per_step: float, backlog_max: int) -> None:
+    def __init__(
+        self,
+        warmup_steps: int,
+        updates_per_step: float,
+        backlog_max: int,
+        eager_steps: int = 0,
+        eager_updates: float = 0.0,
+    ) -> None:
         """Args:
         warmup_steps: steps before the first update is owed.
         updates_per_step: updates owed for each step after them.
         backlog_max: most updates ever owed at once.
+        eager_steps: steps of the run, from its beginning, that owe more.
+        eager_updates: how much more, each.
         """
+        self._eager_steps = eager_steps
+        self._eager_updates = eager_updates
         self._warmup_steps = warmup_steps
         self._updates_per_step = updates_per_step
         self._backlog_max = backlog_max
@@ -28,8 +39,10 @@ class Pace:
     def step(self) -> None:
         """Counts a step."""
         self.steps += 1
-        if self.steps > self._warmup_steps:
-            self.owed = min(self.owed + self._updates_per_step, float(self._backlog_max))
+        if self.steps <= self._warmup_steps:
+            return
+        more = self._eager_updates if self.steps <= self._eager_steps else 0.0
+        self.owed = min(self.owed + self._updates_per_step + more, float(self._backlog_max))
 
     def done(self) -> None:
         """Counts an update done, owed or not."""

@@ -49,3 +49,15 @@ def test_an_update_that_was_not_owed_is_no_credit() -> None:
     pace.done()
     _step(pace, 1)
     assert pace.due == 1
+
+
+def test_the_first_steps_of_a_run_owe_more() -> None:
+    pace = Pace(
+        warmup_steps=2, updates_per_step=1.0, backlog_max=100, eager_steps=5, eager_updates=2.0
+    )
+    owed = []
+    for _ in range(7):
+        before = pace.owed
+        pace.step()
+        owed.append(pace.owed - before)
+    assert owed == [0.0, 0.0, 3.0, 3.0, 3.0, 1.0, 1.0]
