@@ -157,7 +157,7 @@ class MonitorNode(GraphNode):
         robot_s = self._recorder.robot_time_before_s + self._robot_time_s
         wall_s = self._wall_s()
         pace = self._robot_time_s / wall_s if wall_s > 0.0 else 0.0
-        left_s = (total_s - robot_s) / pace if pace > 0.0 else float('nan')
+        left_s = max(0.0, total_s - robot_s) / pace if pace > 0.0 else float('nan')
         rows = self._recorder.rows
         episode = rows[-1] if rows else None
         latest = self._latest

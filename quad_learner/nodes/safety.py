@@ -74,6 +74,7 @@ class SafetyNode(GraphNode):
         self._last_step_ns = steady_ns()
         self._waiting_since_ns = steady_ns()
         self._last_message: Any = None
+        self._closing = False
         self._trips = 0
         self._changed = 0
         self._wire()
@@ -249,7 +250,7 @@ class SafetyNode(GraphNode):
 
     def _note(self, reasons: Reason, mode: Mode) -> None:
         tripped = bool(reasons & ~NOT_TRIPS) and mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP)
-        self._trips += tripped
+        self._trips += tripped and not self._closing  # the stop at the end of a run is no trip
         self._changed += 1
         self._tell()
 
@@ -295,6 +296,7 @@ class SafetyNode(GraphNode):
 
     def close(self) -> None:
         """Sends a stop before the middleware goes."""
+        self._closing = True
         self._operator_stop()
 
 
