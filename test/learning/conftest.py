@@ -28,6 +28,7 @@ PLAIN: dict[str, Any] = {
     'mirror': False,
     'critic_kind': 'crossq',
     'critic_width': 16,
+    'eager_updates': 0.0,
     'reward_critics': 2,
     'safety_critics': 2,
     'critic_rate': 0.003,

@@ -17,6 +17,7 @@ from quad_learner.ros.packed import progress_from
 SMALL = {
     'warmup_steps': 40,
     'updates_per_step': 0.5,
+    'eager_updates': 0.0,
     'critic_width': 16,
     'actor_width': 16,
     'batch_size': 16,

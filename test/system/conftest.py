@@ -30,6 +30,7 @@ QUICK = {
     'episode_s': 2.0,
     'warmup_steps': 100,
     'updates_per_step': 0.25,
+    'eager_updates': 0.0,
     'critic_width': 32,
     'actor_width': 32,
     'batch_size': 32,
