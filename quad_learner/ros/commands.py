@@ -14,7 +14,7 @@ from quad_learner.ros.packed import Records
 
 
 class CommandListener:
-    """Listens to `joint_command`. Policy and reset look at one in three: the others stay bytes."""
+    """Listens to `joint_command`. Policy and reset look at one a decision: the others stay bytes."""
 
     def __init__(self, node: Node, records: Records, arrived: Callable[[], None]) -> None:
         """Subscribes.
