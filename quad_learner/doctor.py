@@ -70,6 +70,7 @@ MODULES = (
     Module('onnxruntime', 'onnxruntime', 'the policy'),
     Module('onnx', 'onnx', 'the learner'),
     Module('torch', 'torch', 'the learner'),
+    Module('numba', 'numba', 'the learner'),
     Module('safetensors', 'safetensors', 'the learner'),
     Module('mcap', 'mcap', 'the log of steps'),
     Module('matplotlib', 'matplotlib', 'the report'),

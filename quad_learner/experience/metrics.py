@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class RunRecorder:
         self._rows: list[Row] = []
         self._earlier_s = 0.0
         self._earlier_wall_s = 0.0
+        self._earlier_totals = Totals()
         self._file: io.TextIOWrapper | None = None
         self.totals = Totals()
 
@@ -81,12 +82,21 @@ class RunRecorder:
         """Robot time of the run when the robot's clock stood at zero [s]."""
         return self._earlier_s
 
-    def open(self, elapsed_s: float | None = None) -> None:
+    @property
+    def counted(self) -> Totals:
+        """What the totals hold since the robot's clock stood at zero: a listener that starts
+        again while the robot runs on must not count that twice."""
+        now, before = asdict(self.totals), asdict(self._earlier_totals)
+        return Totals(**{name: now[name] - before[name] for name in now})
+
+    def open(self, elapsed_s: float | None = None, wall_time_s: float = 0.0) -> None:
         """Starts metrics.csv, or goes on with the one that an interrupted run has left.
 
         Args:
             elapsed_s: robot time of the run when the robot's clock stood at zero [s]; None takes
                 the end of the last episode in the file.
+            wall_time_s: of the run so far [s], where that is known; the file knows it as of the
+                last episode.
 
         Raises:
             OSError: the file cannot be written.
@@ -103,6 +113,10 @@ class RunRecorder:
             for row in self._rows:
                 self._latest.update({k: v for k, v in row.learner.items() if math.isfinite(v)})
         self._earlier_s = self._earlier_s if elapsed_s is None else elapsed_s
+        self._earlier_wall_s = max(self._earlier_wall_s, wall_time_s)
+        for row in self._rows:
+            if row.episode.end_s <= self._earlier_s:
+                self._earlier_totals = row.totals
         self._file = self._path.open('a', newline='')
         if header:
             self._write(header_of(self._columns))

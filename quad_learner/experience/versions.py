@@ -13,6 +13,7 @@ PACKAGES = (
     'scipy',
     'pin',
     'torch',
+    'numba',
     'onnx',
     'onnxruntime',
     'safetensors',

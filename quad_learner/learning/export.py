@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from quad_learner.learning.actor import NORM_EPSILON, OBSERVATION_BOUND, Actor
+from quad_learner.learning.actor import OBSERVATION_BOUND, Actor
 
 OPSET = 17
-"""the first with layer norm as one operator"""
+"""read by every runtime of the last years"""
 IR_VERSION = 8
 """what opset 17 was released with, so that older runtimes read it too"""
 FORMAT = 'quad_learner policy 1'
@@ -44,9 +44,6 @@ def policy_onnx(actor: Actor, properties: Mapping[str, str] | None = None) -> by
     )
     for layer in (1, 2):
         hidden = graph.linear(hidden, actor, layer)
-        if actor.layer_norm:
-            norm = actor.norm_1 if layer == 1 else actor.norm_2
-            hidden = graph.layer_norm(hidden, norm, layer)
         hidden = graph.node('Relu', hidden)
     heads = graph.linear(hidden, actor, 3)
     mean_raw = graph.columns(heads, 0, actions, 'mean_raw')
@@ -110,11 +107,6 @@ class _Graph:
         weight = self.constant(f'weight_{layer}', getattr(actor, f'weight_{layer}'))
         bias = self.constant(f'bias_{layer}', getattr(actor, f'bias_{layer}'))
         return self.node('Gemm', hidden, weight, bias, transB=1)
-
-    def layer_norm(self, hidden: str, norm: torch.nn.LayerNorm, layer: int) -> str:
-        gamma = self.constant(f'gamma_{layer}', norm.weight)
-        beta = self.constant(f'beta_{layer}', norm.bias)
-        return self.node('LayerNormalization', hidden, gamma, beta, axis=-1, epsilon=NORM_EPSILON)
 
     def columns(self, hidden: str, start: int, stop: int, output: str = '') -> str:
         bounds = [

@@ -46,10 +46,6 @@ class FlatAdam:
             'exp_avg_sq': torch.zeros_like(self.vector),
         }
 
-    def clear(self) -> None:
-        """Sets every gradient to zero, where it lies."""
-        self._gradient.zero_()
-
     def step(self) -> bool:
         """Moves the parameters; does nothing and returns False if the gradient is not finite."""
         if not torch.isfinite(self._gradient.sum()):

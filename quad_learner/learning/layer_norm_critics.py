@@ -1,19 +1,24 @@
 """Critics that layer norm, dropout and slow target networks keep steady.
 
-Hiraoka et al. 2022, DroQ, arXiv 2110.02034. The gradients are written out: on small layers most of
-the time of automatic differentiation is its own.
+Hiraoka et al. 2022, DroQ, arXiv 2110.02034. The gradients are written out, and what lies between
+the matrix products is compiled (kernels.py): on small layers automatic differentiation and single
+array operations take most of the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from quad_learner.learning.actor import NORM_EPSILON, linear_weight
+from quad_learner.learning.actor import linear_weight
+from quad_learner.learning.kernels import gradients_through, norm_relu, slope_through
 from quad_learner.learning.learner_config import LearnerConfig
+
+LAYERS = (1, 2)
 
 
 class LayerNormCritics:
@@ -44,9 +49,9 @@ class LayerNormCritics:
             'bias_3': nn.Parameter(torch.zeros(members, 1, 1)),
         }
         self._targets = {name: value.detach().clone() for name, value in self._weights.items()}
-        self._tape: tuple[_Layer, _Layer] | None = None
-        self._probe: tuple[_Layer, _Layer] | None = None
-        self._actions = 0
+        shape = (members, config.batch_size, width)
+        self._now, self._later, self._probe = _Tape(shape), _Tape(shape), _Tape(shape)
+        self._actions = action_size
 
     def weights(self) -> dict[str, nn.Parameter]:
         """Returns what is learned, by name."""
@@ -59,50 +64,33 @@ class LayerNormCritics:
     @torch.no_grad()
     def pair(self, now: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the values now, and the target networks' values one step later."""
-        value, self._tape = self._forward(self._weights, now, self._dropout)
-        later, _ = self._forward(self._targets, following, self._dropout)
-        return value, later
+        self._now = self._now.fitting(len(now))
+        self._later = self._later.fitting(len(following))
+        value = self._forward(self._weights, now, self._now, self._dropout)
+        return value, self._forward(self._targets, following, self._later, self._dropout)
 
     @torch.no_grad()
     def backward(self, slope: Tensor) -> None:
         """Writes the parameters' gradients."""
-        if self._tape is None:
-            raise RuntimeError('critics: backward before pair; call pair first')
-        weights, tape = self._weights, self._tape
+        weights, tape = self._weights, self._now
         slope = slope.unsqueeze(-1)
         torch.sum(slope, 1, keepdim=True, out=weights['bias_3'].grad)
-        torch.bmm(tape[1].out.transpose(1, 2), slope, out=weights['weight_3'].grad)
-        dh = slope * weights['weight_3'].transpose(1, 2)
-        for layer in (2, 1):
-            dz = self._through(layer, tape[layer - 1], dh, learn=True)
-            torch.bmm(
-                tape[layer - 1].inputs.transpose(1, 2), dz, out=weights[f'weight_{layer}'].grad
-            )
-            if layer == 2:
-                dh = torch.bmm(dz, weights['weight_2'].transpose(1, 2))
+        torch.bmm(tape.layers[1].out.transpose(1, 2), slope, out=weights['weight_3'].grad)
+        dz = self._learn_through(2, slope * weights['weight_3'].transpose(1, 2))
+        torch.bmm(tape.layers[0].out.transpose(1, 2), dz, out=weights['weight_2'].grad)
+        dz = self._learn_through(1, torch.bmm(dz, weights['weight_2'].transpose(1, 2)))
+        inputs = tape.inputs.expand(len(dz), -1, -1)
+        torch.bmm(inputs.transpose(1, 2), dz, out=weights['weight_1'].grad)
 
-    def _through(self, layer: int, kept: _Layer, dh: Tensor, learn: bool) -> Tensor:
-        """Returns d loss / d (h W) of a layer; where `learn`, writes the gradients on the way."""
-        weights = self._weights
-        dy = torch.ops.aten.threshold_backward(dh, kept.out, 0)
-        if learn:
-            torch.sum(dy, 1, keepdim=True, out=weights[f'beta_{layer}'].grad)
-            torch.sum(dy * kept.normal, 1, keepdim=True, out=weights[f'gamma_{layer}'].grad)
-        dz: Tensor = torch.ops.aten.native_layer_norm_backward(
-            dy * weights[f'gamma_{layer}'],
-            kept.z,
-            kept.z.shape[-1:],
-            kept.mean,
-            kept.scale,
-            None,
-            None,
-            (True, False, False),
-        )[0]
+    def _learn_through(self, layer: int, dh: Tensor) -> Tensor:
+        """Turns d loss / d h into d loss / d (x W) and writes the layer's gradients on the way."""
+        kept, weights = self._now.layers[layer - 1], self._weights
+        slopes = [_slopes(weights[f'{part}_{layer}']) for part in ('bias', 'gamma', 'beta')]
+        gradients_through(dh.numpy(), *kept.numbers(), _units(weights[f'gamma_{layer}']), *slopes)
         if kept.mask is not None:
-            dz = dz * kept.mask
-        if learn:
-            torch.sum(dz, 1, keepdim=True, out=weights[f'bias_{layer}'].grad)
-        return dz
+            dh.mul_(kept.mask)
+            torch.sum(dh, 1, keepdim=True, out=weights[f'bias_{layer}'].grad)
+        return dh
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -114,42 +102,37 @@ class LayerNormCritics:
     @torch.no_grad()
     def probe(self, observation: Tensor, action: Tensor) -> Tensor:
         """Returns the values for the actor, without dropout."""
+        self._probe = self._probe.fitting(len(action))
         inputs = torch.cat((observation, action), -1)
-        value, self._probe = self._forward(self._weights, inputs, 0.0)
-        self._actions = action.shape[-1]
-        return value
+        return self._forward(self._weights, inputs, self._probe, 0.0)
 
     @torch.no_grad()
     def action_slope(self, slope: Tensor) -> Tensor:
         """Returns d loss / d action, (batch, actions)."""
-        if self._probe is None:
-            raise RuntimeError('critics: action_slope before probe; call probe first')
-        weights = self._weights
+        weights, layers = self._weights, self._probe.layers
         dh = slope.unsqueeze(-1) * weights['weight_3'].transpose(1, 2)
-        dz = self._through(2, self._probe[1], dh, learn=False)
-        dh = torch.bmm(dz, weights['weight_2'].transpose(1, 2))
-        dz = self._through(1, self._probe[0], dh, learn=False)
-        return torch.bmm(dz, weights['weight_1'][:, -self._actions :].transpose(1, 2)).sum(0)
+        slope_through(dh.numpy(), *layers[1].numbers(), _units(weights['gamma_2']))
+        dh = torch.bmm(dh, weights['weight_2'].transpose(1, 2))
+        slope_through(dh.numpy(), *layers[0].numbers(), _units(weights['gamma_1']))
+        return torch.bmm(dh, weights['weight_1'][:, -self._actions :].transpose(1, 2)).sum(0)
 
     def _forward(
-        self, weights: Mapping[str, Tensor], inputs: Tensor, dropout: float
-    ) -> tuple[Tensor, tuple[_Layer, _Layer]]:
-        members = len(weights['weight_1'])
-        first = self._layer(weights, 1, inputs.expand(members, -1, -1), dropout)
-        second = self._layer(weights, 2, first.out, dropout)
-        value = torch.baddbmm(weights['bias_3'], second.out, weights['weight_3']).squeeze(-1)
-        return value, (first, second)
-
-    def _layer(
-        self, weights: Mapping[str, Tensor], layer: int, inputs: Tensor, dropout: float
-    ) -> _Layer:
-        z = torch.baddbmm(weights[f'bias_{layer}'], inputs, weights[f'weight_{layer}'])
-        mask = self._mask(z, dropout)
-        if mask is not None:
-            z = z * mask
-        normal, mean, scale = torch.native_layer_norm(z, z.shape[-1:], None, None, NORM_EPSILON)
-        out = torch.addcmul(weights[f'beta_{layer}'], normal, weights[f'gamma_{layer}']).relu_()
-        return _Layer(inputs, z, normal, mean, scale, mask, out)
+        self, weights: Mapping[str, Tensor], inputs: Tensor, tape: _Tape, dropout: float
+    ) -> Tensor:
+        """Returns the values, (members, batch); leaves on `tape` what the gradients need."""
+        tape.inputs = inputs
+        hidden = inputs.expand(len(weights['weight_1']), -1, -1)
+        for layer, kept in zip(LAYERS, tape.layers, strict=True):
+            torch.bmm(hidden, weights[f'weight_{layer}'], out=kept.normal)
+            bias, gamma, beta = (weights[f'{p}_{layer}'] for p in ('bias', 'gamma', 'beta'))
+            kept.mask = self._mask(kept.normal, dropout)
+            if kept.mask is not None:
+                kept.normal.add_(bias).mul_(kept.mask)
+                bias = torch.zeros_like(bias)
+            normal, scale, out = kept.normal.numpy(), kept.scale.numpy(), kept.out.numpy()
+            norm_relu(normal, _units(bias), _units(gamma), _units(beta), scale, out)
+            hidden = kept.out
+        return torch.baddbmm(weights['bias_3'], hidden, weights['weight_3']).squeeze(-1)
 
     def _mask(self, hidden: Tensor, share: float) -> Tensor | None:
         if share <= 0.0:
@@ -159,14 +142,41 @@ class LayerNormCritics:
         return kept / (1.0 - share)
 
 
-class _Layer(NamedTuple):
-    """What a hidden layer leaves for its gradients: out = relu(γ norm(mask · (h W + b)) + β)."""
+class _Layer:
+    """What a hidden layer leaves for its gradients: h = relu(γ n + β), n the norm of mask · z."""
 
-    inputs: Tensor
-    z: Tensor
-    normal: Tensor
-    mean: Tensor
-    scale: Tensor
-    """1 / deviation"""
-    mask: Tensor | None
-    out: Tensor
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.normal = torch.zeros(shape)
+        self.out = torch.zeros(shape)
+        self.scale = torch.zeros(shape[:2])
+        """1 / deviation"""
+        self.mask: Tensor | None = None
+
+    def numbers(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Returns h, n and 1 / deviation."""
+        return self.out.numpy(), self.normal.numpy(), self.scale.numpy()
+
+
+class _Tape:
+    """Both hidden layers of one pass, written over by the next."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self._shape = shape
+        self.inputs = torch.zeros(shape[1], 0)
+        self.layers = (_Layer(shape), _Layer(shape))
+
+    def fitting(self, batch: int) -> _Tape:
+        """Returns this tape, or a new one where the batch has another size."""
+        members, rows, width = self._shape
+        return self if batch == rows else _Tape((members, batch, width))
+
+
+def _units(tensor: Tensor) -> NDArray[Any]:
+    """Returns (members, 1, width) as the (members, width) that the kernels take."""
+    return tensor.detach().numpy()[:, 0]
+
+
+def _slopes(parameter: nn.Parameter) -> NDArray[Any]:
+    if parameter.grad is None:
+        raise RuntimeError('critics: backward before an optimiser; give them to FlatAdam first')
+    return _units(parameter.grad)

@@ -35,6 +35,7 @@ from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.multiplier import DualAscent, Multiplier, Temperature
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
+from quad_learner.learning.pessimism import mean_minus_std, minimum
 from quad_learner.learning.replay import Replay
 from quad_learner.learning.running_mean import RunningMean
 
@@ -233,7 +234,6 @@ class Learner:
             losses = 0.5 * error.square().mean(1)
         reward_loss = float(losses[:reward_members].mean())
         safety_loss = float(losses[reward_members:].mean())
-        self.critic_adam.clear()
         self.critics.backward(error / error.shape[1])
         if self.critic_adam.step():
             self.critics.settle()
@@ -257,7 +257,8 @@ class Learner:
         reward = batch.reward - (1.0 - config.discount) * reward_center
         reward += config.discount * future
         fallen = config.fallen_margin_rad / (1.0 - config.safety_discount) - margin_center
-        future = alive * self._pessimistic(safety_value) + batch.terminated * fallen
+        margin_value, _ = self._pessimistic(safety_value)
+        future = alive * margin_value + batch.terminated * fallen
         margin = batch.constraint - (1.0 - config.safety_discount) * margin_center
         margin += config.safety_discount * future
         return torch.cat(
@@ -273,26 +274,25 @@ class Learner:
         action, log_density = self.actor.sample(
             batch.observation, self._noise(len(batch.observation))
         )
-        value = self.critics.probe(batch.observation, action.detach()).requires_grad_()
+        value = self.critics.probe(batch.observation, action)
         reward_value, safety_value = value.tensor_split([config.reward_critics])
+        reward, reward_share = minimum(reward_value)
+        margin, margin_share = self._pessimistic(safety_value)
         price = self.value_of_multiplier
-        margin = self._pessimistic(safety_value)
         scale = 1.0 / (1.0 + price) if config.rescale_by_multiplier else 1.0
-        gain = scale * (reward_value.amin(0) + price * margin).mean()
-        (slope,) = torch.autograd.grad(gain, value)
-        with torch.no_grad():
-            entropy = float(-log_density.mean())
-            loss = -float(gain) - scale * self.temperature.value * entropy
-            value_of_margin = float(margin.mean()) + self._centers()[1]
-            constraint = (1.0 - config.safety_discount) * value_of_margin
-        self.actor_adam.clear()
-        weight = scale * self.temperature.value / len(log_density)
-        torch.autograd.backward(
-            (action, log_density),
-            (-self.critics.action_slope(slope), torch.full_like(log_density, weight)),
+        gain = scale * float((reward + price * margin).mean())
+        entropy = float(-log_density.mean())
+        value_of_margin = float(margin.mean()) + self._centers()[1]
+        constraint = (1.0 - config.safety_discount) * value_of_margin
+        weight = scale / len(log_density)
+        slope = torch.cat((reward_share, price * margin_share)).mul_(-weight)
+        self.actor.backward(
+            self.critics.action_slope(slope),
+            torch.full_like(log_density, weight * self.temperature.value),
         )
         if not self.actor_adam.step():
             self.skipped += 1
+        loss = -gain - scale * self.temperature.value * entropy
         return ActorLosses(loss, entropy, constraint)
 
     def update_multipliers(self, losses: ActorLosses) -> None:
@@ -318,11 +318,10 @@ class Learner:
             self.mean_constraint.value / (1.0 - config.safety_discount),
         )
 
-    def _pessimistic(self, safety_value: Tensor) -> Tensor:
+    def _pessimistic(self, safety_value: Tensor) -> tuple[Tensor, Tensor]:
         if self.config.safety_pessimism == 'minimum':
-            return safety_value.amin(0)
-        spread = safety_value.std(0, correction=0)
-        return safety_value.mean(0) - self.config.safety_pessimism_std * spread
+            return minimum(safety_value)
+        return mean_minus_std(safety_value, self.config.safety_pessimism_std)
 
     def refresh_normaliser(self) -> None:
         """Shows the actor the latest mean and deviation of the observations."""

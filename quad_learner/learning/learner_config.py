@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from quad_learner.configuration import parameter
 
 CRITIC_KINDS = ('crossq', 'layer_norm')
-ACTOR_NORMS = ('none', 'layer_norm')
 PESSIMISM_KINDS = ('minimum', 'mean_minus_std')
 MULTIPLIER_MEASURES = ('critic', 'recent', 'lower')
 
@@ -38,7 +37,6 @@ class LearnerConfig:
     target_smoothing: float = parameter('Step of target networks; layer_norm only.', '', 0.0, 1.0)
 
     actor_width: int = parameter('Units in each of two hidden layers.', 'units', 1, 4096)
-    actor_norm: str = parameter('Normalisation of the hidden layers.', choices=ACTOR_NORMS)
     actor_rate: float = parameter('Adam step size of the actor.', '', 0.0, 1.0)
     actor_period: int = parameter('Critic updates for one actor update.', 'updates', 1, 100)
     adam_beta1: float = parameter('Adam momentum of critics and actor.', '', 0.0, 0.999)

@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from quad_learner.experience.config import MonitorConfig
 from quad_learner.experience.metrics import RunFacts, RunRecorder
-from quad_learner.experience.metrics_table import LEARNER_COLUMNS, Episode
+from quad_learner.experience.metrics_table import LEARNER_COLUMNS, Episode, Totals
 from quad_learner.experience.run_directory import open_run
 from quad_learner.experience.truth_track import TruthTrack
 from quad_learner.policy.driver import EpisodeEnd, Phase
@@ -49,7 +49,7 @@ class MonitorNode(GraphNode):
             versions,
         )
         self._recorder = RunRecorder(self._run.metrics, facts)
-        self._recorder.open(self.graph.elapsed_s)
+        self._recorder.open(self.graph.elapsed_s, _wall_time_s(self._run.summary))
         self._records = Records(self.robot)
         self._track = TruthTrack(round(TRACK_EPISODES * task.episode_s * self.robot.policy_hz))
         self._waiting: list[EpisodeEnd] = []
@@ -57,7 +57,9 @@ class MonitorNode(GraphNode):
         self._speed = float('nan')
         self._robot_time_s = 0.0
         self._started_ns = steady_ns()
-        self._seen = _Seen()
+        rows = self._recorder.rows
+        written = rows[-1].episode.number if rows else 0
+        self._seen = _Seen(written, self._recorder.counted)
         self._wire()
 
     def _wire(self) -> None:
@@ -195,14 +197,19 @@ class MonitorNode(GraphNode):
 class _Seen:
     """What has been counted already: states are said again and again."""
 
-    def __init__(self) -> None:
-        self.episode = 0
-        self.trips = 0
-        self.resets = 0
-        self.failed_resets = 0
-        self.misses = 0
-        self.human_resets = 0
+    def __init__(self, episode: int, counted: Totals) -> None:
+        self.episode = episode
+        self.trips = counted.trips
+        self.resets = counted.reset_successes
+        self.failed_resets = counted.resets - counted.reset_successes
+        self.misses = counted.deadline_misses
+        self.human_resets = counted.human_resets
         self.finished_s: float | None = None
+
+
+def _wall_time_s(summary: Path) -> float:
+    """Returns the wall time of the run so far [s], as it was when the run was last stopped."""
+    return float(json.loads(summary.read_text())['wall_time_s']) if summary.is_file() else 0.0
 
 
 def _value(status: DiagnosticStatus, key: str, default: str) -> str:

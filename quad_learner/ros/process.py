@@ -7,6 +7,7 @@ Signals are our own: the middleware must still be alive when the last command is
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
@@ -24,6 +25,8 @@ from rclpy.utilities import ok, try_shutdown
 
 SPIN_S = 0.1
 """[s] longest nap between looks at the stop flag"""
+GOODBYE_S = 2.0
+"""[s] for taking down the middleware, which has hung: then the process says where, and ends"""
 EXIT_CONFIGURATION = 2
 """exit code: a parameter, file or robot cannot be used; starting again would not help"""
 
@@ -76,6 +79,8 @@ def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
         while not stop and not node.finished and ok():
             executor.spin_once(timeout_sec=SPIN_S)
         node.close()
+        # All that matters is done and saved.
+        faulthandler.dump_traceback_later(GOODBYE_S, exit=True)
     finally:
         executor.shutdown(timeout_sec=SPIN_S)
         if node is not None:

@@ -125,6 +125,29 @@ def test_an_interrupted_run_goes_on_with_its_counts_and_times(
     assert [row.episode.number for row in read_rows(tmp_path / 'metrics.csv')] == [1, 2, 3]
 
 
+def test_what_was_counted_since_the_robot_started_is_told_from_what_went_before(
+    tmp_path: Path, facts: RunFacts, recorder: RunRecorder, episode: MakeEpisode
+) -> None:
+    recorder.trip()
+    recorder.episode(episode(1), wall_time_s=10.0)
+    recorder.close()
+    resumed = RunRecorder(tmp_path / 'metrics.csv', facts)
+    resumed.open(elapsed_s=12.0, wall_time_s=15.0)
+    assert resumed.counted.trips == 0
+    resumed.trip()
+    resumed.human_reset()
+    row = resumed.episode(episode(2, start_s=2.0, end_s=12.0), wall_time_s=10.0)
+    assert row.wall_time_s == 25.0
+    resumed.close()
+
+    started_again = RunRecorder(tmp_path / 'metrics.csv', facts)
+    started_again.open(elapsed_s=12.0)
+    counted = started_again.counted
+    assert (counted.trips, counted.human_resets) == (1, 1)
+    assert started_again.totals.trips == 2
+    started_again.close()
+
+
 @pytest.mark.parametrize('elapsed_s', [0.0, 17.5])
 def test_robot_time_that_is_known_goes_before_the_last_episode(
     tmp_path: Path,

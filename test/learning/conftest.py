@@ -39,7 +39,6 @@ PLAIN: dict[str, Any] = {
     'dropout': 0.01,
     'target_smoothing': 0.005,
     'actor_width': 16,
-    'actor_norm': 'none',
     'actor_rate': 0.003,
     'actor_period': 2,
     'adam_beta1': 0.5,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import onnxruntime
-import pytest
 import torch
 
 from quad_learner.learning.actor import Actor
@@ -17,8 +16,8 @@ from quad_learner.learning.learner_config import LearnerConfig
 ConfigBuilder = Callable[..., LearnerConfig]
 
 
-def _actor(make_config: ConfigBuilder, norm: str) -> Actor:
-    actor = Actor(3, 2, make_config(actor_norm=norm), torch.Generator().manual_seed(0))
+def _actor(make_config: ConfigBuilder) -> Actor:
+    actor = Actor(3, 2, make_config(), torch.Generator().manual_seed(0))
     actor.shift.copy_(torch.tensor([1.0, -2.0, 3.0]))
     actor.scale.copy_(torch.tensor([0.5, 4.0, 0.1]))
     return actor
@@ -28,14 +27,13 @@ def _observations() -> np.ndarray:
     return np.random.default_rng(0).normal(0.0, 5.0, (50, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize('norm', ['none', 'layer_norm'])
-def test_the_model_answers_as_the_network_does(make_config: ConfigBuilder, norm: str) -> None:
-    actor = _actor(make_config, norm)
+def test_the_model_answers_as_the_network_does(make_config: ConfigBuilder) -> None:
+    actor = _actor(make_config)
     assert parity(policy_onnx(actor), actor, _observations()) < 1e-5
 
 
 def test_a_model_of_other_weights_fails_the_parity_check(make_config: ConfigBuilder) -> None:
-    actor = _actor(make_config, 'none')
+    actor = _actor(make_config)
     model = policy_onnx(actor)
     with torch.no_grad():
         actor.weight_2[0, 0] += 0.5
@@ -43,14 +41,14 @@ def test_a_model_of_other_weights_fails_the_parity_check(make_config: ConfigBuil
 
 
 def test_a_model_that_answers_nan_is_infinitely_far_off(make_config: ConfigBuilder) -> None:
-    actor = _actor(make_config, 'none')
+    actor = _actor(make_config)
     with torch.no_grad():
         actor.bias_3[0] = float('nan')
     assert parity(policy_onnx(actor), actor, _observations()) == np.inf
 
 
 def test_the_model_computes_the_published_formula(make_config: ConfigBuilder) -> None:
-    actor = _actor(make_config, 'none')
+    actor = _actor(make_config)
     session = onnxruntime.InferenceSession(policy_onnx(actor), providers=['CPUExecutionProvider'])
     w = {name: value.detach().numpy() for name, value in actor.named_parameters()}
     for observation in _observations()[:5]:
@@ -66,7 +64,7 @@ def test_the_model_computes_the_published_formula(make_config: ConfigBuilder) ->
 
 
 def test_shapes_are_fixed_and_nothing_lies_outside_the_file(make_config: ConfigBuilder) -> None:
-    model = onnx.load_from_string(policy_onnx(_actor(make_config, 'none')))
+    model = onnx.load_from_string(policy_onnx(_actor(make_config)))
     shapes = {
         value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
         for value in (*model.graph.input, *model.graph.output)
@@ -82,7 +80,7 @@ def test_shapes_are_fixed_and_nothing_lies_outside_the_file(make_config: ConfigB
 
 
 def test_what_the_model_says_of_itself_comes_back(make_config: ConfigBuilder) -> None:
-    actor = _actor(make_config, 'none')
+    actor = _actor(make_config)
     model = policy_onnx(actor, {'version': '7', 'robot': 'a1', 'joints': 'hip,knee'})
     session = onnxruntime.InferenceSession(model, providers=['CPUExecutionProvider'])
     told = session.get_modelmeta().custom_metadata_map
