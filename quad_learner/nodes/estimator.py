@@ -11,11 +11,11 @@ from quad_learner.robot.signals import Estimate, SensorSample
 from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import odometry_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
 from quad_learner.ros.transform import TransformPublisher
+from quad_learner.ros.wire import EstimateWire
 
 
 class EstimatorNode(GraphNode):
@@ -25,6 +25,7 @@ class EstimatorNode(GraphNode):
         super().__init__('estimator', EstimatorConfig, **options)
         self._estimator = Estimator(self.robot, self.configs[0])
         self._records = Records(self.robot)
+        self._wire = EstimateWire(self.robot)
         self._odom = topics.ODOM.publisher(self)
         self._contact = topics.CONTACT.publisher(self)
         self._transform = TransformPublisher(self)
@@ -38,10 +39,9 @@ class EstimatorNode(GraphNode):
             return
         self._last = estimate
         if self.ticks.is_decision(sample.time_ns):
-            odometry = odometry_to(estimate)
-            self._odom.publish(odometry)
+            self._odom.publish(self._wire.odometry_to(estimate))
             self._contact.publish(self._records.contact_to(estimate))
-            self._transform.publish(odometry)
+            self._transform.publish(estimate)
             self.diagnostics.count('odom')
 
     def report(self) -> tuple[bytes, str]:

@@ -23,10 +23,11 @@ from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import odometry_from
+from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records, progress_from
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
+from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.modes import Authority
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.walk import WalkTask
@@ -45,6 +46,7 @@ class PolicyNode(GraphNode):
         task_config, self._config, reset_config = self.configs
         self._task = WalkTask(self.robot, task_config)
         self._records = Records(self.robot, self._task.observation_size)
+        self._estimates = EstimateWire(self.robot)
         self._chooser = Chooser(
             self._config,
             self._task.observation_size,
@@ -102,8 +104,12 @@ class PolicyNode(GraphNode):
         self._sample = sample
         self._decide()
 
-    def _on_odometry(self, message: Any) -> None:
-        self._estimate = odometry_from(message, len(self.robot.feet))
+    def _on_odometry(self, _: int, data: bytes) -> None:
+        try:
+            self._estimate = self._estimates.odometry_from(data)
+        except MessageError as error:
+            self.diagnostics.values['refused'] = str(error)
+            return
         self._decide()
 
     def _on_command(self) -> None:

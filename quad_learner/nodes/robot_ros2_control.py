@@ -27,16 +27,10 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import (
-    MessageError,
-    NamedReader,
-    imu_from,
-    imu_to,
-    named_to,
-    stamp_to,
-)
+from quad_learner.ros.messages import MessageError, NamedReader, imu_from, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.ros.wire import SampleWire
 
 LOOK_S = 0.5
 """[s] between looks at who else is in the graph"""
@@ -62,6 +56,7 @@ class RobotRos2ControlNode(GraphNode):
         self._sampler = Sampler(self.robot, self._config.sensor_age_max_s)
         self._sink = CommandSink(self.robot)
         self._records = Records(self.robot)
+        self._samples = SampleWire(self.robot)
         self._counter = TickCounter(self.ticks)
         self._names = NamedReader(self._map.hardware_names)
         self._feet_names = NamedReader(self.robot.feet)
@@ -176,20 +171,10 @@ class RobotRos2ControlNode(GraphNode):
             self.diagnostics.count('motor_commands')
 
     def _publish(self, sample: SensorSample) -> None:
-        self._joint_states.publish(
-            named_to(
-                sample.time_ns,
-                self.robot.joints,
-                sample.joint_position,
-                sample.joint_velocity,
-                sample.joint_effort,
-            )
-        )
+        self._joint_states.publish(self._samples.joints_to(sample))
         if self.robot.has_foot_force:
-            self._feet.publish(
-                named_to(sample.time_ns, self.robot.feet, None, None, sample.foot_force)
-            )
-        self._imu.publish(imu_to(sample))
+            self._feet.publish(self._samples.feet_to(sample))
+        self._imu.publish(self._samples.imu_to(sample))
         self.diagnostics.count('samples')
 
     def _look(self) -> None:

@@ -19,16 +19,10 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import OK, WARN
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import (
-    MessageError,
-    battery_to,
-    imu_to,
-    named_to,
-    stamp_to,
-    truth_to,
-)
+from quad_learner.ros.messages import MessageError, battery_to, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.ros.wire import SampleWire, TruthWire
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.robot import SimulatedRobot
 
@@ -49,6 +43,8 @@ class RobotSimNode(GraphNode):
         self._sim = SimulatedRobot(self.robot, self.configs[0], generator)
         self._sink = CommandSink(self.robot)
         self._records = Records(self.robot)
+        self._samples = SampleWire(self.robot)
+        self._truths = TruthWire()
         self._missed = 0
         self._quiet = 0
         self._wire()
@@ -68,12 +64,12 @@ class RobotSimNode(GraphNode):
         self._temperature = topics.MOTOR_TEMPERATURE.publisher(self)
         self._truth = topics.GROUND_TRUTH.publisher(self)
         self._sim_time = topics.CLOCK.publisher(self)
-        topics.JOINT_COMMAND.subscribe(self, self._on_command)
+        topics.JOINT_COMMAND.subscribe(self, self._on_command, raw=True)
         topics.SET_UPRIGHT.serve(self, self._set_upright)
 
-    def _on_command(self, message: Any) -> None:
+    def _on_command(self, data: bytes) -> None:
         try:
-            command = self._records.command_from(message)
+            command = self._records.command_from(data)
         except MessageError as error:
             self.diagnostics.values['refused'] = str(error)
             return
@@ -111,20 +107,10 @@ class RobotSimNode(GraphNode):
 
     def _publish(self, sample: SensorSample) -> None:
         time_ns = self._sim.time_ns
-        self._joints.publish(
-            named_to(
-                sample.time_ns,
-                self.robot.joints,
-                sample.joint_position,
-                sample.joint_velocity,
-                sample.joint_effort,
-            )
-        )
+        self._joints.publish(self._samples.joints_to(sample))
         if self.robot.has_foot_force:
-            self._feet.publish(
-                named_to(sample.time_ns, self.robot.feet, None, None, sample.foot_force)
-            )
-        self._imu.publish(imu_to(sample))
+            self._feet.publish(self._samples.feet_to(sample))
+        self._imu.publish(self._samples.imu_to(sample))
         # The sample is whole: the others can begin. What follows is waited for by nobody.
         if self.ticks.is_decision(time_ns):
             if self.graph.lockstep:
@@ -141,7 +127,7 @@ class RobotSimNode(GraphNode):
         truth = self._sim.truth()
         body_from_world = matrix_from_quaternion(truth.orientation).T
         self._truth.publish(
-            truth_to(
+            self._truths.truth_to(
                 truth.time_ns,
                 truth.position,
                 truth.orientation,

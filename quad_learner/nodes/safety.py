@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,11 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import MessageError, odometry_from, stamp_from
+from quad_learner.ros.messages import MessageError, stamp_from
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
+from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
 from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode, Reason
@@ -60,6 +62,7 @@ class SafetyNode(GraphNode):
         self._core = SafetyCore(self.robot, self.configs[0])
         self._state = self._core.initial(epoch=secrets.randbits(EPOCH_BITS))
         self._records = Records(self.robot)
+        self._odometry = EstimateWire(self.robot)
         self._sample: SensorSample | None = None
         self._estimates: dict[int, Estimate] = {}
         self._newest: dict[str, Any] = {}
@@ -73,7 +76,7 @@ class SafetyNode(GraphNode):
         self._answered = -1
         self._last_step_ns = steady_ns()
         self._waiting_since_ns = steady_ns()
-        self._last_message: Any = None
+        self._last_message: bytes | None = None
         self._closing = False
         self._trips = 0
         self._changed = 0
@@ -83,9 +86,9 @@ class SafetyNode(GraphNode):
         self._commands = topics.JOINT_COMMAND.publisher(self)
         self._says = StateReport(self, topics.SAFETY_STATE)
         self._samples = SampleAssembler(self, self.robot, self._on_sample, feet=False)
-        topics.ODOM.subscribe(self, self._on_odometry)
-        topics.POLICY_TARGET.subscribe(self, lambda m: self._on_target('policy', m))
-        topics.RESET_TARGET.subscribe(self, lambda m: self._on_target('reset', m))
+        topics.ODOM.subscribe(self, self._on_odometry, raw=True)
+        for source, topic in (('policy', topics.POLICY_TARGET), ('reset', topics.RESET_TARGET)):
+            topic.subscribe(self, partial(self._on_target, source), raw=True)
         topics.BATTERY.subscribe(self, self._on_battery)
         if self.robot.has_motor_temperature:
             topics.MOTOR_TEMPERATURE.subscribe(self, self._on_temperature)
@@ -113,8 +116,12 @@ class SafetyNode(GraphNode):
         else:
             self._step()
 
-    def _on_odometry(self, message: Any) -> None:
-        estimate = odometry_from(message, len(self.robot.feet))
+    def _on_odometry(self, data: bytes) -> None:
+        try:
+            estimate = self._odometry.odometry_from(data)
+        except MessageError as error:
+            self.diagnostics.values['refused'] = f'odom: {error}'
+            return
         self._hear('odom')
         if not self.graph.lockstep:
             self._newest['estimate'] = estimate
@@ -123,9 +130,9 @@ class SafetyNode(GraphNode):
             self._estimates[self.ticks.index(estimate.time_ns)] = estimate
             self._answer_if_complete()
 
-    def _on_target(self, source: str, message: Any) -> None:
+    def _on_target(self, source: str, data: bytes) -> None:
         try:
-            target = self._records.target_from(message)
+            target = self._records.target_from(data)
         except MessageError as error:
             self.diagnostics.values['refused'] = f'{source}: {error}'
             return

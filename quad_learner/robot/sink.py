@@ -72,6 +72,8 @@ class CommandSink:
         self._robot = robot
         self._shape = (len(robot.joints),)
         self._hash = robot.joints_hash
+        self._lower = robot.position_min - POSITION_TOLERANCE
+        self._upper = robot.position_max + POSITION_TOLERANCE
         self._kp_max = robot.kp * KP_SCALE_MAX
         self._kd_max = np.maximum(robot.kd, robot.kd_damping) * KD_SCALE_MAX
         self._epoch: int | None = None
@@ -170,7 +172,6 @@ class CommandSink:
 
     def _content(self, command: JointCommand) -> Verdict | None:
         """Returns what is wrong with the numbers themselves."""
-        robot = self._robot
         if command.joints_hash != self._hash:
             return Verdict.WRONG_JOINTS
         arrays = (command.position, command.kp, command.kd, command.effort)
@@ -178,18 +179,17 @@ class CommandSink:
             command.mode, Mode
         ):
             return Verdict.MALFORMED
-        if not all(np.isfinite(values).all() for values in arrays):
+        if not np.isfinite(np.concatenate(arrays)).all():
             return Verdict.NOT_FINITE
         if not 0 < command.lifetime_ns <= LIFETIME_MAX_NS:
             return Verdict.LIFETIME
-        below = command.position < robot.position_min - POSITION_TOLERANCE
-        above = command.position > robot.position_max + POSITION_TOLERANCE
-        if (below | above).any():
+        outside = (command.position < self._lower) | (command.position > self._upper)
+        if np.count_nonzero(outside):
             return Verdict.OUTSIDE_BOX
         stiff = (command.kp < 0.0) | (command.kp > self._kp_max)
-        if (stiff | (command.kd <= 0.0) | (command.kd > self._kd_max)).any():
+        if np.count_nonzero(stiff | (command.kd <= 0.0) | (command.kd > self._kd_max)):
             return Verdict.GAIN
-        if (np.abs(command.effort) > robot.torque_max).any():
+        if np.count_nonzero(np.abs(command.effort) > self._robot.torque_max):
             return Verdict.EFFORT
         return None
 
@@ -198,7 +198,7 @@ class CommandSink:
         spring = command.kp * (command.position - measured.joint_position)
         torque = spring - command.kd * measured.joint_velocity + command.effort
         within = np.abs(torque) <= self._robot.torque_max * TORQUE_SCALE_MAX
-        return bool(((command.kp > 0.0) & ~within).any())
+        return bool(np.count_nonzero((command.kp > 0.0) & ~within))
 
     def _limp(self, command: JointCommand) -> JointCommand:
         nothing = np.zeros(self._shape)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
 
 from quad_learner.robot.signals import JointCommand
 from quad_learner.ros import topics
@@ -14,7 +13,7 @@ from quad_learner.ros.packed import Records
 
 
 class CommandListener:
-    """Listens to `joint_command`. Policy and reset look at one a decision: the others stay bytes."""
+    """Listens to `joint_command`. Policy and reset look at one a decision; others stay bytes."""
 
     def __init__(self, node: Node, records: Records, arrived: Callable[[], None]) -> None:
         """Subscribes.
@@ -40,10 +39,9 @@ class CommandListener:
     def newest(self) -> JointCommand | None:
         """The newest command that could be read, None before the first."""
         if self._unread is not None:
-            message = deserialize_message(self._unread, topics.JOINT_COMMAND.type)
-            self._unread = None
+            data, self._unread = self._unread, None
             try:
-                self._newest = self._records.command_from(message)
+                self._newest = self._records.command_from(data)
             except MessageError as error:
                 self.problem = str(error)
         return self._newest

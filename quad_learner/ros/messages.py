@@ -13,6 +13,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import BatteryState, Imu, JointState
 
 from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, SensorSample
@@ -21,10 +22,23 @@ Array = NDArray[np.float64]
 ODOM_FRAME = 'odom'
 BODY_FRAME = 'base_link'
 IMU_FRAME = 'imu_link'
+WORLD_FRAME = 'world'
 
 
 class MessageError(ValueError):
     """A message that cannot be used; the text says why."""
+
+
+def message_of(data: bytes, kind: type[Any]) -> Any:
+    """Returns the message of type `kind` that was serialized to `data`.
+
+    Raises:
+        MessageError: the bytes are no such message.
+    """
+    try:
+        return deserialize_message(data, kind)
+    except RuntimeError as error:  # rclpy's own class has no public name
+        raise MessageError(f'bytes that are no {kind.__name__}: {error}') from error
 
 
 def stamp_to(time_ns: int) -> Time:
@@ -122,8 +136,8 @@ def odometry_to(estimate: Estimate) -> Odometry:
     _set_xyzw(message.pose.pose.orientation, estimate.orientation)
     _set_xyz(message.twist.twist.linear, estimate.velocity_body)
     _set_xyz(message.twist.twist.angular, estimate.angular_velocity)
-    message.pose.covariance = _covariance(estimate.position_covariance, estimate.healthy)
-    message.twist.covariance = _covariance(estimate.velocity_covariance, estimate.healthy)
+    message.pose.covariance = full_covariance(estimate.position_covariance, estimate.healthy)
+    message.twist.covariance = full_covariance(estimate.velocity_covariance, estimate.healthy)
     return message
 
 
@@ -149,7 +163,8 @@ def odometry_from(message: Odometry, feet: int) -> Estimate:
     )
 
 
-def _covariance(block: Array, healthy: bool) -> Array:
+def full_covariance(block: Array, healthy: bool) -> Array:
+    """Returns a covariance of six coordinates, (36,); only `block`, (3, 3), of it is known."""
     full = np.zeros((6, 6))
     full[:3, :3] = block
     if not healthy:
@@ -161,7 +176,7 @@ def truth_to(time_ns: int, position: Array, orientation: Array, velocity_body: A
     """Returns the true pose in `world` and velocity in the body frame, for scoring."""
     message = Odometry()
     message.header.stamp = stamp_to(time_ns)
-    message.header.frame_id = 'world'
+    message.header.frame_id = WORLD_FRAME
     message.child_frame_id = BODY_FRAME
     _set_xyz(message.pose.pose.position, position)
     _set_xyzw(message.pose.pose.orientation, orientation)

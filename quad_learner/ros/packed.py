@@ -37,7 +37,10 @@ _SCALARS = (
 
 
 class Records:
-    """Packs and unpacks the records of one robot."""
+    """Packs and unpacks the records of one robot.
+
+    What is told each tick is packed to bytes at once. All are read from a message or its bytes.
+    """
 
     def __init__(self, robot: RobotModel, observations: int = 0) -> None:
         """Args:
@@ -46,6 +49,7 @@ class Records:
         """
         n = len(robot.joints)
         self._robot = robot
+        self._hash = robot.joints_hash
         self._target = Record(
             {'time_ns': 1, 'joints_hash': 1, 'source': 1, 'request': 1}
             | {'position': n, 'kp': n, 'kd': n}
@@ -68,11 +72,11 @@ class Records:
             Float32MultiArray,
         )
 
-    def target_to(self, target: JointTarget) -> Any:
-        """Returns `target` as a message."""
-        return self._target.pack(
+    def target_to(self, target: JointTarget) -> bytes:
+        """Returns `target` as the bytes of a message."""
+        return self._target.pack_bytes(
             time_ns=target.time_ns,
-            joints_hash=self._robot.joints_hash,
+            joints_hash=self._hash,
             source=int(target.source),
             request=target.request,
             position=target.position,
@@ -100,9 +104,9 @@ class Records:
         except (ValueError, OverflowError) as error:
             raise MessageError(f'a target that makes no sense: {error}') from error
 
-    def command_to(self, command: JointCommand) -> Any:
-        """Returns `command` as a message."""
-        return self._command.pack(
+    def command_to(self, command: JointCommand) -> bytes:
+        """Returns `command` as the bytes of a message."""
+        return self._command.pack_bytes(
             time_ns=command.time_ns,
             joints_hash=command.joints_hash,
             epoch=command.epoch,
@@ -148,7 +152,7 @@ class Records:
         """Returns the motor temperatures of `health` as a message."""
         return self._temperature.pack(
             time_ns=health.time_ns,
-            joints_hash=self._robot.joints_hash,
+            joints_hash=self._hash,
             temperature=health.motor_temperature,
         )
 
@@ -162,9 +166,9 @@ class Records:
         self._check_joints(block)
         return block['temperature']
 
-    def contact_to(self, estimate: Estimate) -> Any:
-        """Returns which feet touch and whether the estimate is healthy."""
-        return self._contact.pack(
+    def contact_to(self, estimate: Estimate) -> bytes:
+        """Returns which feet touch and whether the estimate is healthy, as a message's bytes."""
+        return self._contact.pack_bytes(
             time_ns=estimate.time_ns, contact=estimate.contact, healthy=estimate.healthy
         )
 
@@ -193,13 +197,13 @@ class Records:
         except (ValueError, OverflowError) as error:
             raise MessageError(f'an episode that makes no sense: {error}') from error
 
-    def transition_to(self, transition: Transition) -> Any:
-        """Returns `transition` as a message; its stamp is split into s, µs and ns.
+    def transition_to(self, transition: Transition) -> bytes:
+        """Returns `transition` as the bytes of a message; its stamp is split into s, µs and ns.
 
         Whole numbers are exact in float32 up to 2²⁴: steps for five days at 40 Hz, and each part
         of the stamp.
         """
-        return self._experience.pack(
+        return self._experience.pack_bytes(
             **{
                 **vars(transition),
                 'reasons': int(transition.reasons),
@@ -243,7 +247,7 @@ class Records:
             raise MessageError(str(error)) from error
 
     def _check_joints(self, block: dict[str, Any]) -> None:
-        if block['joints_hash'][0] != self._robot.joints_hash:
+        if block['joints_hash'][0] != self._hash:
             raise MessageError(f'the message is not for the joints of {self._robot.name}')
 
 

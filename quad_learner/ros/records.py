@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from std_msgs.msg import (
     MultiArrayDimension,
     MultiArrayLayout,
 )
+
+from quad_learner.ros.frames import Frame, Layout
+from quad_learner.ros.messages import message_of
 
 Numbers = NDArray[Any]
 
@@ -50,22 +54,44 @@ class Record:
             dim=[MultiArrayDimension(label=n, size=s, stride=s) for n, s in self._blocks.items()]
         )
 
+    @cached_property
+    def _frame(self) -> Frame:
+        layout = Layout().whole(len(self._blocks))
+        for name, size in self._blocks.items():
+            layout.text(name).whole(size).whole(size)
+        return Frame(
+            layout.whole(0).whole(self._size).part(self._size, np.dtype(self._dtype).itemsize)
+        )
+
     def pack(self, **values: Any) -> Any:
         """Returns the message with `values`, one entry a block."""
+        return self._message_of(self._flat(values))
+
+    def pack_bytes(self, **values: Any) -> bytes:
+        """Returns the bytes of the message that `pack` makes."""
+        return self._frame.write(self._flat(values))
+
+    def _flat(self, values: Mapping[str, Any]) -> bytes:
         flat = np.empty(self._size, self._dtype)
         for name, place in self._slices.items():
             flat[place] = values[name]
-        message = self._message()
-        message.layout = self._layout
-        message.data = array.array(self._code, flat.tobytes())
-        return message
+        return flat.tobytes()
+
+    def _message_of(self, flat: bytes) -> Any:
+        return self._message(layout=self._layout, data=array.array(self._code, flat))
 
     def unpack(self, message: Any) -> dict[str, Numbers]:
         """Returns each block of `message` as an array.
 
+        Args:
+            message: an object, or the bytes of one.
+
         Raises:
             RecordError: the message holds other blocks than this kind of record.
+            MessageError: the bytes are no message.
         """
+        if isinstance(message, bytes):
+            return self._unpack_bytes(message)
         flat = np.frombuffer(message.data, self._dtype)
         dims = message.layout.dim
         if flat.size != self._size or len(dims) != len(self._blocks):
@@ -78,4 +104,13 @@ class Record:
                 raise RecordError(
                     f'block {dim.label!r} of {dim.size} came, expected {name!r} of {size}'
                 )
+        return self._blocks_of(flat)
+
+    def _unpack_bytes(self, data: bytes) -> dict[str, Numbers]:
+        parts = self._frame.read(data)
+        if parts is not None:
+            return self._blocks_of(np.frombuffer(parts[0], self._dtype))
+        return self.unpack(message_of(data, self._message))
+
+    def _blocks_of(self, flat: Numbers) -> dict[str, Numbers]:
         return {name: flat[place] for name, place in self._slices.items()}

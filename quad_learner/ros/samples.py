@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -12,7 +11,8 @@ from rclpy.node import Node
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import SensorSample
 from quad_learner.ros import topics
-from quad_learner.ros.messages import MessageError, NamedReader, imu_from, stamp_from
+from quad_learner.ros.messages import MessageError
+from quad_learner.ros.wire import SampleWire
 
 PENDING = 8
 """Instants kept while a part of them is missing: older ones are dropped and counted."""
@@ -35,9 +35,8 @@ class SampleAssembler:
     ) -> None:
         self._robot = robot
         self._callback = callback
-        self._joints = NamedReader(robot.joints)
-        self._feet = NamedReader(robot.feet)
-        self._parts: dict[int, dict[str, Any]] = {}
+        self._wire = SampleWire(robot)
+        self._parts: dict[int, dict[str, bytes]] = {}
         feet = feet and robot.has_foot_force
         self._needed = 3 if feet else 2
         self.dropped = 0
@@ -49,10 +48,9 @@ class SampleAssembler:
         for part, topic in parts.items():
             topic.subscribe_to_some(node, partial(self._add, part), wanted)
 
-    def _add(self, part: str, message: Any) -> None:
-        stamp = stamp_from(message)
+    def _add(self, part: str, stamp: int, data: bytes) -> None:
         parts = self._parts.setdefault(stamp, {})
-        parts[part] = message
+        parts[part] = data
         if len(parts) < self._needed:
             self._forget_old()
             return
@@ -70,19 +68,19 @@ class SampleAssembler:
             del self._parts[min(self._parts)]
             self.dropped += 1
 
-    def _sample(self, stamp: int, parts: dict[str, Any]) -> SensorSample:
-        joints = parts['joints']
-        orientation, angular_velocity, specific_force = imu_from(parts['imu'])
+    def _sample(self, stamp: int, parts: dict[str, bytes]) -> SensorSample:
+        orientation, angular_velocity, specific_force = self._wire.imu_from(parts['imu'])
         feet = (
-            self._feet.read(parts['feet'], 'effort')
+            self._wire.feet_from(parts['feet'])
             if 'feet' in parts
             else np.zeros(len(self._robot.feet))
         )
+        position, velocity, effort = self._wire.joints_from(parts['joints'])
         return SensorSample(
             time_ns=stamp,
-            joint_position=self._joints.read(joints, 'position'),
-            joint_velocity=self._joints.read(joints, 'velocity'),
-            joint_effort=self._joints.read(joints, 'effort'),
+            joint_position=position,
+            joint_velocity=velocity,
+            joint_effort=effort,
             orientation=orientation,
             angular_velocity=angular_velocity,
             specific_force=specific_force,

@@ -15,7 +15,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import BatteryState, Imu, JointState
 from std_msgs.msg import Float32MultiArray, Float64, Float64MultiArray, UInt8MultiArray
@@ -25,6 +24,8 @@ from quad_learner.robot.signals import NANOSECONDS
 
 CDR_HEADER_BYTES = 4
 """before the data of every serialized message: kind and byte order"""
+_LITTLE, _BIG = struct.Struct('<iI'), struct.Struct('>iI')
+"""seconds and nanoseconds of a stamp in either byte order"""
 COMMAND_RATE = 'command'
 POLICY_RATE = 'policy'
 EXPERIENCE_DEPTH = 4096
@@ -33,8 +34,8 @@ EXPERIENCE_DEPTH = 4096
 
 def _stamp_in(data: bytes) -> int:
     """Returns the stamp [ns] of a serialized (CDR) message that begins with a header."""
-    order = '<' if data[1] & 1 else '>'
-    seconds, nanoseconds = struct.unpack_from(f'{order}iI', data, CDR_HEADER_BYTES)
+    stamp = _LITTLE if data[1] & 1 else _BIG
+    seconds, nanoseconds = stamp.unpack_from(data, CDR_HEADER_BYTES)
     return int(seconds) * NANOSECONDS + int(nanoseconds)
 
 
@@ -68,17 +69,21 @@ class Topic:
         return node.create_publisher(self.type, self.name, self.qos)
 
     def subscribe_to_some(
-        self, node: Node, callback: Callable[[Any], None], wanted: Callable[[int], bool]
+        self,
+        node: Node,
+        callback: Callable[[int, bytes], None],
+        wanted: Callable[[int], bool] = lambda _: True,
     ) -> Any:
-        """Lets `callback` hear messages whose stamp [ns] is `wanted`; others stay unread bytes.
+        """Lets `callback` hear the stamp [ns] and the bytes of messages whose stamp is `wanted`.
 
         For types that begin with a header. Turning bytes into a message is most of the cost of
         hearing it.
         """
 
         def hear(data: bytes) -> None:
-            if wanted(_stamp_in(data)):
-                callback(deserialize_message(data, self.type))
+            stamp = _stamp_in(data)
+            if wanted(stamp):
+                callback(stamp, data)
 
         return self.subscribe(node, hear, raw=True)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nav_msgs.msg import Odometry
 from rclpy.node import Node
+
+from quad_learner.robot.signals import Estimate
+from quad_learner.ros.messages import odometry_to
 
 try:
     from tf2_msgs.msg import TFMessage
@@ -21,12 +23,13 @@ class TransformPublisher:
         if TFMessage is not None:
             self._publisher = node.create_publisher(TFMessage, '/tf', 10)
 
-    def publish(self, odometry: Odometry) -> None:
-        """Publishes the pose of `odometry`."""
+    def publish(self, estimate: Estimate) -> None:
+        """Publishes the pose of `estimate`."""
         if self._publisher is None:
             return
         from geometry_msgs.msg import TransformStamped
 
+        odometry = odometry_to(estimate)
         transform = TransformStamped(
             header=odometry.header, child_frame_id=odometry.child_frame_id
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rclpy.serialization import deserialize_message
 
 from quad_learner.nodes import safety as module
 from quad_learner.nodes.safety import SafetyNode
@@ -191,7 +192,7 @@ def test_it_sends_a_stop_before_it_goes(safety: Any, sample_of: Any) -> None:
 
 
 def test_a_target_for_other_joints_is_refused_and_told(safety: Any, target_of: Any) -> None:
-    message = safety.records.target_to(target_of())
+    message = deserialize_message(safety.records.target_to(target_of()), topics.POLICY_TARGET.type)
     message.data[1] = 1.0  # the hash of the joints
     safety.say(topics.POLICY_TARGET, message)
     refused = safety.until(lambda: safety.node.diagnostics.values.get('refused'), 'the refusal')

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
+from quad_learner.ros.messages import MessageError
 from quad_learner.ros.records import Record, RecordError
 
 BLOCKS = {'time': 1, 'angles': 3}
@@ -61,3 +63,27 @@ def test_an_empty_or_torn_message_is_refused(record: Record) -> None:
     torn.data = array.array('d', [1.0, 2.0])
     with pytest.raises(RecordError, match='a record of 2 numbers'):
         record.unpack(torn)
+
+
+@pytest.mark.parametrize('kind', [Float64MultiArray, Float32MultiArray])
+def test_the_bytes_of_a_record_say_what_the_message_says(kind: type[Any]) -> None:
+    record = Record(BLOCKS, kind)
+    values = {'time': float('inf'), 'angles': [float('nan'), -0.0, 1e-30]}
+    data, message = record.pack_bytes(**values), record.pack(**values)
+    assert repr(deserialize_message(data, kind)) == repr(message)
+    assert len(data) == len(serialize_message(message))
+    for heard in (record.unpack(data), record.unpack(bytes(serialize_message(message)))):
+        for name, block in record.unpack(message).items():
+            assert heard[name].tobytes() == block.tobytes()
+            assert heard[name].dtype == block.dtype
+
+
+def test_the_bytes_of_another_record_are_refused_as_the_message_is(record: Record) -> None:
+    other = Record({'time': 1, 'speeds': 3}).pack_bytes(time=1.0, speeds=np.zeros(3))
+    with pytest.raises(RecordError, match="block 'speeds' of 3 came, expected 'angles' of 3"):
+        record.unpack(other)
+
+
+def test_torn_bytes_are_refused(record: Record) -> None:
+    with pytest.raises(MessageError, match='bytes that are no Float64MultiArray'):
+        record.unpack(record.pack_bytes(time=1.0, angles=np.zeros(3))[:-1])
