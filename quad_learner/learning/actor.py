@@ -7,16 +7,16 @@ log π(a|o) = Σ [ log N(u; mean, std) − log(1 − a²) ]      (Haarnoja et al
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from quad_learner.learning.kernels import squash, squash_slope
 from quad_learner.learning.learner_config import LearnerConfig
 
-LOG_2 = math.log(2.0)
-HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
 OBSERVATION_BOUND = 10.0
 """[deviations] a normalised observation is clipped here: a glitch must not dominate the network"""
 
@@ -79,17 +79,12 @@ class Actor(nn.Module):
             noise: standard normal, (batch, actions).
         """
         h_1, h_2, heads = self._heads(normalised)
-        mean, spread = heads.chunk(2, dim=-1)
-        squashed = torch.tanh(spread)
-        log_std = squashed.mul(self._reach).add_(self._middle)
-        deviation = log_std.exp().mul_(noise)
-        u = mean + deviation
-        # log(1 − tanh²u) = 2 (log 2 − u − softplus(−2u)) does not lose digits for large |u|
-        squash = (LOG_2 - u - functional.softplus(-2.0 * u)).mul_(2.0)
-        density = (-0.5 * noise.square() - log_std - squash).sum(-1)
-        action = torch.tanh(u)
-        self._tape = _Tape(normalised, h_1, h_2, squashed, deviation, action)
-        return action, density - HALF_LOG_TAU * noise.shape[-1]
+        squashed, deviation, action = (torch.empty_like(noise) for _ in range(3))
+        density = torch.empty(len(noise))
+        kept = (squashed.numpy(), deviation.numpy(), action.numpy())
+        squash(heads.numpy(), noise.numpy(), self._middle, self._reach, *kept, density.numpy())
+        self._tape = _Tape(normalised, h_1, h_2, kept)
+        return action, density
 
     @torch.no_grad()
     def backward(self, action_slope: Tensor, density_slope: Tensor) -> None:
@@ -102,12 +97,9 @@ class Actor(nn.Module):
         tape = self._tape
         if tape is None:
             raise RuntimeError('actor: backward before sample; call sample first')
-        per_action, action = density_slope.unsqueeze(-1), tape.action
-        # d tanh u / d u = 1 − a²;  d log π / d u = 2 a, as d log(1 − a²) / d u = −2 a
-        du = action_slope * (1.0 - action.square()) + 2.0 * per_action * action
-        dlog_std = du * tape.deviation - per_action
-        dspread = dlog_std * (self._reach * (1.0 - tape.squashed.square()))
-        dh = torch.cat((du, dspread), -1)
+        dh = torch.empty(len(density_slope), len(self.bias_3))
+        slopes = (action_slope.numpy(), density_slope.numpy())
+        squash_slope(*tape.kept, self._reach, *slopes, dh.numpy())
         self._into(self.weight_3, self.bias_3, dh, tape.h_2)
         dh = torch.ops.aten.threshold_backward(dh @ self.weight_3, tape.h_2, 0)
         self._into(self.weight_2, self.bias_2, dh, tape.h_1)
@@ -126,11 +118,8 @@ class _Tape(NamedTuple):
     normalised: Tensor
     h_1: Tensor
     h_2: Tensor
-    squashed: Tensor
-    """tanh of the head's second half"""
-    deviation: Tensor
-    """std · ε"""
-    action: Tensor
+    kept: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+    """what `kernels.squash` gave: tanh of the spread, std · ε, the action"""
 
 
 def linear_weight(shape: tuple[int, ...], inputs: int, generator: torch.Generator) -> nn.Parameter:

@@ -1,14 +1,16 @@
-"""What lies between the matrix products of a hidden layer, compiled: each number is touched once.
+"""What lies between the matrix products of an update, compiled: each number is touched once.
 
-h = relu(γ · n + β),  n = layer norm of (x W + b)          (Ba et al. 2016, arXiv 1607.06450)
+As separate array operations this takes as long as the products. Every array is float32. What is
+not finite stays so on the way: the optimiser looks for it at the end.
 
-As separate array operations this takes as long as the products. Every array is float32; (members,
-batch, width) for what differs from row to row, (members, width) for what belongs to a unit. What
-is not finite stays so on the way: the optimiser looks for it at the end.
+A hidden layer of the critics:   h = relu(γ · n + β),  n = layer norm of (x W + b)
+                                 (Ba et al. 2016, arXiv 1607.06450)
+The head of the actor:           u = mean + std · ε,  a = tanh(u)    (see actor.py)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,10 +20,14 @@ from numba import float32, njit, void
 NORM_EPSILON = 1e-5
 """added to the variance in layer norm"""
 _ZERO, _ONE, _EPSILON = np.float32(0.0), np.float32(1.0), np.float32(NORM_EPSILON)
+_HALF, _TWO = np.float32(0.5), np.float32(2.0)
+_LOG_2 = np.float32(math.log(2.0))
+_HALF_LOG_TAU = np.float32(0.5 * math.log(2.0 * math.pi))
 # Sums may be taken in another order, sixteen at a time; NaN and infinity keep their meaning.
 _FAST = {'reassoc', 'contract', 'arcp', 'nsz'}
 _ROWS = float32[:, :, ::1]
 _UNITS = float32[:, ::1]
+_COLUMN = float32[::1]
 
 
 Kernel = Callable[..., None]
@@ -133,3 +139,120 @@ def gradients_through(
                 value = (slope[m, i, j] - total - normal[m, i, j] * along) * inverse
                 slope[m, i, j] = value
                 bias_slope[m, j] += value
+
+
+@_compile(_UNITS, _UNITS, float32, float32, _UNITS, _UNITS, _UNITS, _COLUMN)
+def squash(
+    heads: Any,
+    noise: Any,
+    middle: Any,
+    reach: Any,
+    squashed: Any,
+    deviation: Any,
+    action: Any,
+    density: Any,
+) -> None:  # pragma: no cover
+    """Turns the actor's head into actions and their log density.
+
+    Args:
+        heads: mean and spread side by side, (batch, 2 · actions).
+        noise: ε, (batch, actions).
+        middle: log std = middle + reach · tanh(spread).
+        reach: see middle.
+        squashed: is given tanh(spread), (batch, actions).
+        deviation: is given std · ε, (batch, actions).
+        action: is given a, (batch, actions).
+        density: is given log π(a|o) [nat], (batch,).
+    """
+    rows, actions = noise.shape
+    for i in range(rows):
+        total = _ZERO
+        for j in range(actions):
+            bent = math.tanh(heads[i, actions + j])
+            log_std = middle + reach * bent
+            moved = math.exp(log_std) * noise[i, j]
+            u = heads[i, j] + moved
+            # log(1 − tanh²u) = 2 (log 2 − |u| − log(1 + e^(−2|u|))) loses no digits for large |u|
+            size = abs(u)
+            tail = _LOG_2 - size - math.log1p(math.exp(-_TWO * size))
+            total -= _HALF * noise[i, j] * noise[i, j] + log_std + _HALF_LOG_TAU + _TWO * tail
+            squashed[i, j], deviation[i, j], action[i, j] = bent, moved, math.tanh(u)
+        density[i] = total
+
+
+@_compile(_UNITS, _UNITS, _UNITS, float32, _UNITS, _COLUMN, _UNITS)
+def squash_slope(
+    squashed: Any,
+    deviation: Any,
+    action: Any,
+    reach: Any,
+    action_slope: Any,
+    density_slope: Any,
+    slope: Any,
+) -> None:  # pragma: no cover
+    """Gives d loss / d heads, (batch, 2 · actions), in `slope`.
+
+    d tanh u / d u = 1 − a²;  d log π / d u = 2 a, as d log(1 − a²) / d u = −2 a
+
+    Args:
+        squashed: as `squash` gave it, likewise deviation and action.
+        deviation: see squashed.
+        action: see squashed.
+        reach: as `squash` was given it.
+        action_slope: d loss / d a, (batch, actions).
+        density_slope: d loss / d log π, (batch,).
+        slope: is given the result.
+    """
+    rows, actions = action.shape
+    for i in range(rows):
+        along = density_slope[i]
+        for j in range(actions):
+            a, bent = action[i, j], squashed[i, j]
+            u = action_slope[i, j] * (_ONE - a * a) + _TWO * along * a
+            slope[i, j] = u
+            log_std = u * deviation[i, j] - along
+            slope[i, actions + j] = log_std * reach * (_ONE - bent * bent)
+
+
+@_compile(_UNITS, _UNITS, _COLUMN, _COLUMN, float32, _COLUMN, float32, float32, _UNITS)
+def bellman_errors(
+    value: Any,
+    following: Any,
+    now: Any,
+    terminated: Any,
+    end: Any,
+    bonus: Any,
+    discount: Any,
+    deviations: Any,
+    error: Any,
+) -> None:  # pragma: no cover
+    """Gives value − target of some members that share one target.
+
+    target = now + discount · [(1 − terminated) (pessimistic(following) + bonus) + terminated · end]
+
+    Args:
+        value: of each member at the step, (members, batch).
+        following: of each member one step later, (members, batch).
+        now: what the step earned, (batch,).
+        terminated: 1 where the future ended, (batch,).
+        end: what an ended future is worth.
+        bonus: added to what a future is worth, (batch,).
+        discount: of the future.
+        deviations: so many standard deviations below the members' mean; below 0: their minimum.
+        error: is given the result, (members, batch).
+    """
+    members, rows = value.shape
+    for i in range(rows):
+        least, mean, squares = following[0, i], _ZERO, _ZERO
+        for m in range(members):
+            least = min(least, following[m, i])
+            mean += following[m, i]
+        mean /= members
+        for m in range(members):
+            squares += (following[m, i] - mean) * (following[m, i] - mean)
+        if not math.isfinite(mean):
+            least = mean
+        future = least if deviations < _ZERO else mean - deviations * math.sqrt(squares / members)
+        future = (_ONE - terminated[i]) * (future + bonus[i]) + terminated[i] * end
+        for m in range(members):
+            error[m, i] = value[m, i] - now[i] - discount * future

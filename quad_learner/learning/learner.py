@@ -10,7 +10,7 @@ upright margin f_s stays at or above what is required. With λ ≥ 0 the price o
     λ, α ← multiplier.py, from the average margin (1 − γ_s) Q_s and the entropy −log π
 
 The critics learn the values less what the average step is worth for ever, mean(r) / (1 − γ) and
-mean(f) / (1 − γ_s). That is exact (`_targets`) and spares them a long way: a value moves by no
+mean(f) / (1 − γ_s). That is exact (`_errors`) and spares them a long way: a value moves by no
 more than a few Adam steps an update, and while it still travels it ranks actions badly.
 
 Only `terminated` ends the future; a truncated step is valued by what would have come.
@@ -29,13 +29,14 @@ from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.flat import FlatAdam
+from quad_learner.learning.kernels import bellman_errors
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.multiplier import DualAscent, Multiplier, Temperature
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
-from quad_learner.learning.pessimism import mean_minus_std, minimum
+from quad_learner.learning.pessimism import MINIMUM, pessimistic
 from quad_learner.learning.replay import Replay
 from quad_learner.learning.running_mean import RunningMean
 
@@ -219,54 +220,64 @@ class Learner:
             rollbacks=self._last_good.rollbacks,
         )
 
+    @torch.no_grad()
     def update_critics(self, batch: _Tensors) -> CriticLosses:
         """Moves every critic towards its target; does nothing if their gradient is not finite."""
         reward_members = self.config.reward_critics
-        with torch.no_grad():
-            noise = self._noise(len(batch.reward))
-            next_action, log_density = self.actor.sample(batch.next_observation, noise)
-            value, next_value = self.critics.pair(
-                torch.cat((batch.observation, batch.action), -1),
-                torch.cat((batch.next_observation, next_action), -1),
-            )
-            target = self._targets(batch, next_value, log_density)
-            error = value - target
-            losses = 0.5 * error.square().mean(1)
-        reward_loss = float(losses[:reward_members].mean())
-        safety_loss = float(losses[reward_members:].mean())
+        noise = self._noise(len(batch.reward))
+        next_action, log_density = self.actor.sample(batch.next_observation, noise)
+        value, next_value = self.critics.pair(
+            torch.cat((batch.observation, batch.action), -1),
+            torch.cat((batch.next_observation, next_action), -1),
+        )
+        error = self._errors(batch, value, next_value, log_density)
+        losses = 0.5 * error.square().mean(1)
         self.critics.backward(error / error.shape[1])
         if self.critic_adam.step():
             self.critics.settle()
         else:
             self.skipped += 1
         reward_value = float(value[:reward_members].mean()) + self._centers()[0]
-        return CriticLosses(reward_loss, safety_loss, reward_value)
+        return CriticLosses(
+            float(losses[:reward_members].mean()),
+            float(losses[reward_members:].mean()),
+            reward_value,
+        )
 
-    def _targets(self, batch: _Tensors, next_value: Tensor, log_density: Tensor) -> Tensor:
-        """Returns what each member should have said, (members, batch).
+    def _errors(
+        self, batch: _Tensors, value: Tensor, next_value: Tensor, log_density: Tensor
+    ) -> Tensor:
+        """Returns how far each member is from what it should have said, (members, batch).
 
         With Q = q + c the law Q ← r + γ (1 − fallen) Q' becomes, for the q that is learned,
         q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c].
         """
-        config = self.config
+        config, error = self.config, torch.empty_like(value)
         reward_center, margin_center = self._centers()
-        reward_value, safety_value = next_value.tensor_split([config.reward_critics])
-        soft = reward_value.amin(0) - self.temperature.value * log_density
-        alive = 1.0 - batch.terminated
-        future = alive * soft - batch.terminated * reward_center
-        reward = batch.reward - (1.0 - config.discount) * reward_center
-        reward += config.discount * future
-        fallen = config.fallen_margin_rad / (1.0 - config.safety_discount) - margin_center
-        margin_value, _ = self._pessimistic(safety_value)
-        future = alive * margin_value + batch.terminated * fallen
-        margin = batch.constraint - (1.0 - config.safety_discount) * margin_center
-        margin += config.safety_discount * future
-        return torch.cat(
-            (
-                reward.expand(config.reward_critics, -1),
-                margin.expand(config.safety_critics, -1),
-            )
+        reward, margin = slice(config.reward_critics), slice(config.reward_critics, None)
+        bellman_errors(
+            value[reward].numpy(),
+            next_value[reward].numpy(),
+            (batch.reward - (1.0 - config.discount) * reward_center).numpy(),
+            batch.terminated.numpy(),
+            -reward_center,
+            (log_density * -self.temperature.value).numpy(),
+            config.discount,
+            MINIMUM,
+            error[reward].numpy(),
         )
+        bellman_errors(
+            value[margin].numpy(),
+            next_value[margin].numpy(),
+            (batch.constraint - (1.0 - config.safety_discount) * margin_center).numpy(),
+            batch.terminated.numpy(),
+            config.fallen_margin_rad / (1.0 - config.safety_discount) - margin_center,
+            torch.zeros_like(log_density).numpy(),
+            config.safety_discount,
+            self._deviations,
+            error[margin].numpy(),
+        )
+        return error
 
     def update_actor(self, batch: _Tensors) -> ActorLosses:
         """Moves the policy up Q_r + λ Q_s + α entropy; nothing if its gradient is not finite."""
@@ -276,8 +287,8 @@ class Learner:
         )
         value = self.critics.probe(batch.observation, action)
         reward_value, safety_value = value.tensor_split([config.reward_critics])
-        reward, reward_share = minimum(reward_value)
-        margin, margin_share = self._pessimistic(safety_value)
+        reward, reward_share = pessimistic(reward_value, MINIMUM)
+        margin, margin_share = pessimistic(safety_value, self._deviations)
         price = self.value_of_multiplier
         scale = 1.0 / (1.0 + price) if config.rescale_by_multiplier else 1.0
         gain = scale * float((reward + price * margin).mean())
@@ -318,10 +329,12 @@ class Learner:
             self.mean_constraint.value / (1.0 - config.safety_discount),
         )
 
-    def _pessimistic(self, safety_value: Tensor) -> tuple[Tensor, Tensor]:
-        if self.config.safety_pessimism == 'minimum':
-            return minimum(safety_value)
-        return mean_minus_std(safety_value, self.config.safety_pessimism_std)
+    @property
+    def _deviations(self) -> float:
+        """Deviations below the mean at which the safety critics are read, or MINIMUM."""
+        config = self.config
+        minimal = config.safety_pessimism == 'minimum'
+        return MINIMUM if minimal else config.safety_pessimism_std
 
     def refresh_normaliser(self) -> None:
         """Shows the actor the latest mean and deviation of the observations."""

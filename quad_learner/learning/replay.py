@@ -18,7 +18,7 @@ Table = NDArray[np.float32]
 
 
 class Batch(NamedTuple):
-    """Steps drawn together; each part is a view, (batch, …)."""
+    """Steps drawn together, (batch, …) each."""
 
     observation: Table
     action: Table
@@ -98,9 +98,9 @@ class Replay:
         return Batch(
             observation=rows[:, parts.observation],
             action=rows[:, parts.action],
-            reward=rows[:, parts.reward],
-            constraint=rows[:, parts.constraint],
-            terminated=rows[:, parts.terminated],
+            reward=rows[:, parts.reward].copy(),
+            constraint=rows[:, parts.constraint].copy(),
+            terminated=rows[:, parts.terminated].copy(),
             next_observation=rows[:, parts.next_observation],
         )
 

@@ -29,6 +29,8 @@ from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.task.config import TaskConfig
 
+LATENCIES = ('latency_ms', 'latency_max_ms')
+"""of the robot's diagnostics, kept in metrics.csv"""
 TRACK_EPISODES = 4
 """lengths of an episode that the true path is remembered for"""
 
@@ -56,6 +58,7 @@ class MonitorNode(GraphNode):
         self._latest: dict[str, float] = {}
         self._speed = float('nan')
         self._robot_time_s = 0.0
+        self._printed = 0.0, 0.0
         self._started_ns = steady_ns()
         rows = self._recorder.rows
         written = rows[-1].episode.number if rows else 0
@@ -146,6 +149,8 @@ class MonitorNode(GraphNode):
             misses = int(_value(status, 'missed_ticks', '0'))
             self._recorder.deadline_misses(max(0, misses - self._seen.misses))
             self._seen.misses = max(self._seen.misses, misses)
+            for name in LATENCIES:
+                self._recorder.sample(name, float(_value(status, name, 'nan')))
             for _ in range(self._seen.human_resets, int(_value(status, 'human_resets', '0'))):
                 self._recorder.human_reset()
                 self._seen.human_resets += 1
@@ -160,6 +165,7 @@ class MonitorNode(GraphNode):
         wall_s = self._wall_s()
         pace = self._robot_time_s / wall_s if wall_s > 0.0 else 0.0
         left_s = max(0.0, total_s - robot_s) / pace if pace > 0.0 else float('nan')
+        self._sample_pace(wall_s)
         rows = self._recorder.rows
         episode = rows[-1] if rows else None
         latest = self._latest
@@ -181,6 +187,13 @@ class MonitorNode(GraphNode):
         )
         sys.stdout.write(line + '\n')
         sys.stdout.flush()
+
+    def _sample_pace(self, wall_s: float) -> None:
+        before_robot_s, before_wall_s = self._printed
+        self._printed = self._robot_time_s, wall_s
+        if wall_s > before_wall_s:
+            pace = (self._robot_time_s - before_robot_s) / (wall_s - before_wall_s)
+            self._recorder.sample('real_time_factor', pace)
 
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""

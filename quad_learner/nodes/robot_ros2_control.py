@@ -27,6 +27,7 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.latency import Latency
 from quad_learner.ros.messages import MessageError, NamedReader, imu_from, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
@@ -66,6 +67,7 @@ class RobotRos2ControlNode(GraphNode):
         self._began = False
         self._leaving = False
         self._human_resets = 0
+        self._latency = Latency()
         self._wire()
 
     def _wire(self) -> None:
@@ -139,6 +141,7 @@ class RobotRos2ControlNode(GraphNode):
         except MessageError as error:
             self.diagnostics.values['refused'] = str(error)
             return
+        self._latency.answered(command.time_ns, now_ns)
         if self._sink.accept(command, now_ns, self._sample) is Verdict.ACCEPTED:
             self._began = True
             self._drive()
@@ -171,6 +174,7 @@ class RobotRos2ControlNode(GraphNode):
             self.diagnostics.count('motor_commands')
 
     def _publish(self, sample: SensorSample) -> None:
+        self._latency.told(sample.time_ns, steady_ns())
         self._joint_states.publish(self._samples.joints_to(sample))
         if self.robot.has_foot_force:
             self._feet.publish(self._samples.feet_to(sample))
@@ -212,6 +216,7 @@ class RobotRos2ControlNode(GraphNode):
         values = self.diagnostics.values
         values['robot_time_s'] = self._stamp_ns / NANOSECONDS
         values['missed_ticks'] = self._counter.missed
+        values['latency_ms'], values['latency_max_ms'] = self._latency.take()
         values['human_resets'] = self._human_resets
         values['refusals'] = dict(self._sink.refusals)
         values['command_interface'] = self._config.command_interface

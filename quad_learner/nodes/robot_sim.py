@@ -19,6 +19,7 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import OK, WARN
 from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.latency import Latency
 from quad_learner.ros.messages import MessageError, battery_to, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
@@ -45,6 +46,7 @@ class RobotSimNode(GraphNode):
         self._records = Records(self.robot)
         self._samples = SampleWire(self.robot)
         self._truths = TruthWire()
+        self._latency = Latency()
         self._missed = 0
         self._quiet = 0
         self._wire()
@@ -73,6 +75,7 @@ class RobotSimNode(GraphNode):
         except MessageError as error:
             self.diagnostics.values['refused'] = str(error)
             return
+        self._latency.answered(command.time_ns, steady_ns())
         if not self.graph.lockstep:
             self._sink.accept(command, steady_ns(), self._sim.sense())
             return
@@ -107,6 +110,7 @@ class RobotSimNode(GraphNode):
 
     def _publish(self, sample: SensorSample) -> None:
         time_ns = self._sim.time_ns
+        self._latency.told(sample.time_ns, steady_ns())
         self._joints.publish(self._samples.joints_to(sample))
         if self.robot.has_foot_force:
             self._feet.publish(self._samples.feet_to(sample))
@@ -144,6 +148,7 @@ class RobotSimNode(GraphNode):
         values = self.diagnostics.values
         values['robot_time_s'] = self._sim.time_ns / NANOSECONDS
         values['missed_ticks'] = self._missed
+        values['latency_ms'], values['latency_max_ms'] = self._latency.take()
         values['human_resets'] = self._sim.human_resets
         values['refusals'] = dict(self._sink.refusals)
         if self._sink.current(self._sim.time_ns if self.graph.lockstep else steady_ns()) is None:

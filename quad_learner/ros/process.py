@@ -20,6 +20,7 @@ os.environ.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
 
 import rclpy
 from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.task import Future
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import ok, try_shutdown
 
@@ -77,7 +78,7 @@ def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
         gc.collect()
         gc.freeze()  # a full collection over torch's objects was seen to stall for 150 ms
         while not stop and not node.finished and ok():
-            executor.spin_once(timeout_sec=SPIN_S)
+            executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
         node.close()
         # All that matters is done and saved.
         faulthandler.dump_traceback_later(GOODBYE_S, exit=True)

@@ -24,6 +24,9 @@ class TaskConfig:
     lateral_weight: float = parameter('Reward lost per m/s sideways.', 's/m', 0.0, 10.0)
     upright_weight: float = parameter('Reward lost per rad of lean.', '1/rad', 0.0, 10.0)
     effort_weight: float = parameter('Reward lost to joint acceleration.', '', 0.0, 1.0)
+    torque_weight: float = parameter(
+        'Reward lost to torque, as a share of its limit, squared.', '', 0.0, 100.0
+    )
     smoothness_weight: float = parameter('Reward lost to changes of action.', '', 0.0, 10.0)
     joint_velocity_scale: float = parameter(
         'Scale of observed joint velocity.', 's/rad', 1e-4, 10.0

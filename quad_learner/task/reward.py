@@ -31,6 +31,8 @@ class Motion:
     """angle between the body's and the world's vertical [rad]"""
     joint_acceleration: Array
     """[rad/s²], (joints,)"""
+    torque: Array
+    """share of each joint's limit, (joints,)"""
     action_change: Array
     """from the last step's action, (joints,)"""
 
@@ -59,10 +61,15 @@ def posture(motion: Motion, config: TaskConfig) -> float:
 
 
 def effort(motion: Motion, config: TaskConfig) -> float:
-    """Returns what jerking the joints about costs, ≤ 0."""
+    """Returns what jerking the joints about and straining them costs, ≤ 0."""
     acceleration = 1e-3 * float(np.mean(np.square(motion.joint_acceleration)))
     change = float(np.mean(np.square(motion.action_change)))
-    return -(config.effort_weight * acceleration + config.smoothness_weight * change)
+    strain = float(np.mean(np.square(motion.torque)))
+    return -(
+        config.effort_weight * acceleration
+        + config.torque_weight * strain
+        + config.smoothness_weight * change
+    )
 
 
 def reward(motion: Motion, config: TaskConfig) -> float:

@@ -156,6 +156,7 @@ class WalkTask:
             yaw_rate=float(estimate.angular_velocity[2]),
             lean=math.acos(min(1.0, max(-1.0, upright))),
             joint_acceleration=(sample.joint_velocity - self._joint_velocity) / period,
+            torque=sample.joint_effort / self._robot.torque_max,
             action_change=self._action_change,
         )
 

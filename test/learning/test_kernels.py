@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
-from quad_learner.learning.kernels import gradients_through, norm_relu, slope_through
+from quad_learner.learning.kernels import (
+    bellman_errors,
+    gradients_through,
+    norm_relu,
+    slope_through,
+)
 
 Rows = NDArray[np.float32]
 MEMBERS, BATCH, WIDTH = 3, 5, 7
@@ -72,3 +78,26 @@ def test_what_is_not_finite_is_never_hidden() -> None:
         gradients_through(slope, out, normal, scale, layer['gamma'], *gradients)
         assert not np.isfinite(gradients[0][1]).all(), bad
         assert np.isfinite(gradients[0][0]).all(), 'other members are their own'
+
+
+@pytest.mark.parametrize('deviations', [-1.0, 0.0, 1.5])
+def test_the_errors_are_those_of_the_written_law(deviations: float) -> None:
+    value, following = _random(2, BATCH, seed=1), _random(2, BATCH, seed=2)
+    now, bonus = _random(BATCH, seed=3), _random(BATCH, seed=4)
+    terminated = np.array([0, 1, 0, 1, 0], np.float32)
+    error = np.empty_like(value)
+    bellman_errors(value, following, now, terminated, -7.0, bonus, 0.9, deviations, error)
+    for i in range(BATCH):
+        one, other = following[:, i]
+        pessimistic = (one + other) / 2 - max(deviations, 0.0) * abs(one - other) / 2
+        if deviations < 0.0:
+            pessimistic = min(one, other)
+        future = -7.0 if terminated[i] else pessimistic + bonus[i]
+        np.testing.assert_allclose(error[:, i], value[:, i] - now[i] - 0.9 * future, rtol=1e-4)
+
+
+def test_a_value_that_is_not_finite_is_never_the_least() -> None:
+    following = np.array([[np.nan, 1.0], [1.0, np.inf]], np.float32)
+    error, zeros = np.zeros((2, 2), np.float32), np.zeros(2, np.float32)
+    bellman_errors(error.copy(), following, zeros, zeros, 0.0, zeros, 0.9, -1.0, error)
+    assert not np.isfinite(error).any()

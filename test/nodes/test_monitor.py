@@ -89,13 +89,19 @@ def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> Non
     }
     for topic, message in said.items():
         monitor.say(topic, message)
-    robot = status('/quad_learner/robot', OK, 'ok', {'missed_ticks': 2, 'human_resets': 1})
+    robot = status(
+        '/quad_learner/robot',
+        OK,
+        'ok',
+        {'missed_ticks': 2, 'human_resets': 1, 'latency_ms': 3.5, 'latency_max_ms': float('nan')},
+    )
     monitor.say(topics.DIAGNOSTICS, topics.DIAGNOSTICS.type(status=[robot]))
     seen = monitor.node._seen
     monitor.until(
         lambda: seen.trips and seen.resets and seen.finished_s and seen.human_resets, 'all of it'
     )
     monitor.until(lambda: 'updates' in monitor.node._latest, 'the metric')
+    assert monitor.node._recorder._latest['latency_ms'] == 3.5
     monitor.node.close()
     summary = json.loads((run / 'summary.json').read_text())
     wanted = {

@@ -22,6 +22,7 @@ def motion(**changed: Any) -> Motion:
         'yaw_rate': 0.0,
         'lean': 0.0,
         'joint_acceleration': np.zeros(12),
+        'torque': np.zeros(12),
         'action_change': np.zeros(12),
     }
     return Motion(**(whole | changed))
@@ -37,6 +38,7 @@ def config(task_config: Configure) -> TaskConfig:
         lateral_weight=0.1,
         upright_weight=0.2,
         effort_weight=0.001,
+        torque_weight=3.0,
         smoothness_weight=0.02,
     )
 
@@ -77,6 +79,13 @@ def test_jerking_costs_the_mean_square_of_acceleration_and_change_of_action(
     acceleration[3], change[5] = -120.0, 0.6
     jerk = motion(joint_acceleration=acceleration, action_change=change)
     assert reward.effort(jerk, config) == pytest.approx(-(0.0012 + 0.0006))
+
+
+def test_straining_costs_the_mean_square_share_of_the_limit(config: TaskConfig) -> None:
+    # One joint of twelve at half its limit: mean square 1/48, times 3.
+    torque = np.zeros(12)
+    torque[7] = -0.5
+    assert reward.effort(motion(torque=torque), config) == pytest.approx(-3.0 / 48.0)
 
 
 def test_standing_still_earns_being_alive_and_nothing_else(config: TaskConfig) -> None:

@@ -43,7 +43,11 @@ class Walk:
     def _signals(self, changed: dict[str, Any]) -> tuple[SensorSample, Estimate, JointCommand]:
         sample = self._samples(
             time_ns=self._time_ns,
-            **{k: v for k, v in changed.items() if k in ('joint_velocity', 'joint_position')},
+            **{
+                k: v
+                for k, v in changed.items()
+                if k in ('joint_velocity', 'joint_position', 'joint_effort')
+            },
             **(
                 {'orientation': changed['sensed_orientation']}
                 if 'sensed_orientation' in changed
@@ -78,6 +82,7 @@ def walk(
         'lateral_weight': 0.0,
         'upright_weight': 0.0,
         'effort_weight': 0.0,
+        'torque_weight': 0.0,
         'smoothness_weight': 0.0,
         'target_speed_m_s': 1.0,
         'lean_scale_rad': 10.0,
@@ -156,6 +161,15 @@ def test_joint_acceleration_is_the_change_of_velocity_over_a_period(
     episode.begin(joint_velocity=np.ones(12))
     outcome = episode.step(joint_velocity=np.full(12, 2.0))
     assert outcome.reward == pytest.approx(-0.8)
+
+
+def test_torque_counts_as_a_share_of_each_joints_own_limit(
+    walk: Callable[..., Walk], robot: RobotModel
+) -> None:
+    episode = walk(torque_weight=2.0)
+    episode.begin()
+    outcome = episode.step(joint_effort=-0.5 * robot.torque_max)
+    assert outcome.reward == pytest.approx(-0.5)
 
 
 def test_the_executed_action_is_told_and_not_the_one_asked_for(
