@@ -219,7 +219,7 @@ def bellman_errors(
     value: Any,
     following: Any,
     now: Any,
-    terminated: Any,
+    ended: Any,
     end: Any,
     bonus: Any,
     discount: Any,
@@ -228,13 +228,13 @@ def bellman_errors(
 ) -> None:  # pragma: no cover
     """Gives value − target of some members that share one target.
 
-    target = now + discount · [(1 − terminated) (pessimistic(following) + bonus) + terminated · end]
+    target = now + discount · [(1 − ended) (pessimistic(following) + bonus) + ended · end]
 
     Args:
         value: of each member at the step, (members, batch).
         following: of each member one step later, (members, batch).
         now: what the step earned, (batch,).
-        terminated: 1 where the future ended, (batch,).
+        ended: 1 where the future ended, (batch,).
         end: what an ended future is worth.
         bonus: added to what a future is worth, (batch,).
         discount: of the future.
@@ -253,6 +253,6 @@ def bellman_errors(
         if not math.isfinite(mean):
             least = mean
         future = least if deviations < _ZERO else mean - deviations * math.sqrt(squares / members)
-        future = (_ONE - terminated[i]) * (future + bonus[i]) + terminated[i] * end
+        future = (_ONE - ended[i]) * (future + bonus[i]) + ended[i] * end
         for m in range(members):
             error[m, i] = value[m, i] - now[i] - discount * future

@@ -37,6 +37,7 @@ from quad_learner.learning.multiplier import DualAscent, Multiplier, Temperature
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
+from quad_learner.learning.pid_multiplier import PidGains, PidMultiplier
 from quad_learner.learning.replay import Replay
 from quad_learner.learning.running_mean import RunningMean
 
@@ -122,13 +123,7 @@ class Learner:
         self.critic_adam = FlatAdam(
             list(self.critics.weights().values()), config.critic_rate, beta_1
         )
-        self.multiplier: Multiplier = DualAscent(
-            config.initial_multiplier,
-            config.margin_required_rad,
-            config.multiplier_rate,
-            config.multiplier_step_max,
-            config.multiplier_max,
-        )
+        self.multiplier = _multiplier(config)
         self.temperature = Temperature(
             config.initial_temperature,
             config.entropy_per_action * action_size,
@@ -378,3 +373,15 @@ class Learner:
 
     def _noise(self, rows: int) -> Tensor:
         return torch.randn(rows, self.action_size, generator=self.torch_generator)
+
+
+def _multiplier(config: LearnerConfig) -> Multiplier:
+    """Returns the configured law for λ."""
+    initial, required = config.initial_multiplier, config.margin_required_rad
+    rate, step_max = config.multiplier_rate, config.multiplier_step_max
+    if config.multiplier_law == 'pid':
+        gains = PidGains(
+            config.pid_proportional, rate, config.pid_derivative, config.pid_smoothing
+        )
+        return PidMultiplier(initial, required, gains, step_max, config.multiplier_max)
+    return DualAscent(initial, required, rate, step_max, config.multiplier_max)

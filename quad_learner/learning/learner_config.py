@@ -8,6 +8,7 @@ from quad_learner.configuration import parameter
 
 CRITIC_KINDS = ('crossq', 'layer_norm')
 PESSIMISM_KINDS = ('minimum', 'mean_minus_std')
+MULTIPLIER_LAWS = ('ascent', 'pid')
 MULTIPLIER_MEASURES = ('critic', 'recent', 'lower')
 
 
@@ -64,6 +65,10 @@ class LearnerConfig:
     multiplier_rate: float = parameter('Step of λ per rad of missing margin.', '1/rad', 0.0)
     multiplier_step_max: float = parameter('Largest step of λ per update.', '', 0.0)
     multiplier_max: float = parameter('λ never exceeds it.', '', 0.0)
+    multiplier_law: str = parameter('How λ follows the constraint.', choices=MULTIPLIER_LAWS)
+    pid_proportional: float = parameter('λ per rad of missing margin; pid only.', '1/rad', 0.0)
+    pid_derivative: float = parameter('λ per rad it grew in an update; pid only.', '1/rad', 0.0)
+    pid_smoothing: float = parameter('Share of the past remembered; pid only.', '', 0.0, 0.9999)
     multiplier_measure: str = parameter('What the law looks at.', choices=MULTIPLIER_MEASURES)
     recent_steps: int = parameter('Memory of the recent margin.', 'steps', 1)
     rescale_by_multiplier: bool = parameter('Divide the actor loss by 1 + λ.')

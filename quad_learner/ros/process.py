@@ -1,7 +1,7 @@
 """How a node process lives and dies: one spinning thread, a clean end, an exit code that tells.
 
-The events executor is driven by `spin_once(timeout_sec=...)`: half the latency and CPU of the
-single-threaded one; its own `spin()` hangs on Jazzy, and the multi-threaded one loses messages.
+The events executor takes half the latency and CPU of the single-threaded one; the multi-threaded
+one loses messages. It is let run for a moment at a time, for its own `spin()` hangs on Jazzy.
 Signals are our own: the middleware must still be alive when the last command is sent.
 """
 
@@ -20,8 +20,8 @@ os.environ.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
 
 import rclpy
 from rclpy.experimental.events_executor import EventsExecutor
-from rclpy.task import Future
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 from rclpy.utilities import ok, try_shutdown
 
 SPIN_S = 0.1
