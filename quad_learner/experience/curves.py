@@ -108,13 +108,14 @@ _PANELS = (
     ),
     _Panel(
         'Latency',
-        'From the stamp of a sensor sample to the arrival of the command that answers it.',
+        'From a sensor sample to the command that answers it, on a logarithmic scale; in lockstep '
+        'the largest is the wait for the learner between episodes.',
         'ms',
         (
             _Line('latency_ms', 'mean of the episode', BLUE),
             _Line('latency_max_ms', 'largest of the episode', ORANGE),
         ),
-        floor=True,
+        logarithmic=True,
     ),
 )
 

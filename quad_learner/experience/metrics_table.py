@@ -51,8 +51,8 @@ class Episode:
     fell: bool
     truncated: bool
     """cut by anything but a fall: time, workspace, a trip, an operator, the budget"""
-    cut_by_budget: bool = False
-    """the run ended within it: its speed counts for nothing"""
+    cut: bool = False
+    """the run ended within it, or heat, battery or operator ended it: its speed counts for nothing"""
 
 
 @dataclass

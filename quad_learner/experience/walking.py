@@ -1,8 +1,9 @@
 """When does a robot walk, and how fast?
 
 Speed is judged harshly: true displacement along the heading that the episode began with, over the
-full duration of an episode, also where a fall cut it short. The episode that the end of the budget
-cuts is no evidence either way and is left out.
+full duration of an episode, also where a fall or a trip cut it short. An episode that was cut by the
+end of the budget, by warm motors, a low battery or an operator is no evidence either way and is left
+out.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ SPEED_DECIMALS = 4
 def mean_speed(rows: Sequence[Row], window: int = WINDOW) -> float | None:
     """Returns the mean speed of the last `window` episodes [m/s], None where there are fewer.
 
-    Episodes that the end of the budget cut are left out.
+    Episodes that were cut by what says nothing of the walking are left out.
     """
-    speeds = [row.speed for row in rows if not row.episode.cut_by_budget][-window:]
+    speeds = [row.speed for row in rows if not row.episode.cut][-window:]
     return round(float(np.mean(speeds)), SPEED_DECIMALS) if len(speeds) == window else None
 
 
@@ -33,11 +34,11 @@ def time_to_walk(rows: Sequence[Row], walk_speed: float, window: int = WINDOW) -
     """Returns the robot time at which the robot first walked [s], None if it never did.
 
     It walks at the end of the first `window` consecutive episodes that average at least
-    `walk_speed` [m/s] and of which none ended in a fall or was cut by the end of the budget.
+    `walk_speed` [m/s] and of which none ended in a fall or was cut.
     """
     for end in range(window, len(rows) + 1):
         run = rows[end - window : end]
-        whole = not any(row.episode.fell or row.episode.cut_by_budget for row in run)
+        whole = not any(row.episode.fell or row.episode.cut for row in run)
         speed = round(float(np.mean([row.speed for row in run])), SPEED_DECIMALS)
         if whole and speed >= walk_speed:
             return round(run[-1].episode.end_s, 3)

@@ -27,8 +27,11 @@ from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.messages import odometry_from, stamp_from
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.safety.modes import Reason
 from quad_learner.task.config import TaskConfig
 
+NO_FAULT = Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY | Reason.OPERATOR
+"""stops that say nothing of the walking"""
 LATENCIES = ('latency_ms', 'latency_max_ms')
 """of the robot's diagnostics, kept in metrics.csv"""
 TRACK_EPISODES = 4
@@ -111,7 +114,7 @@ class MonitorNode(GraphNode):
                 steps=end.steps,
                 fell=end.fell,
                 truncated=not end.fell,
-                cut_by_budget=over and not end.complete and not end.fell,
+                cut=(over or bool(end.reasons & NO_FAULT)) and not end.complete and not end.fell,
             ),
             self._wall_s(),
         )

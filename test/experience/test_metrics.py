@@ -174,7 +174,7 @@ def test_rows_read_back_as_they_were(
     tmp_path: Path, recorder: RunRecorder, episode: MakeEpisode
 ) -> None:
     recorder.sample('alpha', 0.125)
-    written = recorder.episode(episode(1, displacement=2.5, cut_by_budget=True), wall_time_s=1.5)
+    written = recorder.episode(episode(1, displacement=2.5, cut=True), wall_time_s=1.5)
     recorder.close()
     [read] = read_rows(tmp_path / 'metrics.csv')
     assert read.episode == written.episode

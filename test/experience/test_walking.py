@@ -17,13 +17,13 @@ def test_mean_speed_is_that_of_the_last_three_episodes(row: MakeRow) -> None:
 
 
 def test_mean_speed_leaves_out_the_episode_that_the_budget_cut(row: MakeRow) -> None:
-    rows = [row(1, 0.3), row(2, 0.4), row(3, 0.8), row(4, 0.01, cut_by_budget=True)]
+    rows = [row(1, 0.3), row(2, 0.4), row(3, 0.8), row(4, 0.01, cut=True)]
     assert mean_speed(rows) == pytest.approx(0.5)
 
 
 def test_mean_speed_is_unknown_before_the_third_episode(row: MakeRow) -> None:
     assert mean_speed([]) is None
-    assert mean_speed([row(1, 0.5), row(2, 0.5), row(3, 0.5, cut_by_budget=True)]) is None
+    assert mean_speed([row(1, 0.5), row(2, 0.5), row(3, 0.5, cut=True)]) is None
 
 
 def test_walking_begins_with_the_third_of_three_that_average_the_speed(row: MakeRow) -> None:
@@ -31,7 +31,7 @@ def test_walking_begins_with_the_third_of_three_that_average_the_speed(row: Make
     assert time_to_walk(rows, walk_speed=0.4) == 40.0  # the fourth episode ends at 40 s
 
 
-@pytest.mark.parametrize('flaw', [{'fell': True}, {'cut_by_budget': True}])
+@pytest.mark.parametrize('flaw', [{'fell': True}, {'cut': True}])
 def test_three_episodes_of_which_one_is_not_whole_are_no_walking(
     row: MakeRow, flaw: dict[str, bool]
 ) -> None:

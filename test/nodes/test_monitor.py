@@ -14,6 +14,7 @@ from quad_learner.nodes.monitor import MonitorNode
 from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import OK, status
 from quad_learner.ros.messages import truth_to
+from quad_learner.safety.modes import Reason
 
 PERIOD_NS = 25_000_000
 
@@ -66,6 +67,19 @@ def test_an_episode_is_scored_by_the_true_way_it_made(
     assert float(row['total_reward']) == pytest.approx(123.456)
     monitor.node._print()
     assert 'robot 0:31/10:00' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'reasons, cut', [(Reason.OVER_TEMPERATURE, '1'), (Reason.OPERATOR, '1'), (Reason.TILT, '0')]
+)
+def test_a_rest_is_no_failure_to_walk(
+    monitor: Any, run: Path, end_of: Any, reasons: Reason, cut: str
+) -> None:
+    end = end_of(episode=1, start_ns=0, end_ns=500_000_000, reasons=reasons, complete=False)
+    monitor.say(topics.EPISODE, monitor.records.episode_to(end))
+    walk(monitor, 600_000_000, heading=0.0, speed=0.3)
+    monitor.until(lambda: rows(run), 'a row')
+    assert rows(run)[0]['cut'] == cut
 
 
 def test_an_episode_that_is_said_twice_counts_once(monitor: Any, run: Path, end_of: Any) -> None:
