@@ -1,9 +1,9 @@
 """When does a robot walk, and how fast?
 
 Speed is judged harshly: true displacement along the heading that the episode began with, over the
-full duration of an episode, also where a fall or a trip cut it short. An episode that was cut by the
-end of the budget, by warm motors, a low battery or an operator is no evidence either way and is left
-out.
+full duration of an episode, also where a fall or a trip cut it short. An episode that was cut by
+the end of the budget, warm motors, a low battery or an operator is no evidence either way and is
+left out.
 """
 
 from __future__ import annotations
