@@ -52,7 +52,7 @@ class Episode:
     truncated: bool
     """cut by anything but a fall: time, workspace, a trip, an operator, the budget"""
     cut: bool = False
-    """the end of the run, heat, the battery or an operator ended it: its speed counts for nothing"""
+    """the end of the run, heat, battery or an operator ended it: its speed counts for nothing"""
 
 
 @dataclass
