@@ -124,26 +124,11 @@ class Learner:
             list(self.critics.weights().values()), config.critic_rate, beta_1
         )
         self.multiplier = _multiplier(config)
-        self.temperature = Temperature(
-            config.initial_temperature,
-            config.entropy_per_action * action_size,
-            config.temperature_rate,
-            config.temperature_step_max,
-        )
+        self.temperature = _temperature(config, action_size)
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
-        self.pace = Pace(
-            config.warmup_steps,
-            config.updates_per_step,
-            config.backlog_max,
-            config.eager_steps,
-            config.eager_updates,
-        )
-        self.replay = Replay(
-            config.replay_capacity,
-            observation_size,
-            action_size,
-            mirror if config.mirror else None,
-        )
+        self.pace = _pace(config)
+        shown = mirror if config.mirror else None
+        self.replay = Replay(config.replay_capacity, observation_size, action_size, shown)
         self.updates = 0
         self.skipped = 0
         self.last_sequence = 0
@@ -385,3 +370,22 @@ def _multiplier(config: LearnerConfig) -> Multiplier:
         )
         return PidMultiplier(initial, required, gains, step_max, config.multiplier_max)
     return DualAscent(initial, required, rate, step_max, config.multiplier_max)
+
+
+def _temperature(config: LearnerConfig, actions: int) -> Temperature:
+    return Temperature(
+        config.initial_temperature,
+        config.entropy_per_action * actions,
+        config.temperature_rate,
+        config.temperature_step_max,
+    )
+
+
+def _pace(config: LearnerConfig) -> Pace:
+    return Pace(
+        config.warmup_steps,
+        config.updates_per_step,
+        config.backlog_max,
+        config.eager_steps,
+        config.eager_updates,
+    )
