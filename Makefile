@@ -9,6 +9,8 @@ SEED ?= 0
 # More words for quad-learner learn, or for pytest: make learn ARGS=--help, make test ARGS='-k safety'
 ARGS ?=
 
+BENCHES := learner_throughput control_latency simulation_speed estimator_accuracy get_up
+
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -72,8 +74,11 @@ type: $(READY)  ## check the types
 contracts: $(READY)  ## check who imports whom
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## run every benchmark; each prints one line of JSON last
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: $(READY)  ## run the benchmarks (not learning.py: hours); tables here, JSON in runs/benchmarks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	@mkdir -p runs/benchmarks; set -e -o pipefail; for name in $(BENCHES); do echo "== $$name"; \
+	    $(BIN)/python benchmarks/$$name.py | tee runs/benchmarks/$$name.txt; \
+	    tail -n 1 runs/benchmarks/$$name.txt > runs/benchmarks/$$name.json; done
 
 docs: $(READY)  ## write docs/parameters.md anew from the code and config/
 	$(BIN)/python -m quad_learner.parameter_table docs/parameters.md
