@@ -23,6 +23,7 @@ os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import tempfile
@@ -31,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -142,8 +144,9 @@ def _hand_on(number: int) -> None:
     node.create_subscription(Imu, f'hop_{number}', publisher.publish, 10, raw=True)
     executor = EventsExecutor()
     executor.add_node(node)
-    while rclpy.ok():
-        executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
+    with contextlib.suppress(ExternalShutdownException):
+        while rclpy.ok():
+            executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
 
 
 def bare(seconds: float, hz: float) -> dict[str, float]:
