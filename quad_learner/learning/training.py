@@ -104,12 +104,12 @@ class Training:
             self._follow(transition)
         self.learner.pace.forgive()
 
-    def take_in(self, data: bytes, updates: bool) -> bytes | None:
+    def take_in(self, data: bytes, may_update: Callable[[], bool]) -> bytes | None:
         """Logs and learns from one step; returns a new model when one is due.
 
         Args:
             data: the message as it was received.
-            updates: make the updates that are owed now, rather than when `update` is called.
+            may_update: asked before each update that is owed; no leaves it to `update`.
 
         Raises:
             MessageError: the message is not a step of this robot and task.
@@ -124,7 +124,7 @@ class Training:
         ended = transition.terminated or transition.truncated
         if ended and self.learner.updates > 0:
             self._extra = self._config.updates_per_reset
-        while updates and self.due_updates > 0:
+        while self.due_updates > 0 and may_update():
             self.update()
         return self._model_if_due(ended)
 

@@ -77,7 +77,7 @@ class LearnerNode(GraphNode):
 
     def _on_experience(self, data: bytes) -> None:
         try:
-            model = self._training.take_in(bytes(data), updates=self.graph.lockstep)
+            model = self._training.take_in(bytes(data), self._may_update)
         except MessageError as error:
             self.diagnostics.values['problem'] = str(error)
             return
@@ -87,6 +87,10 @@ class LearnerNode(GraphNode):
         # After each step: a policy that is started again must not number any step twice.
         self._publish_progress()
         self._finish_if_done()
+
+    def _may_update(self) -> bool:
+        # Lockstep waits for what is owed; whoever wants the end does not wait for it.
+        return self.graph.lockstep and not self.stopping()
 
     def _update(self) -> None:
         if self._training.due_updates > 0:
@@ -156,7 +160,7 @@ class LearnerNode(GraphNode):
         """Takes in the steps that have arrived but not been looked at: no time to learn from."""
         while (taken := self._experience.handle.take_message(EXPERIENCE_TYPE, True)) is not None:
             try:
-                self._training.take_in(bytes(taken[0]), updates=False)
+                self._training.take_in(bytes(taken[0]), lambda: False)
             except MessageError as error:
                 self.get_logger().warning(f'a step was refused: {error}')
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.clock import Clock
@@ -38,6 +39,8 @@ class GraphNode(Node):
         self.robot: RobotModel = load(graph.robot)
         self.ticks = Ticks(self.robot)
         self.finished = False
+        self.stopping: Callable[[], bool] = lambda: False
+        """tells that the process is to end: long work breaks off"""
         self.diagnostics = Diagnostics(self, self.report)
 
     def report(self) -> tuple[bytes, str]:

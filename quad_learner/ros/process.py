@@ -37,6 +37,8 @@ class Runnable(Protocol):
 
     finished: bool
     """True: the node has done its work and wants to end"""
+    stopping: Callable[[], bool]
+    """set by `run`: tells that the process is to end"""
 
     def close(self) -> None:
         """Says goodbye while the middleware still lives: a last command, a last save."""
@@ -74,6 +76,7 @@ def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
             # Parameters, robot, run folder, checkpoint: each error names the way out.
             sys.stderr.write(f'quad_learner: {error}\n')
             return EXIT_CONFIGURATION
+        node.stopping = stop.__bool__
         executor.add_node(node)
         gc.collect()
         gc.freeze()  # a full collection over torch's objects was seen to stall for 150 ms

@@ -164,3 +164,16 @@ def test_it_has_finished_when_the_policys_last_step_is_in(learner: Any, step_of:
     assert not learner.node.finished
     live(learner, step_of, 1, 12)
     assert learner.node.finished
+
+
+def test_whoever_wants_the_end_does_not_wait_for_updates_that_are_owed(
+    learner: Any, step_of: Any
+) -> None:
+    live(learner, step_of, 1, 60)
+    training = learner.node._training
+    made = training.learner.updates
+    assert made > 0
+    learner.node.stopping = lambda: True
+    live(learner, step_of, 61, 80)
+    assert training.learner.updates == made
+    assert training.due_updates == 10
