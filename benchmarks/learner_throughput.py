@@ -1,10 +1,10 @@
 """How many updates a second does the learner make, beside other people's, on one thread?
 
-All learn from the same random steps of the walking task's sizes, with equal widths, batch and one
-actor update for each of the critics', on one thread each. Rounds alternate, so that a slow spell
-of the machine meets everybody. Ours is measured as it ships otherwise (two critics of the reward
-and two of the constraint, actor every second update) and with everything else's ratio of one. The
-limit is the time of the matrix products alone that one of our updates consists of.
+All learn from random steps of the walking task's sizes, with equal widths and batch, on one thread
+each. Rounds alternate, so that a slow spell of the machine meets everybody. Ours is measured as it
+ships (two critics of the reward, two of the constraint, the actor every second update) and with an
+actor update for each of the critics', as the peers have it. The limit is the time of the matrix
+products alone that our updates consist of.
 
     pip install -r requirements/bench.txt
     python benchmarks/learner_throughput.py --width 256 --rounds 5

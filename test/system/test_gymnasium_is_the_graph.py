@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from rclpy.node import Node
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 SEED = 5
 STEPS = 200
-CHANGED = {'episode_s': 2.0, 'noise_scale': 0.0}
+CHANGED = {'episode_s': 2.0, 'noise_scale': 0.0, 'action_smoothing': 0.0}
 CONTROL = ('robot', 'safety', 'estimator', 'reset', 'policy')
 
 
@@ -124,6 +125,11 @@ def test_the_environment_is_the_graph_to_the_bit(
     (observations,), (actions,) = env.observation_space.shape, env.action_space.shape
     model = wobbly_policy(observations, actions)
     of_graph = in_graph(model, watcher, seen_until)
+    # What the policy node asked for is what the model says on what was logged, by itself.
+    session = onnxruntime.InferenceSession(model, providers=['CPUExecutionProvider'])
+    for step in of_graph:
+        (raw,) = session.run(['mean_raw'], {'observation': step.observation[None]})
+        np.testing.assert_allclose(step.asked, np.tanh(raw[0]), atol=1e-4)
     of_env = in_gymnasium([step.asked for step in of_graph])
     assert [step.sequence for step in of_graph] == list(range(1, STEPS + 1))
     for number, (theirs, ours) in enumerate(zip(of_graph, of_env, strict=True)):
