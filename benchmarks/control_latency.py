@@ -101,7 +101,7 @@ def through_the_graph(seconds: float, saturating: bool) -> dict[str, float]:
         specs = [s for s in bringup.nodes('sim') if s.name not in ('monitor',)]
         shared = {'minutes': 600.0, 'gear': 'real_time', 'run_directory': str(run.path)}
         values = bringup.parameters(specs, shared, None)
-        learner = {'warmup_steps': 40, 'updates_per_step': 50.0, 'backlog_max': 1_000_000}
+        learner = {'warmup_steps': 200, 'updates_per_step': 50.0, 'backlog_max': 1_000_000}
         idle = {'warmup_steps': 10_000_000}
         values['learner'] |= learner if saturating else idle
         files = bringup.write_parameters(values, run.parameters)
@@ -110,7 +110,10 @@ def through_the_graph(seconds: float, saturating: bool) -> dict[str, float]:
             if spec.name != 'robot':
                 supervisor.start(spec, ['--params-file', str(files[spec.name])])
         try:
-            return _as_the_robot(values['robot'], seconds)
+            figures = _as_the_robot(values['robot'], seconds)
+            if supervisor.watch() is not None or supervisor.restarts:
+                raise SystemExit('control_latency: a node had ended, so this was not the graph')
+            return figures
         finally:
             supervisor.stop()
 
