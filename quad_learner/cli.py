@@ -49,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_learn(commands)
     evaluate = commands.add_parser(
         'evaluate',
-        help='drive a learned policy without exploring and score it (needs onnxruntime, no torch)',
+        help='drive a learned policy without exploring and score its walk (needs onnxruntime, no '
+        'torch)',
     )
     evaluate.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     evaluate.add_argument('--episodes', type=int, default=5, help='how many (default 5)')
@@ -200,7 +201,19 @@ def _evaluate(options: argparse.Namespace) -> int:
     table.add_section()
     table.add_row(*_means(scores))
     Console().print(table)
+    _show_walk(run, scores, options.seed, performance.four_legs)
     return 0
+
+
+def _show_walk(run: RunDirectory, scores: list[Score], seed: int, four_legs: bool) -> None:
+    from quad_learner.scorecard import lines, write_scorecard
+
+    table = Table(title='the walk, all episodes', show_header=False)
+    for words in lines(write_scorecard(run, scores, seed, four_legs)):
+        table.add_row(*words)
+    Console().print(table)
+    files = [file for file in (run.evaluation, run.footfalls, run.gait) if file.is_file()]
+    sys.stdout.write(''.join(f'{file}\n' for file in files))
 
 
 def _means(scores: list[Score]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from quad_learner.configuration import ConfigurationError, build, read_values
 from quad_learner.estimation.config import EstimatorConfig
-from quad_learner.experience.walking import displacement_along_heading
+from quad_learner.experience.walk_quality import Bout
 from quad_learner.graph import GraphConfig
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
@@ -22,7 +22,9 @@ from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import is_standing
 from quad_learner.robot.model import RobotModel, load
+from quad_learner.robot.signals import JointTarget
 from quad_learner.safety.config import SafetyConfig
+from quad_learner.simulation.bout_recorder import BoutRecorder
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
 from quad_learner.task.config import TaskConfig
@@ -98,6 +100,8 @@ class Score:
     total_reward: float
     steps: int
     fell: bool
+    bout: Bout
+    """what the robot really did"""
 
 
 class Performance:
@@ -125,6 +129,9 @@ class Performance:
             1.0 / self.robot.policy_hz,
             configs.graph.generator('evaluation'),
         )
+        self._recorder = BoutRecorder(self.graph.sim)
+        self.four_legs = self._recorder.four_legs
+        self._walking = False
 
     def connect(self, policy: OnnxPolicy) -> None:
         """Builds the world and puts `policy` in the driver's seat.
@@ -153,36 +160,44 @@ class Performance:
         """
         limit = None if seconds is None else round(seconds * self.robot.policy_hz)
         patience = round(STANDS_WITHIN_S * self.robot.policy_hz)
-        started: Any = None
+        self._walking = False
         steps = waited = 0
         while waited < patience:
             self._to_decision()
-            waited += started is None
-            cut = limit is not None and started is not None and steps >= limit
+            waited += not self._walking
+            cut = limit is not None and self._walking and steps >= limit
             graph = self.graph
             look = self._driver.look(graph.sample, graph.estimate, graph.command, cut)
             choice: Choice | None = None
             if look.wants_action:
                 if look.begins:
-                    started, steps = graph.sim.truth(), 0
+                    self._walking, steps = True, 0
+                    self._recorder.begin()
                 on_step(steps)
                 steps += 1
                 choice = self._chooser.choose(self._driver.observation, look.begins)
-            graph.move(self._driver.answer(graph.sample, choice))
+                self._recorder.act(choice.action)
             if look.end is not None:
-                self._driver.phase = Phase.REST
-                return self._score(look.end, started)
+                score = self._score(look.end)
+                self._driver.phase, self._walking = Phase.REST, False
+                graph.move(self._driver.answer(graph.sample, None))
+                return score
+            self._move(self._driver.answer(graph.sample, choice))
         return None
 
     def _to_decision(self) -> None:
         while not self.graph.sense():
-            self.graph.move(None)
+            self._move(None)
 
-    def _score(self, end: EpisodeEnd, started: Any) -> Score:
-        way = displacement_along_heading(
-            started.position, started.orientation, self.graph.sim.truth().position
-        )
-        return Score(way / self.configs.task.episode_s, end.total_reward, end.steps, end.fell)
+    def _move(self, target: JointTarget | None) -> None:
+        self.graph.move(target)
+        if self._walking:
+            self._recorder.tick()
+
+    def _score(self, end: EpisodeEnd) -> Score:
+        bout = self._recorder.bout()
+        speed = bout.way / self.configs.task.episode_s
+        return Score(speed, end.total_reward, end.steps, end.fell, bout)
 
 
 def spread(values: Iterable[float]) -> tuple[float, float]:

@@ -74,6 +74,16 @@ class RunDirectory:
         return self.path / 'gait.gif'
 
     @property
+    def evaluation(self) -> Path:
+        """What the last evaluation of the policy found (JSON)."""
+        return self.path / 'evaluation.json'
+
+    @property
+    def footfalls(self) -> Path:
+        """Picture of the foot contacts in that evaluation (PNG)."""
+        return self.path / 'footfalls.png'
+
+    @property
     def logs(self) -> Path:
         """Folder of what the processes said."""
         return self.path / 'logs'

@@ -18,6 +18,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Health
 from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.truth import EnergyTruth
 
 Array = NDArray[np.float64]
 
@@ -47,6 +48,7 @@ class Energy:
         self._air = config.ambient_temperature_c
         self._temperature = np.full(len(robot.joints), self._air)
         self._power = self._idle_power
+        self._work = self._drawn = 0.0
 
     def spend(self, torque: Array, velocity: Array, duration_s: float) -> None:
         """Accounts for a stretch of motion.
@@ -61,10 +63,16 @@ class Energy:
         power = float(self._idle_power + copper.sum() + work)
         self._power += (power - self._power) * min(1.0, duration_s / VOLTAGE_TIME_S)
         self._left = max(self._left - power * duration_s, 0.0)
+        self._drawn += power * duration_s
+        self._work += float(np.maximum(torque * velocity, 0.0).sum()) / len(torque) * duration_s
         cooling = self._cooling * (self._temperature - self._air)
         self._temperature = (
             self._temperature + duration_s * (copper - cooling) / self._heat_capacity
         )
+
+    def truth(self) -> EnergyTruth:
+        """Returns what has been spent since the start."""
+        return EnergyTruth(work=self._work, drawn=self._drawn)
 
     def health(self, time_ns: int) -> Health:
         """Returns battery and warmth; temperatures are NaN where the robot has no such sensor."""

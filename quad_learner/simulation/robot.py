@@ -18,7 +18,7 @@ from quad_learner.simulation.energy import Energy
 from quad_learner.simulation.faults import FaultInjector
 from quad_learner.simulation.motion import GRAVITY, BaseState, inertial_means
 from quad_learner.simulation.sensors import Reading, Sensors
-from quad_learner.simulation.truth import FeetTruth, GroundTruth
+from quad_learner.simulation.truth import EnergyTruth, FeetTruth, GroundTruth
 from quad_learner.simulation.world import World
 
 Array = NDArray[np.float64]
@@ -152,6 +152,10 @@ class SimulatedRobot:
     def feet_truth(self) -> FeetTruth:
         """Returns where the feet are and what touches the world."""
         return self._world.feet_truth()
+
+    def energy_truth(self) -> EnergyTruth:
+        """Returns what has been spent since `connect`."""
+        return self._energy.truth()
 
     def set_upright(self) -> None:
         """Puts the robot on its feet where it lies, heading kept, as a person would."""

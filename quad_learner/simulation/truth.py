@@ -26,6 +26,16 @@ class GroundTruth:
 
 
 @dataclass(frozen=True)
+class EnergyTruth:
+    """What has been spent since the start."""
+
+    work: float
+    """done by each motor while it drives, braking of none deducted [J]"""
+    drawn: float
+    """by motors and computers, also from a battery long empty [J]"""
+
+
+@dataclass(frozen=True)
 class FeetTruth:
     """Where the feet really are and what really touches."""
 

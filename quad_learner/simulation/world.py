@@ -22,8 +22,8 @@ from quad_learner.simulation.truth import FeetTruth
 
 Array = NDArray[np.float64]
 
-_CENTRE_OFFSET, _CENTRE_TURN = 3, 4
-"""Fields of the engine's dynamics info: centre of mass and principal axes in the link's frame."""
+_MASS, _CENTRE_OFFSET, _CENTRE_TURN = 0, 3, 4
+"""Fields of the engine's dynamics info: mass; its centre and main axes in the link's frame."""
 _LINK_POSITION, _LINK_TURN = 4, 5
 """Fields of the engine's link state: the link's frame in the world."""
 _OTHER_BODY, _OWN_LINK, _NORMAL_FORCE = 2, 3, 9
@@ -94,6 +94,13 @@ class World:
         if self._client >= 0:
             pybullet.disconnect(physicsClientId=self._client)
         self._client = -1
+
+    def mass(self) -> float:
+        """Returns the mass of the robot with its payload [kg]."""
+        body, client = self._number, self._client
+        links = self._body.links.values()
+        infos = (pybullet.getDynamicsInfo(body, link, physicsClientId=client) for link in links)
+        return float(sum(info[_MASS] for info in infos))
 
     def ground_height(self, x: float, y: float) -> float:
         """Returns the height of the ground at world x, y [m]."""
@@ -246,7 +253,7 @@ class World:
         pybullet.changeDynamics(
             self._number,
             BASE,
-            mass=info[0] + self._config.payload_mass_kg,
+            mass=info[_MASS] + self._config.payload_mass_kg,
             localInertiaDiagonal=info[2],
             physicsClientId=self._client,
         )

@@ -72,6 +72,19 @@ def test_work_and_copper_are_paid_for_and_braking_gives_nothing_back(
     assert charges == pytest.approx([0.56, 0.0, 0.56])
 
 
+def test_the_truth_is_what_was_spent(robot: RobotModel, energy: Make) -> None:
+    battery = energy(robot, initial_charge=0.0)
+    torque, velocity = np.full((5, 12), 2.0), np.full((5, 12), 3.0)
+    velocity[:, :4] = -1.0
+    for _ in range(2):
+        battery.spend(torque, velocity, 5.0)
+    truth = battery.truth()
+    # Eight motors drive with 6 W each; what the other four brake is not deducted.
+    assert truth.work == pytest.approx(8 * 6.0 * 10.0)
+    # Idle 20 W, copper 24 W; on the common supply the brakes' 8 W spare the drivers as much.
+    assert truth.drawn == pytest.approx((20.0 + 24.0 + 40.0) * 10.0)
+
+
 def test_voltage_falls_with_charge_and_load(robot: RobotModel, energy: Make) -> None:
     battery = energy(robot, initial_charge=0.5)
     battery.spend(NOTHING, NOTHING, 0.0)
