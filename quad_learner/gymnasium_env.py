@@ -66,6 +66,11 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         )
         self.action_space = spaces.Box(-1.0, 1.0, (self._task.action_size,), np.float32)
 
+    @property
+    def episode_s(self) -> float:
+        """Length of a full episode [s]."""
+        return self._configs.task.episode_s
+
     def _configured(self, seed: int) -> Configs:
         files = [config_directory() / f'{name}.yaml' for name in FILES]
         return configs_of(files, seed=seed, **self._parameters)

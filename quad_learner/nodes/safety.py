@@ -33,7 +33,7 @@ from quad_learner.ros.samples import SampleAssembler
 from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
-from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode, Reason
+from quad_learner.safety.modes import Authority, Mode, Reason, is_trip
 from quad_learner.safety.state import SafetyInputs
 
 PATIENCE_S = 2.0
@@ -256,8 +256,8 @@ class SafetyNode(GraphNode):
             self._note(command.reasons, command.mode)
 
     def _note(self, reasons: Reason, mode: Mode) -> None:
-        tripped = bool(reasons & ~NOT_TRIPS) and mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP)
-        self._trips += tripped and not self._closing  # the stop at the end of a run is no trip
+        # The stop at the end of a run is no trip.
+        self._trips += is_trip(mode, reasons) and not self._closing
         self._changed += 1
         self._tell()
 

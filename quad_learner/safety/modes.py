@@ -65,3 +65,8 @@ CLIPS = Reason.CLIPPED_POSITION | Reason.CLIPPED_RATE | Reason.CLIPPED_TORQUE | 
 """Reasons that change a command without ending the session."""
 NOT_TRIPS = CLIPS | Reason.RELEASED | Reason.NOT_ARMED
 """Every other reason is a trip."""
+
+
+def is_trip(mode: Mode, reasons: Reason) -> bool:
+    """Tells whether a change to `mode` for `reasons` is safety's doing: it stopped the robot."""
+    return mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP) and bool(reasons & ~NOT_TRIPS)

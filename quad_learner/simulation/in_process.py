@@ -19,6 +19,7 @@ from quad_learner.robot.sink import CommandSink
 from quad_learner.robot.ticks import Ticks
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
+from quad_learner.safety.modes import Reason, is_trip
 from quad_learner.safety.state import SafetyInputs
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.robot import SimulatedRobot
@@ -59,6 +60,8 @@ class InProcessGraph:
         self.command: JointCommand | None = None
         self.sample: SensorSample
         self.estimate: Estimate
+        self.trips: list[tuple[int, Reason]] = []
+        """when safety stopped the robot [ns], and why"""
         self._policy: JointTarget | None = None
         self._reset: JointTarget | None = None
         self._seen: Estimate | None = None
@@ -94,8 +97,12 @@ class InProcessGraph:
             self._reset = self.get_up.step(sample, self.command)
             self._seen = self.estimate
         self._look_at_health(sample)
+        before = self._state.command
         command, self._state = self._core.step(self._state, self._inputs(sample), sample.time_ns)
         self.command = command
+        changed = (before.mode, before.authority) != (command.mode, command.authority)
+        if changed and is_trip(command.mode, command.reasons):
+            self.trips.append((sample.time_ns, command.reasons))
         self._sink.accept(command, sample.time_ns, sample)
         self.sim.step(self._sink.current(sample.time_ns))
 
