@@ -74,7 +74,7 @@ type: $(READY)  ## check the types
 contracts: $(READY)  ## check who imports whom
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## run the benchmarks (not learning.py: hours); tables here, JSON in runs/benchmarks
+bench: $(READY)  ## run the benchmarks (not learning, peers, ablations: hours); tables here, JSON in runs/benchmarks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	@mkdir -p runs/benchmarks; set -e -o pipefail; for name in $(BENCHES); do echo "== $$name"; \
 	    $(BIN)/python benchmarks/$$name.py | tee runs/benchmarks/$$name.txt; \

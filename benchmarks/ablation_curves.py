@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ablations import OUT, read
 from quad_learner.experience.walking import WINDOW
@@ -38,12 +39,13 @@ def draw(trials: Mapping[str, Sequence[Mapping[str, Any]]], picture: Path) -> No
             _draw_trial((price, falls, speed), trial['curves'], colour, label)
     price.set_ylabel('λ')
     falls.set_ylabel('falls so far')
+    falls.yaxis.set_major_locator(MaxNLocator(integer=True))
     speed.set_ylabel(f'speed, mean of {WINDOW} episodes [m/s]')
     speed.set_xlabel('robot time [min]')
     for axes in (price, falls, speed):
         axes.spines[['top', 'right']].set_visible(False)
         axes.grid(color='#e6e8ec', linewidth=0.8)
-    price.legend(loc='upper right', frameon=False, fontsize='small')
+    figure.legend(loc='outside upper left', ncols=2, frameon=False, fontsize='small')
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture)
 

@@ -25,7 +25,7 @@ from learning import learn
 from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.metrics_table import cut_torn_line
 from quad_learner.resources import config_directory
-from scoring import table
+from scoring import line, table
 
 OUT = Path('runs/benchmarks/ablations.jsonl')
 ROBOTS = Path('runs/benchmarks/robots')
@@ -77,7 +77,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     cut_torn_line(path)
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(text) for text in path.read_text().splitlines()]
 
 
 def key(trial: Mapping[str, Any]) -> tuple[str, str, int, float]:
@@ -113,8 +113,10 @@ def run(
             if key(trial) not in known
         }
         for future in as_completed(futures):
-            file.write(json.dumps({**futures[future], **future.result()}) + '\n')
+            trial = {**futures[future], **future.result()}
+            file.write(json.dumps(trial) + '\n')
             file.flush()
+            print(line(trial), flush=True)
 
 
 def main() -> None:

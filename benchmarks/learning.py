@@ -20,9 +20,8 @@ os.environ['OMP_NUM_THREADS'] = '1'
 import argparse
 import json
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +152,6 @@ def learn(seed: int, minutes: float, changes: dict[str, Any]) -> dict[str, Any]:
         'problem': problem,
     }
     env.close()
-    print(line(result), flush=True)
     return result
 
 
@@ -168,9 +166,13 @@ def main() -> None:
     options = parser.parse_args()
     pairs = (words.split('=', 1) for words in options.set)
     changes = {name: yaml.safe_load(value) for name, value in pairs}
-    work = partial(learn, minutes=options.minutes, changes=changes)
+    results = []
     with ProcessPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(work, options.seeds))
+        futures = [pool.submit(learn, seed, options.minutes, changes) for seed in options.seeds]
+        for future in as_completed(futures):
+            results.append(future.result())
+            print(line(results[-1]), flush=True)
+    results.sort(key=lambda result: options.seeds.index(result['seed']))
     print(table({' '.join(options.set) or 'default': results}))
     asked = {key: value for key, value in vars(options).items() if key != 'out'}
     content = {'benchmark': 'learning', **asked, 'results': results}
