@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 
 from quad_learner.configuration import ConfigurationError
 from quad_learner.gymnasium_env import ID, WalkEnv
+from quad_learner.safety.modes import Reason
 
 SHORT = {'episode_s': 0.5}  # twenty steps
 
@@ -63,6 +64,26 @@ def test_an_episode_is_cut_by_time_and_the_next_begins_without_being_carried(
     assert np.linalg.norm(info['true_position'][:2] - before[:2]) < 0.2
     assert env.graph is not None
     assert env.graph.sim.human_resets == env.graph.sim.placements == 0
+
+
+@pytest.mark.slow
+def test_a_fall_is_one_trip_with_its_time_and_reason() -> None:
+    env = WalkEnv(episode_s=3.0)
+    env.reset(seed=1)
+    graph = env.graph
+    assert graph is not None
+    assert graph.trips == []
+    graph.sim.push(np.array((0.0, 40.0, 0.0)))  # some 3 m/s sideways for its 12.5 kg
+    over = False
+    while not over:
+        _, _, fell, cut, _ = env.step(np.zeros(12, np.float32))
+        over = fell or cut
+    assert fell
+    ((time_ns, reasons),) = graph.trips
+    assert reasons & Reason.TILT
+    # It is known at the next decision.
+    assert 0 < graph.sim.time_ns - time_ns <= 2 * 10**9 // env.robot.policy_hz
+    env.close()
 
 
 @pytest.mark.slow

@@ -56,10 +56,10 @@ TOGETHER, IN_TURN = 0.0, 0.5
 """phases [strides]"""
 WINDOW_S = 0.15
 """[s] around a tick: as long as the shortest swing of the legs of such robots"""
-DOUBT = 0.15
-"""A foot comes down when it touches for ½ + DOUBT of the window, and lifts at ½ − DOUBT; between
-the two it stays what it was. So a bounce or tap of less than 0.1 s is no step, and trembling none
-at all."""
+DOUBT = 0.3
+"""With its duty factor d, a foot comes down when it touches for more than d + DOUBT (1 − d) of the
+window, and lifts when for less than d − DOUBT d; between the two it stays what it was. So bounces
+and taps are no steps, nor is trembling, where the window is as full at all times."""
 TOLERANCE = 1 / 8
 """[strides] half way between together (0), a quarter and in turn (½)"""
 LEAST_STRIDES = 2
@@ -141,10 +141,12 @@ def _steps(contact: Contacts, window: int) -> Contacts:
     padded = np.pad(contact, ((edge, edge), (0, 0)), mode='edge').astype(np.int64)
     total = np.cumsum(np.vstack((np.zeros_like(padded[:1]), padded)), axis=0)
     share = (total[window:] - total[:-window]) / window
-    down = share > 0.5
+    duty = contact.mean(axis=0)
+    comes_down = share > duty + DOUBT * (1.0 - duty)
+    lifts = share < duty - DOUBT * duty
+    down = share > duty
     for tick in range(1, len(down)):
-        undecided = abs(share[tick] - 0.5) <= DOUBT
-        down[tick] = np.where(undecided, down[tick - 1], down[tick])
+        down[tick] = comes_down[tick] | (down[tick - 1] & ~lifts[tick])
     return np.asarray(down)
 
 

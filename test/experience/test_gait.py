@@ -126,6 +126,11 @@ def test_bounces_in_stance_and_taps_in_swing_are_counted_and_are_no_steps() -> N
     )
 
 
+def test_short_swings_between_long_stances_are_steps_all_the_same() -> None:
+    # Seven ticks (0.09 s) in the air of forty, one foot after the other.
+    assert gait_of([contacts(WALK, 33 / 40)], HZ).pattern == 'walk'
+
+
 def test_feet_that_keep_no_time_have_no_name() -> None:
     contact = contacts(TROT, 0.5)
     # The front right foot steps with another rhythm: 1.25 strides a second.
