@@ -136,7 +136,7 @@ class Estimator:
     def _sound(self, sample: SensorSample) -> bool:
         """Returns whether the filter can be relied on; restarts the velocity if it ran away."""
         velocity = self._velocity
-        if not kernels.all_below(velocity.velocity, self._config.speed_max_m_s):
+        if not kernels.is_below(velocity.velocity, self._config.speed_max_m_s):
             velocity.restart()
             self._fall_ill(sample)
             return False
@@ -155,11 +155,10 @@ class Estimator:
             sample.foot_force,
         )
         # What is compiled looks neither for lengths nor for types.
-        if any(part.shape != shape for part, shape in zip(parts, self._shapes, strict=True)):
+        if tuple(part.shape for part in parts) != self._shapes:
             return False
-        numbers = np.concatenate(parts)
         length = float(sample.orientation.dot(sample.orientation))
-        return kernels.all_below(numbers, _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE
+        return kernels.are_below(*parts, _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE
 
     def _unusable(self, sample: SensorSample) -> Estimate:
         if self._last is None:

@@ -121,12 +121,22 @@ def _matrix(quaternion: Any, out: Any) -> None:  # pragma: no cover
 
 
 @compiled(boolean(READ_ROW, float64))
-def all_below(values: Any, limit: float) -> bool:  # pragma: no cover
+def is_below(values: Any, limit: float) -> bool:  # pragma: no cover
     """Returns whether the size of each number is below `limit`; NaN is not."""
     within = True
     for value in values:
         within = within and abs(value) < limit
     return within
+
+
+@compiled(boolean(*(READ_ROW,) * 7, float64))
+def are_below(
+    a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, limit: float
+) -> bool:  # pragma: no cover
+    """Returns whether `is_below` is so for all."""
+    within = is_below(a, limit) and is_below(b, limit) and is_below(c, limit)
+    within = within and is_below(d, limit) and is_below(e, limit)
+    return within and is_below(f, limit) and is_below(g, limit)
 
 
 @compiled(void(READ_ROWS, READ_ROWS, READ_ROWS, READ_ROW, READ_ROWS, READ_ROW, float64, ROWS))

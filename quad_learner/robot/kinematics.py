@@ -14,6 +14,7 @@ point on it: there the two halves of a five-bar leg meet and touch the ground.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +122,8 @@ class LegKinematics:
             joint_position: motor angles [rad], (joints,), order `RobotModel.joints`.
             joint_velocity: motor speeds [rad/s], (joints,).
         """
-        finite = bool(np.isfinite(joint_position.sum() + joint_velocity.sum()))
+        size = joint_position.dot(joint_position) + joint_velocity.dot(joint_velocity)
+        finite = math.isfinite(size)
         rates = self._rates
         if finite:
             self._angles[self._motors] = joint_position
