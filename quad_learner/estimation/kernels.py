@@ -136,7 +136,7 @@ def are_below(
     """Returns whether `is_below` is so for all."""
     within = is_below(a, limit) and is_below(b, limit) and is_below(c, limit)
     within = within and is_below(d, limit) and is_below(e, limit)
-    return within and is_below(f, limit) and is_below(g, limit)
+    return bool(within and is_below(f, limit) and is_below(g, limit))
 
 
 @compiled(void(READ_ROWS, READ_ROWS, READ_ROWS, READ_ROW, READ_ROWS, READ_ROW, float64, ROWS))
