@@ -56,9 +56,11 @@ class Energy:
             velocity: of each joint in each physics step [rad/s], (steps, joints).
             duration_s: of the whole stretch [s].
         """
-        copper = self._copper_loss * (torque * torque).sum(axis=0) / len(torque)
-        work = np.maximum((torque * velocity).sum(axis=1), 0.0).sum() / len(torque)
-        power = float(self._idle_power + copper.sum() + work)
+        steps, joints = torque.shape
+        copper = self._copper_loss * (np.ones(steps) @ (torque * torque)) / steps
+        works = ((torque * velocity) @ np.ones(joints)).tolist()
+        work = sum(max(work, 0.0) for work in works) / steps
+        power = self._idle_power + sum(copper.tolist()) + work
         self._power += (power - self._power) * min(1.0, duration_s / VOLTAGE_TIME_S)
         self._left = max(self._left - power * duration_s, 0.0)
         cooling = self._cooling * (self._temperature - self._air)
