@@ -7,7 +7,6 @@ white noise; offsets walk; roll and pitch err by a slow wandering angle and yaw 
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import SensorSample
+from quad_learner.simulation import kernels
 from quad_learner.simulation.config import SimulationConfig
 
 Array = NDArray[np.float64]
@@ -60,13 +60,12 @@ class Sensors:
             generator: draws every error.
         """
         self._generator = generator
-        self._step = config.encoder_resolution_rad
+        self._resolution = config.encoder_resolution_rad
         self._has_foot_force = robot.has_foot_force
         period = 1.0 / robot.command_hz
         # Roll and pitch wander but keep their deviation: x ← a x + √(1 − a²) σ n. Yaw adds up.
         keep = math.exp(-period / config.tilt_error_time_s)
         fresh = math.sqrt(1.0 - keep * keep) * config.tilt_error_rad
-        self._keep = np.array((keep, keep, 1.0))
         joints, feet = len(robot.joints), len(robot.feet)
         deviations = (
             np.full(joints, config.encoder_noise_rad),
@@ -82,42 +81,52 @@ class Sensors:
         )
         # One draw and one product give the errors of all sensors, in the order of this row.
         self._deviation = np.concatenate(deviations)
-        ends = np.cumsum([part.size for part in deviations]).tolist()
-        self._parts = [slice(*ends) for ends in itertools.pairwise((0, *ends))]
+        self._of_turn = slice(3 * joints + 2 * _AXES, 3 * joints + 3 * _AXES)
         self._gyro_bias = config.gyro_bias_rad_s * generator.standard_normal(_AXES)
         self._force_bias = config.accelerometer_bias_m_s2 * generator.standard_normal(_AXES)
-        self._attitude_error = np.zeros(_AXES)
-        self._attitude_error[:2] = config.tilt_error_rad * generator.standard_normal(2)
+        tilt = config.tilt_error_rad * generator.standard_normal(2)
+        self._lean = np.array((keep, keep, 1.0, *tilt, 0.0))
 
     def read(self, truth: Reading) -> SensorSample:
         """Returns the sample made of `truth`, which is one sample period after the last."""
         error = self._deviation * self._generator.standard_normal(self._deviation.size)
-        angle, speed, effort, gyro, force, turn, *walks, feet = [error[p] for p in self._parts]
-        self._wander(walks)
-        load = truth.foot_force + feet
+        position = np.empty_like(truth.joint_position)
+        velocity, effort = np.empty_like(position), np.empty_like(position)
+        gyro, force, load = np.empty(_AXES), np.empty(_AXES), np.empty_like(truth.foot_force)
+        kernels.sense(
+            truth.joint_position,
+            truth.joint_velocity,
+            truth.joint_effort,
+            truth.angular_velocity,
+            truth.specific_force,
+            truth.foot_force,
+            error,
+            self._gyro_bias,
+            self._force_bias,
+            self._lean,
+            self._resolution,
+            self._has_foot_force,
+            position,
+            velocity,
+            effort,
+            gyro,
+            force,
+            load,
+        )
         return SensorSample(
             time_ns=truth.time_ns,
-            joint_position=self._quantised(truth.joint_position + angle),
-            joint_velocity=truth.joint_velocity + speed,
-            joint_effort=truth.joint_effort + effort,
-            orientation=self._orientation(truth.orientation, turn),
-            angular_velocity=truth.angular_velocity + self._gyro_bias + gyro,
-            specific_force=truth.specific_force + self._force_bias + force,
-            foot_force=np.maximum(load, 0.0) if self._has_foot_force else np.zeros_like(load),
+            joint_position=position,
+            joint_velocity=velocity,
+            joint_effort=effort,
+            orientation=self._orientation(truth.orientation, error[self._of_turn]),
+            angular_velocity=gyro,
+            specific_force=force,
+            foot_force=load,
         )
 
-    def _wander(self, steps: list[Array]) -> None:
-        """Moves the slow errors on by one sample period, each by its step, (3,)."""
-        self._gyro_bias = self._gyro_bias + steps[0]
-        self._force_bias = self._force_bias + steps[1]
-        self._attitude_error = self._keep * self._attitude_error + steps[2]
-
     def _orientation(self, truth: tuple[float, float, float, float], noise: Array) -> Array:
-        roll, pitch, yaw = (self._attitude_error + noise).tolist()
+        roll, pitch, yaw = (self._lean[_AXES:] + noise).tolist()
         turn = rotations.quaternion_from_rotation_vector((0.0, 0.0, yaw))
         tilt = rotations.quaternion_from_rotation_vector((roll, pitch, 0.0))
         turned = rotations.multiply(rotations.multiply(turn, truth), tilt)
         return np.array(rotations.normalised(turned))
-
-    def _quantised(self, angle: Array) -> Array:
-        return np.rint(angle / self._step) * self._step if self._step > 0.0 else angle
