@@ -12,8 +12,9 @@ Three arrangements, each at every rate of decisions that is asked for:
     python benchmarks/control_latency.py --seconds 60 --hz 40 100
 
 Printed for each: median, 99 %, 99.9 %, largest [ms]; how many decisions were measured; how many
-were answered later than their period, or not at all; periods that the robot missed; and updates a
-second. One JSON line comes last. Runs in a ROS domain of its own, on this machine alone.
+were late; periods that the robot missed; and updates a second. Late is an answer after its period,
+or after the next sample had come, for then safety stamps it with that one: it counts as infinite.
+One JSON line comes last. Runs in a ROS domain of its own, on this machine alone.
 """
 
 from __future__ import annotations
@@ -302,7 +303,12 @@ def main() -> None:
     }
     for name, figures in results.items():
         print(f'{name:14s} ' + '  '.join(f'{key} {value:.2f}' for key, value in figures.items()))
-    print(json.dumps({'benchmark': 'control_latency', **vars(options), 'results': results}))
+    # JSON knows no infinity.
+    finite = {
+        row: {key: value if np.isfinite(value) else None for key, value in figures.items()}
+        for row, figures in results.items()
+    }
+    print(json.dumps({'benchmark': 'control_latency', **vars(options), 'results': finite}))
 
 
 if __name__ == '__main__':
