@@ -1,12 +1,20 @@
 """How fast does simulated time pass: raw physics, the Gymnasium environment, the whole graph?
 
-Raw physics is `stepSimulation` alone with the robot standing under position control, at the same
-physics rate: the limit of everything that uses it. Rounds alternate. All figures are decision
-periods a second; the graph is asked only with `--graph`, for it takes both cores. One JSON line
-comes last.
+All figures are decision periods a second. Rounds alternate.
+
+    raw physics     `stepSimulation` alone, in a world of the environment's own (same body, ground,
+                    contacts and rate); the engine's position control holds the stance. A motor
+                    that the engine controls costs it more than one that is given a torque.
+    within env      the environment's own calls of `stepSimulation`: what it would reach if all
+                    that is not physics took no time. The strictest measure, for the motion is
+                    the very same.
+    gymnasium       the steps of the environment, small random actions; resets are not counted
+    graph           all processes with a learner, only with `--graph`, for it takes both cores
 
     python benchmarks/simulation_speed.py --rounds 5
     python benchmarks/simulation_speed.py --graph 60
+
+One JSON line comes last.
 """
 
 from __future__ import annotations
@@ -21,58 +29,90 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pybullet
-import pybullet_data
 
 from quad_learner.gymnasium_env import WalkEnv
 from quad_learner.robot.model import RobotModel, load
 
-Run = Callable[[int], None]
-UPRIGHT_M = 0.32
+Run = Callable[[int], dict[str, float]]
+"""makes so many decision periods and returns the time that they took [s], by row"""
+
+
+RAW = 'raw physics'
+
+
+class Stopwatch:
+    """Takes the place of `stepSimulation` and adds up the time spent in it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.step = pybullet.stepSimulation
+
+    def __call__(self, **options: Any) -> None:
+        """Does what `stepSimulation` does."""
+        began = time.perf_counter()
+        self.step(**options)
+        self.seconds += time.perf_counter() - began
 
 
 def raw(robot: RobotModel) -> Run:
-    """Returns a function that advances so many decision periods of physics and nothing else."""
-    client = pybullet.connect(pybullet.DIRECT)
-    pybullet.setAdditionalSearchPath(pybullet_data.getDataPath(), physicsClientId=client)
-    pybullet.setGravity(0.0, 0.0, -9.81, physicsClientId=client)
-    pybullet.setTimeStep(1.0 / robot.physics_hz, physicsClientId=client)
-    pybullet.loadURDF('plane.urdf', physicsClientId=client)
-    body = pybullet.loadURDF('a1/a1.urdf', (0.0, 0.0, UPRIGHT_M), physicsClientId=client)
-    numbers = {
-        pybullet.getJointInfo(body, joint, physicsClientId=client)[1].decode(): joint
-        for joint in range(pybullet.getNumJoints(body, physicsClientId=client))
+    """Returns a run of physics and nothing else, with the robot on its feet."""
+    env = WalkEnv()
+    env.reset(seed=0)
+    assert env.graph is not None
+    world = env.graph.sim.world
+    joints = {
+        pybullet.getJointInfo(world.body, joint, physicsClientId=world.client)[1].decode(): joint
+        for joint in range(pybullet.getNumJoints(world.body, physicsClientId=world.client))
     }
     pybullet.setJointMotorControlArray(
-        body,
-        [numbers[name] for name in robot.joints],
+        world.body,
+        [joints[name] for name in robot.joints],
         pybullet.POSITION_CONTROL,
         targetPositions=robot.stance.tolist(),
-        physicsClientId=client,
+        forces=robot.torque_max.tolist(),
+        physicsClientId=world.client,
     )
-    steps = robot.physics_hz // robot.policy_hz
+    steps, client, step = (
+        robot.physics_hz // robot.policy_hz,
+        world.client,
+        pybullet.stepSimulation,
+    )
 
-    def run(periods: int) -> None:
+    def run(periods: int) -> dict[str, float]:
+        began = time.perf_counter()
         for _ in range(periods * steps):
-            pybullet.stepSimulation(physicsClientId=client)
+            step(physicsClientId=client)
+        seconds = time.perf_counter() - began
+        assert sum(world.foot_forces()) > 0.0, 'without contacts it would be no measure'
+        return {RAW: seconds}
 
     return run
 
 
 def environment() -> Run:
-    """Returns a function that makes so many steps of the environment with small random actions."""
+    """Returns a run of the environment with small random actions."""
     env = WalkEnv()
     env.reset(seed=0)
     chance = np.random.default_rng(0)
+    stopwatch = Stopwatch()
 
-    def run(periods: int) -> None:
+    def run(periods: int) -> dict[str, float]:
+        seconds = within = 0.0
+        pybullet.stepSimulation = stopwatch
         for _ in range(periods):
-            action = 0.2 * chance.uniform(-1.0, 1.0, env.action_space.shape)
-            _, _, terminated, truncated, _ = env.step(action.astype(np.float32))
+            action = (0.2 * chance.uniform(-1.0, 1.0, env.action_space.shape)).astype(np.float32)
+            before, began = stopwatch.seconds, time.perf_counter()
+            _, _, terminated, truncated, _ = env.step(action)
+            seconds += time.perf_counter() - began
+            within += stopwatch.seconds - before
             if terminated or truncated:
                 env.reset()
+        pybullet.stepSimulation = stopwatch.step
+        return {'within env': within, 'gymnasium': seconds}
 
     return run
 
@@ -97,21 +137,21 @@ def main() -> None:
     parser.add_argument('--graph', type=float, default=0.0, help='seconds of robot time, 0: none')
     options = parser.parse_args()
     robot = load('a1')
-    runs = {'raw physics': raw(robot), 'gymnasium': environment()}
-    rates: dict[str, list[float]] = {name: [] for name in runs}
+    runs = (raw(robot), environment())
+    rates: dict[str, list[float]] = {}
     for _ in range(options.rounds):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run(options.periods)
-            rates[name].append(options.periods / (time.perf_counter() - began))
+        for run in runs:
+            for name, seconds in run(options.periods).items():
+                rates.setdefault(name, []).append(options.periods / seconds)
     if options.graph > 0.0:
         rates['graph with learner'] = [graph(robot, options.graph)]
     for name, each in rates.items():
         median = statistics.median(each)
-        share = median / statistics.median(rates['raw physics'])
+        of_raw, of_within = (median / statistics.median(rates[row]) for row in (RAW, 'within env'))
         print(
             f'{name:20s} {median:8.0f} periods/s ({min(each):.0f} … {max(each):.0f}), '
-            f'{share:.2f} of raw, {median / robot.policy_hz:.1f} × real time'
+            f'{of_raw:.2f} of raw, {of_within:.2f} of within, '
+            f'{median / robot.policy_hz:.1f} × real time'
         )
     print(json.dumps({'benchmark': 'simulation_speed', **vars(options), 'periods_per_s': rates}))
 

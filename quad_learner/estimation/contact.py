@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dposv
 
+from quad_learner.estimation import kernels
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.robot.kinematics import LegState
 from quad_learner.robot.model import RobotModel
@@ -42,21 +42,26 @@ class ContactDetector:
         """
         self._feet = len(robot.feet)
         self._has_sensor = robot.has_foot_force
-        self._touch = robot.foot_force_threshold
-        self._lift = robot.foot_force_threshold * config.contact_release_ratio
-        self._full_load = max(config.contact_full_load * weight / self._feet, self._touch)
-        self._rise = config.contact_trust_time_s
-        self._grip = config.grip_ratio
-        self._regular = _SINGULAR_LEG * np.eye(3 * self._feet)
+        touch = robot.foot_force_threshold
+        self._tuning = np.array(
+            (
+                touch,
+                touch * config.contact_release_ratio,
+                max(config.contact_full_load * weight / self._feet, touch),
+                config.contact_trust_time_s,
+                config.grip_ratio,
+                _SINGULAR_LEG,
+            )
+        )
         self.reset()
 
     def reset(self) -> None:
         """Forgets every contact."""
-        self._stood = [0.0] * self._feet
-        self._on = [False] * self._feet
+        self._stood = np.zeros(self._feet)
+        self._on = np.zeros(self._feet, np.bool_)
 
-    def update(self, sample: SensorSample, legs: LegState, up: Array, dt: float) -> list[float]:
-        """Returns the trust in each foot, 0 (in the air) to 1.
+    def update(self, sample: SensorSample, legs: LegState, up: Array, dt: float) -> Array:
+        """Returns the trust in each foot, 0 (in the air) to 1, (feet,).
 
         Args:
             sample: the sensors.
@@ -64,33 +69,22 @@ class ContactDetector:
             up: the world's vertical in the body frame, (3,).
             dt: time since the last sample [s].
         """
-        force = self._statics(sample.joint_effort, legs.jacobian)
-        upward = force @ up
-        sideways = np.sqrt(np.maximum((force * force).sum(axis=1) - upward * upward, 0.0))
-        loads = sample.foot_force if self._has_sensor else upward
-        trust = []
-        for foot, (load, side) in enumerate(zip(loads.tolist(), sideways.tolist(), strict=True)):
-            on = load > (self._lift if self._on[foot] else self._touch)
-            self._stood[foot] = self._stood[foot] + dt if on else 0.0
-            self._on[foot] = on
-            trust.append(self._trust(self._stood[foot], load, side) if on else 0.0)
+        trust = np.empty(self._feet)
+        kernels.stand(
+            sample.joint_effort,
+            legs.jacobian,
+            sample.foot_force,
+            self._has_sensor,
+            up,
+            dt,
+            self._tuning,
+            self._stood,
+            self._on,
+            trust,
+        )
         return trust
 
     @property
     def contact(self) -> NDArray[np.bool_]:
         """Whether each foot is on the ground, (feet,)."""
-        return np.array(self._on)
-
-    def _trust(self, stood: float, load: float, sideways: float) -> float:
-        settled = min(1.0, stood / self._rise)
-        loaded = min(1.0, load / self._full_load)
-        # The fourth power keeps a foot well inside its friction cone at nearly full trust.
-        gripping = 1.0 / (1.0 + (sideways / (self._grip * load)) ** 4)
-        return settled * loaded * gripping
-
-    def _statics(self, effort: Array, jacobian: Array) -> Array:
-        """Returns the force of the ground on each foot, body frame [N], (feet, 3)."""
-        rows = jacobian.reshape(3 * self._feet, -1)
-        # LAPACK's solver for positive definite matrices, without numpy's checks around it.
-        _, force, _ = dposv(rows @ rows.T + self._regular, rows @ effort)
-        return np.asarray(-force.reshape(self._feet, 3), dtype=np.float64)
+        return self._on.copy()

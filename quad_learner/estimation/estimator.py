@@ -12,11 +12,11 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from quad_learner.estimation import kernels
 from quad_learner.estimation.attitude import AttitudeFilter
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.estimation.contact import ContactDetector
 from quad_learner.estimation.velocity import VelocityFilter
-from quad_learner.robot import rotations
 from quad_learner.robot.kinematics import LegKinematics, LegState
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import NANOSECONDS, Estimate, SensorSample
@@ -48,6 +48,8 @@ class Estimator:
         self._attitude = AttitudeFilter(config)
         self._contact = ContactDetector(robot, config, self._kinematics.mass * _GRAVITY)
         self._velocity = VelocityFilter(config)
+        joints, feet = (len(robot.joints),), (len(robot.feet),)
+        self._shapes = (joints, joints, joints, (4,), (3,), (3,), feet)
         self.reset()
 
     def reset(self) -> None:
@@ -68,7 +70,7 @@ class Estimator:
         last = self._last
         if last is not None and sample.time_ns <= last.time_ns:
             return last
-        if not _usable(sample):
+        if not self._usable(sample):
             return self._unusable(sample)
         if last is None:
             self._restart(sample)
@@ -84,16 +86,14 @@ class Estimator:
             self._fall_ill(sample)
             return self._estimate(sample, sample.angular_velocity, healthy=False)
         attitude, velocity = self._attitude, self._velocity
-        rate = np.array(attitude.update(sample.orientation, sample.angular_velocity, dt))
+        rate = attitude.update(sample.orientation, sample.angular_velocity, dt)
         legs = self._kinematics.solve(sample.joint_position, sample.joint_velocity)
-        now = rotations.matrix_from_quaternion(attitude.orientation)
-        velocity.predict(
-            sample.specific_force, rotations.matrix_from_quaternion(attitude.middle), dt
-        )
+        now = attitude.now
+        velocity.predict(sample.specific_force, attitude.midway, dt)
         trust = self._contact.update(sample, legs, now[2], dt)
-        if legs.solved and sum(trust) > 0.0:
+        if legs.solved:
             velocity.correct(self._told_by_feet(legs, rate, now), trust, now)
-            self._settle_height(legs.position @ now[2], trust, dt)
+            self._settle_height(legs, trust, now[2], dt)
         velocity.assume_still(now)
         healthy = self._sound(sample) and legs.solved and attitude.agrees
         return self._estimate(sample, rate, healthy)
@@ -103,23 +103,25 @@ class Estimator:
 
         A foot stands where its sphere touches the ground, one radius below its centre.
         """
-        robot = self._robot
-        of_centre = legs.velocity + (legs.position - robot.imu_offset) @ rotations.skew(rate).T
-        turning = legs.angular_velocity + rate
-        rolling = turning @ rotations.skew(robot.foot_radius * now[2])
-        return np.asarray((rolling - of_centre) @ now.T, dtype=np.float64)
+        told = np.empty_like(legs.position)
+        kernels.told_by_feet(
+            legs.position,
+            legs.velocity,
+            legs.angular_velocity,
+            rate,
+            now,
+            self._robot.imu_offset,
+            self._robot.foot_radius,
+            told,
+        )
+        return told
 
-    def _settle_height(self, feet_up: Array, trust: list[float], dt: float) -> None:
-        """Draws position z to the height above the feet that stand.
-
-        Args:
-            feet_up: of each foot's centre above the root link [m], (feet,).
-            trust: in each foot, 0 to 1.
-            dt: the period [s].
-        """
-        depth = sum(t * z for t, z in zip(trust, feet_up.tolist(), strict=True)) / sum(trust)
+    def _settle_height(self, legs: LegState, trust: Array, up: Array, dt: float) -> None:
+        """Draws position z to the height above the feet that stand; `up`: in the body frame."""
         share = min(1.0, dt / self._config.height_time_s)
-        self._velocity.settle_height(self._robot.foot_radius - depth, share)
+        kernels.settle_height(
+            legs.position, trust, up, self._robot.foot_radius, share, self._velocity.position
+        )
 
     def _restart(self, sample: SensorSample) -> None:
         """Starts anew from `sample` at rest, keeping only the position."""
@@ -134,41 +136,16 @@ class Estimator:
     def _sound(self, sample: SensorSample) -> bool:
         """Returns whether the filter can be relied on; restarts the velocity if it ran away."""
         velocity = self._velocity
-        speed = float(np.abs(velocity.velocity).max())
-        if not speed <= self._config.speed_max_m_s:
+        if not kernels.is_below(velocity.velocity, self._config.speed_max_m_s):
             velocity.restart()
             self._fall_ill(sample)
             return False
         sure = velocity.velocity_variance <= self._config.velocity_deviation_max_m_s**2
         return sure and sample.time_ns >= self._ill_until_ns
 
-    def _unusable(self, sample: SensorSample) -> Estimate:
-        if self._last is None:
-            return self._estimate(sample, np.zeros(3), healthy=False)
-        self._last = dataclasses.replace(self._last, time_ns=sample.time_ns, healthy=False)
-        return self._last
-
-    def _estimate(self, sample: SensorSample, rate: Array, healthy: bool) -> Estimate:
-        body = rotations.matrix_from_quaternion(self._attitude.orientation)
-        arm = self._robot.imu_offset
-        velocity = self._velocity
-        return Estimate(
-            time_ns=sample.time_ns,
-            position=velocity.position - body @ arm,
-            orientation=np.array(self._attitude.orientation),
-            velocity_body=velocity.velocity @ body - rotations.skew(rate) @ arm,
-            angular_velocity=rate,
-            position_covariance=velocity.position_variance * _UNIT,
-            velocity_covariance=velocity.velocity_variance * _UNIT,
-            contact=self._contact.contact,
-            healthy=healthy,
-        )
-
-
-def _usable(sample: SensorSample) -> bool:
-    """Returns whether every number is finite and possible, and the orientation has a length."""
-    numbers = np.concatenate(
-        (
+    def _usable(self, sample: SensorSample) -> bool:
+        """Returns whether every number is there and possible, and the orientation has a length."""
+        parts = (
             sample.joint_position,
             sample.joint_velocity,
             sample.joint_effort,
@@ -177,6 +154,38 @@ def _usable(sample: SensorSample) -> bool:
             sample.specific_force,
             sample.foot_force,
         )
-    )
-    length = float(sample.orientation @ sample.orientation)
-    return bool(np.abs(numbers).max() < _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE
+        # What is compiled looks neither for lengths nor for types.
+        if tuple(part.shape for part in parts) != self._shapes:
+            return False
+        length = float(sample.orientation.dot(sample.orientation))
+        return kernels.are_below(*parts, _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE
+
+    def _unusable(self, sample: SensorSample) -> Estimate:
+        if self._last is None:
+            return self._estimate(sample, np.zeros(3), healthy=False)
+        self._last = dataclasses.replace(self._last, time_ns=sample.time_ns, healthy=False)
+        return self._last
+
+    def _estimate(self, sample: SensorSample, rate: Array, healthy: bool) -> Estimate:
+        velocity = self._velocity
+        position, velocity_body = np.empty(3), np.empty(3)
+        kernels.of_root_link(
+            velocity.position,
+            velocity.velocity,
+            rate,
+            self._attitude.now,
+            self._robot.imu_offset,
+            position,
+            velocity_body,
+        )
+        return Estimate(
+            time_ns=sample.time_ns,
+            position=position,
+            orientation=self._attitude.orientation,
+            velocity_body=velocity_body,
+            angular_velocity=rate,
+            position_covariance=velocity.position_variance * _UNIT,
+            velocity_covariance=velocity.velocity_variance * _UNIT,
+            contact=self._contact.contact,
+            healthy=healthy,
+        )

@@ -17,17 +17,16 @@ way: a foot that does is landing, lifting or bouncing, and says nothing about si
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
+from quad_learner.estimation import kernels
 from quad_learner.estimation.config import EstimatorConfig
 
 Array = NDArray[np.float64]
 
-_GRAVITY = np.array((0.0, 0.0, -9.81))
-"""[m/s²] mean over the Earth's land, rounded; the offset takes up the rest."""
+_GRAVITY = -9.81
+"""[m/s²] along z, mean over the Earth's land, rounded; the offset takes up the rest."""
 _START_DEVIATION = 0.3
 """[m/s] of velocity after a restart: a robot that is being started hardly moves."""
 _LEAST_WEIGHT = 1e-6
@@ -40,28 +39,45 @@ class VelocityFilter:
     """Position, velocity and specific-force offset of one point of the body."""
 
     def __init__(self, config: EstimatorConfig) -> None:
-        self._config = config
+        self._offset_variance = config.force_bias_m_s2**2
+        self._still_variance = config.still_noise_m_s**2
+        self._of_time = np.array(
+            (
+                _GRAVITY,
+                config.specific_force_noise_m_s2,
+                config.specific_force_scale_noise,
+                config.force_bias_time_s,
+                self._offset_variance,
+            )
+        )
+        self._of_feet = np.array(
+            (
+                config.foot_noise_m_s**2,
+                config.slip_gate**2,
+                config.foot_vertical_noise_m_s**2,
+                _LEAST_WEIGHT,
+            )
+        )
         self.position = np.zeros(_AXES)
-        """world frame [m], (3,)"""
+        """world frame [m], (3,); written to by the next step, like `velocity`"""
         self.restart()
 
     def restart(self) -> None:
         """Believes that the body is at rest, where it was last."""
         self.velocity = np.zeros(_AXES)
         self._offset = np.zeros(_AXES)
-        self._pp = self._pv = self._pb = self._vb = 0.0
-        self._vv = _START_DEVIATION**2
-        self._bb = self._config.force_bias_m_s2**2
+        # The upper half of P, row by row: pp, pv, pb, vv, vb, bb.
+        self._spread = np.array((0.0, 0.0, 0.0, _START_DEVIATION**2, 0.0, self._offset_variance))
 
     @property
     def position_variance(self) -> float:
         """Of each coordinate [m²]."""
-        return self._pp
+        return float(self._spread[0])
 
     @property
     def velocity_variance(self) -> float:
         """Of each component [m²/s²]."""
-        return self._vv
+        return float(self._spread[3])
 
     def predict(self, specific_force: Array, world_from_body: Array, dt: float) -> None:
         """Moves on by `dt` [s].
@@ -71,60 +87,43 @@ class VelocityFilter:
             world_from_body: rotation matrix in the middle of the period, (3, 3).
             dt: the period [s].
         """
-        config = self._config
-        acceleration = world_from_body @ (specific_force - self._offset) + _GRAVITY
-        self.position = self.position + dt * (self.velocity + 0.5 * dt * acceleration)
-        self.velocity = self.velocity + dt * acceleration
-        keep = math.exp(-dt / config.force_bias_time_s)
-        self._offset = keep * self._offset
-        shaking = math.sqrt(float(acceleration @ acceleration))
-        noise = config.specific_force_noise_m_s2 + config.specific_force_scale_noise * shaking
-        pv, pb, vv, vb, bb = self._pv, self._pb, self._vv, self._vb, self._bb
-        self._pp += dt * (2.0 * pv + dt * vv)
-        self._pv = pv + dt * (vv - pb - dt * vb)
-        self._vv = vv - dt * (2.0 * vb - dt * bb) + (noise * dt) ** 2
-        self._pb = keep * (pb + dt * vb)
-        self._vb = keep * (vb - dt * bb)
-        self._bb = keep * keep * bb + (1.0 - keep * keep) * config.force_bias_m_s2**2
+        kernels.predict(
+            specific_force,
+            world_from_body,
+            dt,
+            self._of_time,
+            self.position,
+            self.velocity,
+            self._offset,
+            self._spread,
+        )
 
-    def correct(self, told: Array, trust: list[float], world_from_body: Array) -> None:
+    def correct(self, told: Array, trust: Array, world_from_body: Array) -> None:
         """Corrects the velocity by the feet that stand.
 
         Args:
             told: the velocity that each foot tells if it stands, world frame [m/s], (feet, 3).
-            trust: in each foot, 0 to 1.
+            trust: in each foot, 0 to 1, (feet,).
             world_from_body: rotation matrix, (3, 3).
         """
-        errors = told - self.velocity
-        noise = self._config.foot_noise_m_s**2
-        gate = self._config.slip_gate**2
-        upward = self._vv + self._config.foot_vertical_noise_m_s**2
-        weights = []
-        for (x, y, z), share in zip(errors.tolist(), trust, strict=True):
-            sideways = share * self._vv + noise
-            deviation = share * (x * x + y * y) / (2.0 * sideways) + z * z / upward
-            weights.append(share / (noise * (1.0 + deviation / gate) ** 2))
-        total = sum(weights)
-        if total > _LEAST_WEIGHT:
-            self._update(np.array(weights) @ errors / total, 1.0 / total, world_from_body)
+        kernels.correct(
+            told,
+            trust,
+            world_from_body,
+            self._of_feet,
+            self.position,
+            self.velocity,
+            self._offset,
+            self._spread,
+        )
 
     def assume_still(self, world_from_body: Array) -> None:
         """Draws the velocity gently to zero: for a robot that no foot carries."""
-        self._update(-self.velocity, self._config.still_noise_m_s**2, world_from_body)
-
-    def settle_height(self, height: float, share: float) -> None:
-        """Moves the position's z by `share` of its way to `height` [m]."""
-        x, y, z = self.position.tolist()
-        self.position = np.array((x, y, z + share * (height - z)))
-
-    def _update(self, innovation: Array, variance: float, world_from_body: Array) -> None:
-        pv, vv, vb = self._pv, self._vv, self._vb
-        total = vv + variance
-        self.position = self.position + (pv / total) * innovation
-        self.velocity = self.velocity + (vv / total) * innovation
-        self._offset = self._offset + (vb / total) * (innovation @ world_from_body)
-        self._pp -= pv * pv / total
-        self._pb -= pv * vb / total
-        self._bb -= vb * vb / total
-        rest = variance / total
-        self._pv, self._vv, self._vb = pv * rest, vv * rest, vb * rest
+        kernels.assume_still(
+            self._still_variance,
+            world_from_body,
+            self.position,
+            self.velocity,
+            self._offset,
+            self._spread,
+        )

@@ -10,7 +10,6 @@ PACKAGES = (
     'ros-jazzy-rclpy',
     'ros-jazzy-rmw-fastrtps-cpp',
     'numpy',
-    'scipy',
     'pin',
     'torch',
     'numba',

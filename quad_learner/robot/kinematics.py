@@ -14,6 +14,7 @@ point on it: there the two halves of a five-bar leg meet and touch the ground.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.foot_motion import foot_motion
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.rotations import skew
 
@@ -64,6 +66,15 @@ class _Point:
     frame: int
     offset: Array
     offset_is_zero: bool
+    place: Array
+    """of the frame's origin [m], (3,): pinocchio's own memory, always of the last angles"""
+    turn: Array
+    """body_from_link, (3, 3): likewise"""
+
+    def lever(self) -> Array:
+        """Returns `offset` in the axes of the body [m], (3,)."""
+        lever: Array = self.turn @ self.offset
+        return lever
 
 
 class LegKinematics:
@@ -90,6 +101,8 @@ class LegKinematics:
         contact = {c.link_a: c.point_a for c in closures} | {c.link_b: c.point_b for c in closures}
         self._feet = [self._point(link, contact.get(link, (0.0, 0.0, 0.0))) for link in robot.feet]
         self._passive = self._passive_indices()
+        self._open = np.zeros((self._passive.size, self._motors.size))
+        self._moves = np.array([self._movers(point) for point in self._feet])
         self._start = np.zeros(self._model.nv)
         for name, angle in robot.sections.get('passive', {}).items():
             self._start[self._velocity_index(name)] = float(angle)
@@ -109,7 +122,8 @@ class LegKinematics:
             joint_position: motor angles [rad], (joints,), order `RobotModel.joints`.
             joint_velocity: motor speeds [rad/s], (joints,).
         """
-        finite = bool(np.isfinite(joint_position.sum() + joint_velocity.sum()))
+        size = joint_position.dot(joint_position) + joint_velocity.dot(joint_velocity)
+        finite = math.isfinite(size)
         rates = self._rates
         if finite:
             self._angles[self._motors] = joint_position
@@ -133,26 +147,33 @@ class LegKinematics:
         return True, None
 
     def _legs(self, response: Array | None, solved: bool) -> LegState:
-        feet = len(self._feet)
-        twist = np.empty((feet, 6, self._model.nv))
-        position = np.empty((feet, 3))
-        for i, point in enumerate(self._feet):
-            position[i], twist[i] = self._place(point)
-        rate = twist @ self._rates
-        jacobian = twist[:, :3, self._motors]
-        if response is not None:
-            jacobian = jacobian + twist[:, :3, self._passive] @ response
-        return LegState(position, rate[:, :3], rate[:, 3:], jacobian, solved)
+        shape = (len(self._feet), 3)
+        position, velocity, spin = np.empty(shape), np.empty(shape), np.empty(shape)
+        for row, point in zip(position, self._feet, strict=True):
+            row[:] = point.place if point.offset_is_zero else point.place + point.lever()
+        jacobian = np.empty((*shape, self._motors.size))
+        foot_motion(
+            self._data.J,
+            position,
+            self._moves,
+            self._motors,
+            self._passive,
+            self._open if response is None else response,
+            self._rates,
+            velocity,
+            spin,
+            jacobian,
+        )
+        return LegState(position, velocity, spin, jacobian, solved)
 
     def _place(self, point: _Point) -> tuple[Array, Array]:
         """Returns where `point` is [m], and its Jacobian: 3 linear rows, 3 angular rows."""
-        placement = self._data.oMf[point.frame]
         jacobian: Array = pin.getFrameJacobian(self._model, self._data, point.frame, _AXES)
         if point.offset_is_zero:
-            return placement.translation, jacobian
-        lever = placement.rotation @ point.offset
+            return point.place, jacobian
+        lever = point.lever()
         jacobian[:3] -= skew(lever) @ jacobian[3:]
-        return placement.translation + lever, jacobian
+        return point.place + lever, jacobian
 
     def _close_loops(self) -> tuple[bool, Array | None]:
         """Returns whether the loops are closed, and d passive / d motor, (passive, joints)."""
@@ -206,7 +227,19 @@ class LegKinematics:
         return int(self._model.getFrameId(link, pin.FrameType.BODY))
 
     def _point(self, link: str, offset: tuple[float, float, float]) -> _Point:
-        return _Point(self._frame(link), np.array(offset), not any(offset))
+        frame = self._frame(link)
+        placement = self._data.oMf[frame]
+        return _Point(
+            frame, np.array(offset), not any(offset), placement.translation, placement.rotation
+        )
+
+    def _movers(self, point: _Point) -> NDArray[np.bool_]:
+        """Returns which of the model's joints move `point`, (nv,)."""
+        moved = np.zeros(self._model.nv, dtype=np.bool_)
+        for joint in self._model.supports[self._model.frames[point.frame].parentJoint]:
+            if joint > 0:
+                moved[self._model.joints[joint].idx_v] = True
+        return moved
 
     def _passive_indices(self) -> NDArray[np.int64]:
         """Returns the motorless joints that some loop can move."""
@@ -215,10 +248,7 @@ class LegKinematics:
         moved: Any = np.zeros(self._model.nv, dtype=bool)
         for pair in self._loops:
             for point in pair:
-                joint = self._model.frames[point.frame].parentJoint
-                for support in self._model.supports[joint]:
-                    if support > 0:
-                        moved[self._model.joints[support].idx_v] = True
+                moved |= self._movers(point)
         moved[self._motors] = False
         indices: NDArray[np.int64] = np.flatnonzero(moved)
         return indices

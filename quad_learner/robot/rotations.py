@@ -113,16 +113,19 @@ def conjugate(quaternion: Numbers) -> tuple[float, float, float, float]:
 
 def rotate(quaternion: Numbers, vector: Numbers) -> Array:
     """Returns `vector` turned by a unit quaternion x, y, z, w, (3,)."""
+    return np.array(rotated(quaternion, vector))
+
+
+def rotated(quaternion: Numbers, vector: Numbers) -> tuple[float, float, float]:
+    """Returns what `rotate` does, as plain numbers for more arithmetic on them."""
     x, y, z, w = _floats(quaternion)
     a, b, c = _floats(vector)
     # With t = 2 (q cross v), the turned vector is v + w t + (q cross t).
     p, q, r = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
-    return np.array(
-        (
-            a + w * p + y * r - z * q,
-            b + w * q + z * p - x * r,
-            c + w * r + x * q - y * p,
-        )
+    return (
+        a + w * p + y * r - z * q,
+        b + w * q + z * p - x * r,
+        c + w * r + x * q - y * p,
     )
 
 

@@ -72,10 +72,25 @@ class CommandSink:
         self._robot = robot
         self._shape = (len(robot.joints),)
         self._hash = robot.joints_hash
-        self._lower = robot.position_min - POSITION_TOLERANCE
-        self._upper = robot.position_max + POSITION_TOLERANCE
-        self._kp_max = robot.kp * KP_SCALE_MAX
-        self._kd_max = np.maximum(robot.kd, robot.kd_damping) * KD_SCALE_MAX
+        joints = len(robot.joints)
+        # The bounds of position, kp, kd and effort in one row: all are judged at once.
+        self._lower = np.concatenate(
+            (
+                robot.position_min - POSITION_TOLERANCE,
+                np.zeros(joints),
+                np.full(joints, np.nextafter(0.0, 1.0)),
+                -robot.torque_max,
+            )
+        )
+        self._upper = np.concatenate(
+            (
+                robot.position_max + POSITION_TOLERANCE,
+                robot.kp * KP_SCALE_MAX,
+                np.maximum(robot.kd, robot.kd_damping) * KD_SCALE_MAX,
+                robot.torque_max,
+            )
+        )
+        self._throwing = robot.torque_max * TORQUE_SCALE_MAX
         self._epoch: int | None = None
         self._retired: deque[int] = deque(maxlen=RETIRED_EPOCHS)
         self._sequence = 0
@@ -179,25 +194,28 @@ class CommandSink:
             command.mode, Mode
         ):
             return Verdict.MALFORMED
-        if not np.isfinite(np.concatenate(arrays)).all():
+        numbers = np.concatenate(arrays)
+        # NaN is on neither side of any bound, and so within none.
+        within = (self._lower <= numbers) & (numbers <= self._upper)
+        wrong = np.count_nonzero(within) < within.size
+        if wrong and not np.isfinite(numbers).all():
             return Verdict.NOT_FINITE
         if not 0 < command.lifetime_ns <= LIFETIME_MAX_NS:
             return Verdict.LIFETIME
-        outside = (command.position < self._lower) | (command.position > self._upper)
-        if np.count_nonzero(outside):
+        return self._beyond(within) if wrong else None
+
+    def _beyond(self, within: NDArray[np.bool_]) -> Verdict:
+        """Returns what to call numbers that are not all `within` their bounds."""
+        position, kp, kd, _ = (bool(part.all()) for part in within.reshape(4, -1))
+        if not position:
             return Verdict.OUTSIDE_BOX
-        stiff = (command.kp < 0.0) | (command.kp > self._kp_max)
-        if np.count_nonzero(stiff | (command.kd <= 0.0) | (command.kd > self._kd_max)):
-            return Verdict.GAIN
-        if np.count_nonzero(np.abs(command.effort) > self._robot.torque_max):
-            return Verdict.EFFORT
-        return None
+        return Verdict.EFFORT if kp and kd else Verdict.GAIN
 
     def _throws(self, command: JointCommand, measured: SensorSample) -> bool:
         """Returns whether a stiff joint would get far more torque than its motor has."""
         spring = command.kp * (command.position - measured.joint_position)
         torque = spring - command.kd * measured.joint_velocity + command.effort
-        within = np.abs(torque) <= self._robot.torque_max * TORQUE_SCALE_MAX
+        within = np.abs(torque) <= self._throwing
         return bool(np.count_nonzero((command.kp > 0.0) & ~within))
 
     def _limp(self, command: JointCommand) -> JointCommand:

@@ -8,20 +8,20 @@ A command takes effect one latency after it is given; the one before it holds un
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import JointCommand
 from quad_learner.simulation.config import SimulationConfig
 
-_Limit = tuple[float, float, float, float]
-"""torque_max [N·m], knee [rad/s], speed_max [rad/s], torque lost for each rad/s past the knee."""
-_Law = tuple[tuple[float, float, float, float], ...]
-"""One command as the motor board holds it: wanted angle, kp, kd and effort of each joint."""
+_Law = tuple[tuple[float, float, float, float, float, float, float, float], ...]
+"""One command as the motor board holds it. Of each joint: wanted angle, kp, kd and effort; and of
+its motor: torque_max [N·m], knee [rad/s], speed_max [rad/s], torque lost a rad/s past the knee."""
 
 
 class Actuators:
@@ -45,11 +45,9 @@ class Actuators:
         knee = config.speed_knee * robot.speed_max
         fall = robot.torque_max / (robot.speed_max - knee)
         limits = (robot.torque_max, knee, robot.speed_max, fall)
-        self._limits: tuple[_Limit, ...] = tuple(
-            zip(*(limit.tolist() for limit in limits), strict=True)
-        )
-        nothing = np.zeros(self._shape)
-        self._damping = _law(nothing, nothing, robot.kd_damping, nothing)
+        self._limits = tuple(limit.tolist() for limit in limits)
+        nothing = [0.0] * robot.stance.size
+        self._damping = self._law_of((nothing, nothing, robot.kd_damping.tolist(), nothing))
         self._step = 0
         self._law = self._damping
         self._pending: deque[tuple[int, _Law]] = deque()
@@ -65,7 +63,7 @@ class Actuators:
         due = self._step + delay
         if self._pending:
             due = max(due, self._pending[-1][0])  # commands do not overtake each other
-        self._pending.append((due, self._law_of(command)))
+        self._pending.append((due, self._read(command)))
 
     def torque(self, position: Sequence[float], velocity: Sequence[float]) -> list[float]:
         """Returns the torque at each joint for the next physics step [N·m], and counts that step.
@@ -81,31 +79,32 @@ class Actuators:
         self._step += 1
         drag = self._drag
         torques = []
-        for q, v, law, limit in zip(position, velocity, self._law, self._limits, strict=True):
-            wanted, kp, kd, effort = law
+        for q, v, law in zip(position, velocity, self._law, strict=True):
+            wanted, kp, kd, effort, torque_max, knee, speed_max, fall = law
             torque = kp * (wanted - q) - kd * v + effort
-            torque_max, knee, _, _ = limit
-            if torque > torque_max or torque < -torque_max or v > knee or v < -knee:
-                torque = _limited(torque, v, limit)
+            if not (-torque_max <= torque <= torque_max and -knee <= v <= knee):
+                torque = _limited(torque, v, torque_max, speed_max, fall)
             torques.append(torque - drag * v)
         return torques
 
-    def _law_of(self, command: JointCommand | None) -> _Law:
+    def _read(self, command: JointCommand | None) -> _Law:
         if command is None:
             return self._damping
         parts = (command.position, command.kp, command.kd, command.effort)
-        usable = all(part.shape == self._shape and np.isfinite(part).all() for part in parts)
-        return _law(*parts) if usable else self._damping
+        if any(part.shape != self._shape for part in parts):
+            return self._damping
+        numbers = tuple(part.tolist() for part in parts)
+        usable = all(map(math.isfinite, itertools.chain(*numbers)))
+        return self._law_of(numbers) if usable else self._damping
+
+    def _law_of(self, numbers: Sequence[list[float]]) -> _Law:
+        return tuple(zip(*numbers, *self._limits, strict=True))
 
 
-def _law(*parts: NDArray[np.float64]) -> _Law:
-    position, kp, kd, effort = (part.tolist() for part in parts)
-    return tuple(zip(position, kp, kd, effort, strict=True))
-
-
-def _limited(torque: float, velocity: float, limit: _Limit) -> float:
+def _limited(
+    torque: float, velocity: float, torque_max: float, speed_max: float, fall: float
+) -> float:
     """Returns the part of `torque` [N·m] that the motor has at `velocity` [rad/s]."""
-    torque_max, _, speed_max, fall = limit
     high = min(max(fall * (speed_max - velocity), 0.0), torque_max)
     low = -min(max(fall * (speed_max + velocity), 0.0), torque_max)
     return min(max(torque, low), high)

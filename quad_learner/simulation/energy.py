@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Health
+from quad_learner.simulation import kernels
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.truth import EnergyTruth
 
@@ -37,17 +38,15 @@ class Energy:
             ConfigurationError: the robot file's section `simulation` lacks a figure.
         """
         facts: Mapping[str, Any] = robot.sections.get('simulation', {})
-        self._copper_loss = _fact(robot, facts, 'copper_loss')
-        self._heat_capacity = _fact(robot, facts, 'heat_capacity')
-        self._cooling = _fact(robot, facts, 'cooling')
-        self._idle_power = _fact(robot, facts, 'idle_power')
+        names = ('copper_loss', 'heat_capacity', 'cooling', 'idle_power')
+        numbers = [_fact(robot, facts, name) for name in names]
+        self._facts = np.array((*numbers, config.ambient_temperature_c))
         self._resistance = _fact(robot, facts, 'battery_resistance')
         self._robot = robot
         self._full = robot.battery_capacity * _SECONDS_PER_HOUR
         self._left = self._full * config.initial_charge
-        self._air = config.ambient_temperature_c
-        self._temperature = np.full(len(robot.joints), self._air)
-        self._power = self._idle_power
+        self._temperature = np.full(len(robot.joints), config.ambient_temperature_c)
+        self._power = _fact(robot, facts, 'idle_power')
         self._work = self._drawn = 0.0
 
     def spend(self, torque: Array, velocity: Array, duration_s: float) -> None:
@@ -58,17 +57,11 @@ class Energy:
             velocity: of each joint in each physics step [rad/s], (steps, joints).
             duration_s: of the whole stretch [s].
         """
-        copper = self._copper_loss * (torque * torque).sum(axis=0) / len(torque)
-        work = np.maximum((torque * velocity).sum(axis=1), 0.0).sum() / len(torque)
-        power = float(self._idle_power + copper.sum() + work)
+        power = kernels.spend(torque, velocity, self._facts, duration_s, self._temperature)
         self._power += (power - self._power) * min(1.0, duration_s / VOLTAGE_TIME_S)
         self._left = max(self._left - power * duration_s, 0.0)
         self._drawn += power * duration_s
         self._work += float(np.maximum(torque * velocity, 0.0).sum()) / len(torque) * duration_s
-        cooling = self._cooling * (self._temperature - self._air)
-        self._temperature = (
-            self._temperature + duration_s * (copper - cooling) / self._heat_capacity
-        )
 
     def truth(self) -> EnergyTruth:
         """Returns what has been spent since the start."""
@@ -81,7 +74,7 @@ class Energy:
         span = robot.battery_full_voltage - robot.battery_empty_voltage
         rest = robot.battery_empty_voltage + charge * span
         drop = self._resistance * self._power / rest
-        warmth = self._temperature if robot.has_motor_temperature else self._temperature * np.nan
+        warmth = self._temperature * (1.0 if robot.has_motor_temperature else np.nan)
         return Health(time_ns, rest - drop, charge, warmth)
 
 

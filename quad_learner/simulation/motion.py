@@ -10,6 +10,7 @@ so that whoever integrates the readings finds the turn and the change of velocit
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from quad_learner.robot import rotations
 
 Array = NDArray[np.float64]
 Quaternion = tuple[float, float, float, float]
+Vector = tuple[float, float, float]
 
 GRAVITY = 9.81
 """[m/s²] the rounded value, which the robot's documents use too"""
@@ -39,16 +41,19 @@ class BaseState:
     angular_velocity: Array
     """[rad/s], (3,)"""
 
-    def velocity_at(self, arm: Array) -> Array:
-        """Returns the velocity of the point of the body that lies `arm` [m], world axes, off."""
-        return self.velocity + cross(self.angular_velocity, arm)
+    def velocity_at(self, offset: Sequence[float]) -> Vector:
+        """Returns the velocity of the point of the body that lies `offset` [m], body axes, off."""
+        x, y, z = self.velocity.tolist()
+        arm = rotations.rotated(self.orientation, offset)
+        p, q, r = cross(self.angular_velocity.tolist(), arm)
+        return x + p, y + q, z + r
 
 
-def cross(left: Array, right: Array) -> Array:
-    """Returns the cross product of two vectors, (3,); numpy's is ten times slower on one pair."""
-    a, b, c = left.tolist()
-    x, y, z = right.tolist()
-    return np.array((b * z - c * y, c * x - a * z, a * y - b * x))
+def cross(left: Sequence[float], right: Sequence[float]) -> Vector:
+    """Returns the cross product of two vectors; numpy's is ten times slower on one pair."""
+    a, b, c = left
+    x, y, z = right
+    return b * z - c * y, c * x - a * z, a * y - b * x
 
 
 def inertial_means(
@@ -63,20 +68,21 @@ def inertial_means(
         period_s: between the two [s].
     """
     turn = rotations.multiply(rotations.conjugate(before.orientation), after.orientation)
-    rotation = rotation_vector(turn)
-    half = rotations.quaternion_from_rotation_vector(rotation / 2.0)
+    a, b, c = rotation_vector(turn)
+    half = rotations.quaternion_from_rotation_vector((a / 2.0, b / 2.0, c / 2.0))
     midway = rotations.multiply(before.orientation, half)
-    start = before.velocity_at(rotations.rotate(before.orientation, offset))
-    end = after.velocity_at(rotations.rotate(after.orientation, offset))
-    pull = (end - start) / period_s + (0.0, 0.0, GRAVITY)
-    return rotation / period_s, rotations.rotate_back(midway, pull)
+    place = offset.tolist()
+    (u, v, w), (p, q, r) = before.velocity_at(place), after.velocity_at(place)
+    pull = ((p - u) / period_s, (q - v) / period_s, (r - w) / period_s + GRAVITY)
+    rate = np.array((a / period_s, b / period_s, c / period_s))
+    return rate, rotations.rotate_back(midway, pull)
 
 
-def rotation_vector(quaternion: Quaternion) -> Array:
+def rotation_vector(quaternion: Quaternion) -> Vector:
     """Returns the axis times the angle [rad], at most π, of a unit quaternion x, y, z, w."""
     x, y, z, w = quaternion
     sine = math.sqrt(x * x + y * y + z * z)
-    if sine < _SMALL:
-        return np.array((2.0 * x, 2.0 * y, 2.0 * z)) * math.copysign(1.0, w)
-    angle = 2.0 * math.atan2(sine, abs(w))
-    return np.array((x, y, z)) * math.copysign(angle / sine, w)
+    # For a small turn the angle is twice the sine to the last digit.
+    size = 2.0 if sine < _SMALL else 2.0 * math.atan2(sine, abs(w)) / sine
+    scale = math.copysign(size, w)
+    return x * scale, y * scale, z * scale

@@ -32,8 +32,8 @@ class SimulatedRobot:
     _energy: Energy
     _faults: FaultInjector
     _of_pushes: np.random.Generator
-    _position: list[float]
-    _velocity: list[float]
+    _position: tuple[float, ...]
+    _velocity: tuple[float, ...]
     _base: BaseState
     _sample: SensorSample
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import SensorSample
+from quad_learner.simulation import kernels
 from quad_learner.simulation.config import SimulationConfig
 
 Array = NDArray[np.float64]
@@ -58,59 +59,74 @@ class Sensors:
             config: the size of each error.
             generator: draws every error.
         """
-        self._config = config
         self._generator = generator
-        self._joints = len(robot.joints)
+        self._resolution = config.encoder_resolution_rad
         self._has_foot_force = robot.has_foot_force
         period = 1.0 / robot.command_hz
-        self._gyro_walk = config.gyro_bias_walk * math.sqrt(period)
-        self._force_walk = config.accelerometer_bias_walk * math.sqrt(period)
         # Roll and pitch wander but keep their deviation: x ← a x + √(1 − a²) σ n. Yaw adds up.
         keep = math.exp(-period / config.tilt_error_time_s)
         fresh = math.sqrt(1.0 - keep * keep) * config.tilt_error_rad
-        self._keep = np.array((keep, keep, 1.0))
-        self._fresh = np.array((fresh, fresh, config.yaw_drift * math.sqrt(period)))
+        joints, feet = len(robot.joints), len(robot.feet)
+        deviations = (
+            np.full(joints, config.encoder_noise_rad),
+            np.full(joints, config.velocity_noise_rad_s),
+            np.full(joints, config.effort_noise_nm),
+            np.full(_AXES, config.gyro_noise_rad_s),
+            np.full(_AXES, config.accelerometer_noise_m_s2),
+            np.full(_AXES, config.orientation_noise_rad),
+            np.full(_AXES, config.gyro_bias_walk * math.sqrt(period)),
+            np.full(_AXES, config.accelerometer_bias_walk * math.sqrt(period)),
+            np.array((fresh, fresh, config.yaw_drift * math.sqrt(period))),
+            np.full(feet, config.foot_force_noise_n),
+        )
+        # One draw and one product give the errors of all sensors, in the order of this row.
+        self._deviation = np.concatenate(deviations)
+        self._of_turn = slice(3 * joints + 2 * _AXES, 3 * joints + 3 * _AXES)
         self._gyro_bias = config.gyro_bias_rad_s * generator.standard_normal(_AXES)
         self._force_bias = config.accelerometer_bias_m_s2 * generator.standard_normal(_AXES)
-        self._attitude_error = np.zeros(_AXES)
-        self._attitude_error[:2] = config.tilt_error_rad * generator.standard_normal(2)
+        tilt = config.tilt_error_rad * generator.standard_normal(2)
+        self._lean = np.array((keep, keep, 1.0, *tilt, 0.0))
 
     def read(self, truth: Reading) -> SensorSample:
         """Returns the sample made of `truth`, which is one sample period after the last."""
-        config, joints = self._config, self._joints
-        noise = self._generator.standard_normal(3 * joints + 6 * _AXES + truth.foot_force.size)
-        of_joints = noise[: 3 * joints].reshape(3, joints)
-        of_body = noise[3 * joints : 3 * joints + 6 * _AXES].reshape(6, _AXES)
-        feet = truth.foot_force + config.foot_force_noise_n * noise[3 * joints + 6 * _AXES :]
-        self._wander(of_body[3:])
-        gyro = truth.angular_velocity + self._gyro_bias + config.gyro_noise_rad_s * of_body[0]
-        force = truth.specific_force + self._force_bias
+        error = self._deviation * self._generator.standard_normal(self._deviation.size)
+        position = np.empty_like(truth.joint_position)
+        velocity, effort = np.empty_like(position), np.empty_like(position)
+        gyro, force, load = np.empty(_AXES), np.empty(_AXES), np.empty_like(truth.foot_force)
+        kernels.sense(
+            truth.joint_position,
+            truth.joint_velocity,
+            truth.joint_effort,
+            truth.angular_velocity,
+            truth.specific_force,
+            truth.foot_force,
+            error,
+            self._gyro_bias,
+            self._force_bias,
+            self._lean,
+            self._resolution,
+            self._has_foot_force,
+            position,
+            velocity,
+            effort,
+            gyro,
+            force,
+            load,
+        )
         return SensorSample(
             time_ns=truth.time_ns,
-            joint_position=self._quantised(
-                truth.joint_position + config.encoder_noise_rad * of_joints[0]
-            ),
-            joint_velocity=truth.joint_velocity + config.velocity_noise_rad_s * of_joints[1],
-            joint_effort=truth.joint_effort + config.effort_noise_nm * of_joints[2],
-            orientation=self._orientation(truth.orientation, of_body[2]),
+            joint_position=position,
+            joint_velocity=velocity,
+            joint_effort=effort,
+            orientation=self._orientation(truth.orientation, error[self._of_turn]),
             angular_velocity=gyro,
-            specific_force=force + config.accelerometer_noise_m_s2 * of_body[1],
-            foot_force=np.maximum(feet, 0.0) if self._has_foot_force else np.zeros_like(feet),
+            specific_force=force,
+            foot_force=load,
         )
 
-    def _wander(self, steps: Array) -> None:
-        """Moves the slow errors on by one sample period, driven by `steps`, (3, 3)."""
-        self._gyro_bias = self._gyro_bias + self._gyro_walk * steps[0]
-        self._force_bias = self._force_bias + self._force_walk * steps[1]
-        self._attitude_error = self._keep * self._attitude_error + self._fresh * steps[2]
-
     def _orientation(self, truth: tuple[float, float, float, float], noise: Array) -> Array:
-        error = self._attitude_error + self._config.orientation_noise_rad * noise
-        yaw = rotations.quaternion_from_rotation_vector((0.0, 0.0, error[2]))
-        tilt = rotations.quaternion_from_rotation_vector((error[0], error[1], 0.0))
-        turned = rotations.multiply(rotations.multiply(yaw, truth), tilt)
+        roll, pitch, yaw = (self._lean[_AXES:] + noise).tolist()
+        turn = rotations.quaternion_from_rotation_vector((0.0, 0.0, yaw))
+        tilt = rotations.quaternion_from_rotation_vector((roll, pitch, 0.0))
+        turned = rotations.multiply(rotations.multiply(turn, truth), tilt)
         return np.array(rotations.normalised(turned))
-
-    def _quantised(self, angle: Array) -> Array:
-        step = self._config.encoder_resolution_rad
-        return np.round(angle / step) * step if step > 0.0 else angle

@@ -73,7 +73,7 @@ class World:
         self._body = load(self._robot, client, self._config.self_collision)
         self._number = self._body.number
         centre = pybullet.getDynamicsInfo(self._number, BASE, physicsClientId=client)
-        self._centre = np.array(centre[_CENTRE_OFFSET])
+        self._centre: tuple[float, float, float] = centre[_CENTRE_OFFSET]
         turn = rotations.normalised(centre[_CENTRE_TURN])
         self._body_from_principal = rotations.conjugate(turn)
         self._foot_of = {link: foot for foot, link in enumerate(self._body.feet)}
@@ -131,12 +131,13 @@ class World:
             physicsClientId=self._client,
         )
 
-    def joints(self) -> tuple[list[float], list[float]]:
+    def joints(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Returns the angle [rad] and the velocity [rad/s] of each joint."""
         states = pybullet.getJointStates(
             self._number, self._body.joints, physicsClientId=self._client
         )
-        return [state[0] for state in states], [state[1] for state in states]
+        position, velocity, _, _ = zip(*states, strict=True)
+        return position, velocity
 
     def base(self) -> BaseState:
         """Returns the motion of the root link's frame."""
@@ -145,22 +146,23 @@ class World:
         )
         velocity, rate = pybullet.getBaseVelocity(self._number, physicsClientId=self._client)
         orientation = rotations.multiply(principal, self._body_from_principal)
-        arm = rotations.rotate(orientation, self._centre)
-        spin = np.array(rate)
+        arm = rotations.rotated(orientation, self._centre)
+        (x, y, z), (a, b, c), (u, v, w) = centre, arm, velocity
+        p, q, r = cross(rate, arm)
         return BaseState(
-            position=np.array(centre) - arm,
+            position=np.array((x - a, y - b, z - c)),
             orientation=orientation,
-            velocity=np.array(velocity) - cross(spin, arm),
-            angular_velocity=spin,
+            velocity=np.array((u - p, v - q, w - r)),
+            angular_velocity=np.array(rate),
         )
 
     def foot_forces(self) -> list[float]:
         """Returns the normal force at each foot in the last physics step [N]."""
-        forces = [0.0] * len(self._robot.feet)
-        for point in pybullet.getContactPoints(bodyA=self._number, physicsClientId=self._client):
-            foot = self._foot_of.get(point[_OWN_LINK])
-            if foot is not None and point[_OTHER_BODY] != self._number:
-                forces[foot] += point[_NORMAL_FORCE]
+        number, foot_of = self._number, self._foot_of
+        forces = [0.0] * len(foot_of)
+        for point in pybullet.getContactPoints(bodyA=number, physicsClientId=self._client):
+            if point[_OTHER_BODY] != number and point[_OWN_LINK] in foot_of:
+                forces[foot_of[point[_OWN_LINK]]] += point[_NORMAL_FORCE]
         return forces
 
     def touching(self) -> frozenset[int]:

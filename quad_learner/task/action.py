@@ -10,6 +10,7 @@ or the task switches it off, the rhythm is zero and the action is the whole of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,18 +105,22 @@ class ActionMap:
         if self._oscillator is None:
             return np.zeros(2)
         angle = 2.0 * np.pi * self._oscillator.frequency_hz * time_s
-        return np.array([np.sin(angle), np.cos(angle)])
+        return np.array((math.sin(angle), math.cos(angle)))
 
     def target(self, action: Array, time_s: float) -> Array:
         """Returns the joint positions [rad], (joints,), that `action` (joints,) asks for."""
-        position = self._centre(time_s) + self._robot.action_box * np.clip(action, -1.0, 1.0)
-        return np.clip(position, self._robot.position_min, self._robot.position_max)
+        position = self._centre(time_s) + self._robot.action_box * _unit(action)
+        return np.minimum(np.maximum(position, self._robot.position_min), self._robot.position_max)
 
     def action(self, position: Array, time_s: float) -> Array:
         """Returns the action, −1 … 1, (joints,), that would have asked for `position` [rad]."""
-        return np.clip((position - self._centre(time_s)) / self._robot.action_box, -1.0, 1.0)
+        return _unit((position - self._centre(time_s)) / self._robot.action_box)
 
     def _centre(self, time_s: float) -> Array:
         if self._oscillator is None:
             return self._robot.stance
         return self._robot.stance + self._oscillator.offset(time_s)
+
+
+def _unit(action: Array) -> Array:
+    return np.minimum(np.maximum(action, -1.0), 1.0)

@@ -5,6 +5,7 @@ Each part of a frame has a name and a slice; nothing else knows an index.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -83,10 +84,23 @@ class Observer:
 
     def __init__(self, robot: RobotModel, config: TaskConfig) -> None:
         self._robot = robot
-        self._config = config
+        self._kept = 1 + config.history
         self.layout = layout(robot)
-        self.size = self.layout.size * (1 + config.history)
-        self._frames: deque[Vector] = deque(maxlen=1 + config.history)
+        self.size = self.layout.size * self._kept
+        self._middle = np.zeros(self.layout.size)
+        self._scale = np.ones(self.layout.size)
+        self._set_scale('joint_position', robot.stance, 1.0 / robot.action_box)
+        self._set_scale('joint_velocity', 0.0, config.joint_velocity_scale)
+        self._set_scale('angular_velocity', 0.0, config.angular_velocity_scale)
+        self._set_scale('velocity', 0.0, config.velocity_scale)
+        if robot.has_foot_force:
+            # From 1 and 0 to 1 and −1.
+            self._set_scale('contact', 0.5, 2.0)
+        self._frames: deque[Vector] = deque(maxlen=self._kept)
+
+    def _set_scale(self, part: str, middle: Array | float, scale: Array | float) -> None:
+        place = getattr(self.layout, part)
+        self._middle[place], self._scale[place] = middle, scale
 
     def begin(self) -> None:
         """Forgets earlier frames: the first frame of the episode stands in for its own past."""
@@ -109,21 +123,25 @@ class Observer:
             action: executed in the step that just ended, −1 … 1, (joints,).
             phase: sine and cosine of the rhythm, (2,).
         """
-        robot, config, place = self._robot, self._config, self.layout
+        robot, place = self._robot, self.layout
         frame = np.zeros(place.size)
-        frame[place.joint_position] = (sample.joint_position - robot.stance) / robot.action_box
-        frame[place.joint_velocity] = sample.joint_velocity * config.joint_velocity_scale
+        frame[place.joint_position] = sample.joint_position
+        frame[place.joint_velocity] = sample.joint_velocity
         frame[place.action] = action
         if robot.has_foot_force:
-            touching = sample.foot_force > robot.foot_force_threshold
-            frame[place.contact] = np.where(touching, 1.0, -1.0)
+            frame[place.contact] = sample.foot_force > robot.foot_force_threshold
         frame[place.lean] = attitude.roll, attitude.pitch
-        frame[place.angular_velocity] = estimate.angular_velocity * config.angular_velocity_scale
-        frame[place.velocity] = estimate.velocity_body * config.velocity_scale
+        frame[place.angular_velocity] = estimate.angular_velocity
+        frame[place.velocity] = estimate.velocity_body
         frame[place.heading] = attitude.heading
         frame[place.phase] = phase
-        newest = np.clip(np.nan_to_num(frame), -BOUND, BOUND).astype(np.float32)
-        self._frames.appendleft(newest)
-        while len(self._frames) < 1 + config.history:
-            self._frames.append(newest)
+        self._frames.appendleft(_bounded((frame - self._middle) * self._scale))
+        while len(self._frames) < self._kept:
+            self._frames.append(self._frames[0])
         return np.concatenate(list(self._frames))
+
+
+def _bounded(frame: Array) -> Vector:
+    if math.isnan(frame.dot(frame)):
+        frame = np.nan_to_num(frame)
+    return np.minimum(np.maximum(frame, -BOUND), BOUND).astype(np.float32)

@@ -42,7 +42,7 @@ def forward(motion: Motion, config: TaskConfig) -> float:
 
     Without the second factor a dive on the nose pays better than standing: it is fast.
     """
-    speed = float(np.clip(motion.forward_speed / config.target_speed_m_s, -1.0, 1.0))
+    speed = max(min(motion.forward_speed / config.target_speed_m_s, 1.0), -1.0)
     upright = math.exp(-((motion.lean / config.lean_scale_rad) ** 2))
     return speed * upright
 
@@ -62,14 +62,18 @@ def posture(motion: Motion, config: TaskConfig) -> float:
 
 def effort(motion: Motion, config: TaskConfig) -> float:
     """Returns what jerking the joints about and straining them costs, ≤ 0."""
-    acceleration = 1e-3 * float(np.mean(np.square(motion.joint_acceleration)))
-    change = float(np.mean(np.square(motion.action_change)))
-    strain = float(np.mean(np.square(motion.torque)))
+    acceleration = 1e-3 * _mean_square(motion.joint_acceleration)
+    change = _mean_square(motion.action_change)
+    strain = _mean_square(motion.torque)
     return -(
         config.effort_weight * acceleration
         + config.torque_weight * strain
         + config.smoothness_weight * change
     )
+
+
+def _mean_square(values: Array) -> float:
+    return float(values.dot(values)) / values.size
 
 
 def reward(motion: Motion, config: TaskConfig) -> float:

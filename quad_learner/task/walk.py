@@ -80,7 +80,7 @@ class WalkTask:
         self._action = self._actions.action(command.position, 0.0)
         self._action_change = np.zeros_like(self._action)
         self._joint_velocity = sample.joint_velocity
-        return self._observe(sample, estimate)
+        return self._observe(sample, estimate, self._attitude(estimate))
 
     def target(self, action: Array, time_ns: int) -> Array:
         """Returns the joint positions [rad], (joints,), that `action` asks for at `time_ns`."""
@@ -99,14 +99,14 @@ class WalkTask:
         executed = self._actions.action(command.position, self._since_start(self._decision_ns))
         self._action_change = executed - self._action
         self._action = executed
-        motion = self._motion(sample, estimate)
+        attitude = self._attitude(estimate)
+        motion = self._motion(sample, estimate, attitude)
         self._joint_velocity = sample.joint_velocity
         driving = command.mode is Mode.ACTIVE and command.authority is Authority.POLICY
         terminated = not driving and self._fell(sample, command)
         cut = not driving or not estimate.healthy or self._step >= self._steps
-        attitude = self._attitude(estimate)
         return Outcome(
-            observation=self._observe(sample, estimate),
+            observation=self._observe(sample, estimate, attitude),
             action=executed.astype(np.float32),
             reward=self._reward(motion, driving, terminated),
             constraint=upright_margin(attitude.roll, attitude.pitch, self._robot),
@@ -139,14 +139,11 @@ class WalkTask:
         turned = (yaw - self._heading + math.pi) % (2.0 * math.pi) - math.pi
         return Attitude(roll, pitch, turned)
 
-    def _observe(self, sample: SensorSample, estimate: Estimate) -> Vector:
+    def _observe(self, sample: SensorSample, estimate: Estimate, attitude: Attitude) -> Vector:
         phase = self._actions.phase_features(self._since_start(sample.time_ns))
-        return self._observer.observe(
-            sample, estimate, self._attitude(estimate), self._action, phase
-        )
+        return self._observer.observe(sample, estimate, attitude, self._action, phase)
 
-    def _motion(self, sample: SensorSample, estimate: Estimate) -> Motion:
-        attitude = self._attitude(estimate)
+    def _motion(self, sample: SensorSample, estimate: Estimate, attitude: Attitude) -> Motion:
         period = 1.0 / self._robot.policy_hz
         across, along = _in_heading(estimate.velocity_body, attitude)
         upright = math.cos(attitude.roll) * math.cos(attitude.pitch)
@@ -163,7 +160,7 @@ class WalkTask:
 
 def _in_heading(velocity_body: Array, attitude: Attitude) -> tuple[float, float]:
     """Returns the velocity across (left) and along the episode's heading [m/s]."""
-    x, y, z = (float(v) for v in velocity_body)
+    x, y, z = velocity_body.tolist()
     sin_r, cos_r = math.sin(attitude.roll), math.cos(attitude.roll)
     sin_p, cos_p = math.sin(attitude.pitch), math.cos(attitude.pitch)
     # Levelled: the body velocity with roll and pitch undone (z-y-x Euler angles).

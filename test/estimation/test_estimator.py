@@ -37,6 +37,8 @@ class Fault(Enum):
     ORIENTATION_WITHOUT_LENGTH = ('orientation', (0.0,) * 4)
     ORIENTATION_JUMPED = ('orientation', (0.6, 0.0, 0.0, 0.8))
     IMPOSSIBLY_LARGE = ('angular_velocity', (1e300, 0.0, 0.0))
+    JOINT_MISSING = ('joint_effort', (0.0,) * 11)
+    FOOT_TOO_MANY = ('foot_force', (30.0,) * 5)
 
     def spoil(self, sample: SensorSample) -> SensorSample:
         name, reading = self.value

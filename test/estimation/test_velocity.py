@@ -12,7 +12,7 @@ DT = 1.0 / 120.0
 LEVEL = np.eye(3)
 REST = np.array((0.0, 0.0, 9.81))
 OFFSET = np.array((0.1, 0.0, 9.81))
-SURE = [1.0, 1.0, 1.0, 1.0]
+SURE = np.ones(4)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_filter_that_is_wrong_comes_back(velocity: VelocityFilter) -> None:
 def test_feet_without_trust_say_nothing(velocity: VelocityFilter) -> None:
     velocity.predict(REST, LEVEL, DT)
     before = velocity.velocity_variance
-    velocity.correct(np.ones((4, 3)), [0.0] * 4, LEVEL)
+    velocity.correct(np.ones((4, 3)), np.zeros(4), LEVEL)
     assert velocity.velocity_variance == before
     np.testing.assert_array_equal(velocity.velocity, 0.0)
 
