@@ -19,6 +19,7 @@ LEARNER_COLUMNS: Mapping[str, str] = {
     'backlog': LARGEST,
     'lambda': LAST,
     'alpha': LAST,
+    'action_box': LAST,
     'reward': MEAN,
     'constraint': MEAN,
     'entropy': MEAN,

@@ -1,7 +1,9 @@
 """The policy: a Gaussian over joint motions, squashed into −1 … 1 by tanh.
 
-u = mean(o) + std(o) · ε,  ε ~ N(0, 1),  a = tanh(u)
-log π(a|o) = Σ [ log N(u; mean, std) − log(1 − a²) ]      (Haarnoja et al. 2018, appendix C)
+u = mean(o) + std(o) · ε,  ε ~ N(0, 1),  a = box · tanh(u)
+log π(a|o) = Σ [ log N(u; mean, std) − log(1 − tanh² u) ]      (Haarnoja et al. 2018, appendix C)
+
+The density is that of tanh(u): how wide the box is open is not a matter of chance.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ class Actor(nn.Module):
         self.bias_2 = nn.Parameter(torch.zeros(width))
         self.weight_3 = linear_weight((2 * action_size, width), width, generator)
         self.bias_3 = nn.Parameter(torch.zeros(2 * action_size))
+        self.box = 1.0
+        """share of the action range that is open"""
         self._tape: _Tape | None = None
 
     def normalised(self, observation: Tensor) -> Tensor:
@@ -84,7 +88,7 @@ class Actor(nn.Module):
         kept = (squashed.numpy(), deviation.numpy(), action.numpy())
         squash(heads.numpy(), noise.numpy(), self._middle, self._reach, *kept, density.numpy())
         self._tape = _Tape(normalised, h_1, h_2, kept)
-        return action, density
+        return action * self.box, density
 
     @torch.no_grad()
     def backward(self, action_slope: Tensor, density_slope: Tensor) -> None:
@@ -98,7 +102,7 @@ class Actor(nn.Module):
         if tape is None:
             raise RuntimeError('actor: backward before sample; call sample first')
         dh = torch.empty(len(density_slope), len(self.bias_3))
-        slopes = (action_slope.numpy(), density_slope.numpy())
+        slopes = ((action_slope * self.box).numpy(), density_slope.numpy())
         squash_slope(*tape.kept, self._reach, *slopes, dh.numpy())
         self._into(self.weight_3, self.bias_3, dh, tape.h_2)
         dh = torch.ops.aten.threshold_backward(dh @ self.weight_3, tape.h_2, 0)

@@ -1,7 +1,8 @@
 """The policy as an ONNX file that needs nothing else: normalisation inside, shapes fixed.
 
 Input `observation` [1, observations]. Outputs, [1, actions] each: `mean_raw` and `log_std` of the
-Gaussian before squashing, and `mean` = tanh(mean_raw).
+Gaussian before squashing, and `mean` = box · tanh(mean_raw). The property `box` is the share of the action
+range that is open: an action is box · tanh(mean_raw + exp(log_std) · noise).
 """
 
 from __future__ import annotations
@@ -47,14 +48,20 @@ def policy_onnx(actor: Actor, properties: Mapping[str, str] | None = None) -> by
         hidden = graph.node('Relu', hidden)
     heads = graph.linear(hidden, actor, 3)
     mean_raw = graph.columns(heads, 0, actions, 'mean_raw')
-    graph.node('Tanh', mean_raw, output='mean')
+    squashed = graph.node('Tanh', mean_raw)
+    graph.node('Mul', squashed, graph.number(actor.box), output='mean')
     spread = graph.node('Tanh', graph.columns(heads, actions, 2 * actions))
     reach = 0.5 * (actor.log_std_max - actor.log_std_min)
     spread = graph.node('Mul', spread, graph.number(reach))
     middle = 0.5 * (actor.log_std_max + actor.log_std_min)
     graph.node('Add', spread, graph.number(middle), output='log_std')
     observations = len(actor.shift)
-    given = {'observations': str(observations), 'actions': str(actions), 'format': FORMAT}
+    given = {
+        'observations': str(observations),
+        'actions': str(actions),
+        'box': repr(actor.box),
+        'format': FORMAT,
+    }
     return graph.model(observations, actions, {**given, **(properties or {})})
 
 
@@ -71,7 +78,7 @@ def parity(model: bytes, actor: Actor, observations: Floats) -> float:
     session = onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'])
     with torch.no_grad():
         mean_raw, log_std = actor(actor.normalised(torch.from_numpy(observations)))
-        expected = [torch.tanh(mean_raw).numpy(), log_std.numpy(), mean_raw.numpy()]
+        expected = [actor.box * torch.tanh(mean_raw).numpy(), log_std.numpy(), mean_raw.numpy()]
     largest = 0.0
     for row, observation in enumerate(observations):
         answers = session.run(['mean', 'log_std', 'mean_raw'], {'observation': observation[None]})

@@ -19,6 +19,7 @@ Only `terminated` ends the future; a truncated step is valued by what would have
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from torch import Tensor
 
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics
+from quad_learner.learning.action_box import ActionBox
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.flat import FlatAdam
 from quad_learner.learning.kernels import bellman_errors
@@ -125,6 +127,8 @@ class Learner:
         )
         self.multiplier = _multiplier(config)
         self.temperature = _temperature(config, action_size)
+        self.box = _box(config)
+        self.actor.box = self.box.value
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = _pace(config)
         shown = mirror if config.mirror else None
@@ -156,18 +160,27 @@ class Learner:
     def ingest(self, transition: Transition) -> None:
         """Takes in one step of the robot; one with a number that is not finite is only counted."""
         self.last_sequence = transition.sequence
+        transition = self._capped(transition)
         if not self.replay.add(transition):
             return
         self.normaliser.observe(transition.observation)
         self.mean_reward.observe(transition.reward)
         self.mean_constraint.observe(transition.constraint)
         self.recent_constraint.observe(transition.constraint)
+        met = self.recent_constraint.value >= self.config.margin_required_rad
+        self.box.step(met, transition.terminated)
+        self.actor.box = self.box.value
         self.pace.step()
+
+    def _capped(self, transition: Transition) -> Transition:
+        """Counts no more margin than the cap: else a level body pays for a lean."""
+        cap = self.config.margin_cap_rad
+        return transition if transition.constraint <= cap else replace(transition, constraint=cap)
 
     def rebuild(self, transitions: Iterable[Transition]) -> None:
         """Fills the replay after a restart; normaliser, counters and debt stay as they are."""
         for transition in transitions:
-            self.replay.add(transition)
+            self.replay.add(self._capped(transition))
 
     def update(self) -> UpdateMetrics:
         """Makes one update of critics, and when it is their turn of actor and multipliers.
@@ -348,13 +361,19 @@ class Learner:
         }
 
     def dual_state(self) -> dict[str, dict[str, float]]:
-        """Returns the states of λ and α."""
-        return {'multiplier': self.multiplier.state(), 'temperature': self.temperature.state()}
+        """Returns the states of λ, α and the action box."""
+        return {
+            'multiplier': self.multiplier.state(),
+            'temperature': self.temperature.state(),
+            'box': self.box.state(),
+        }
 
     def restore_duals(self, state: Mapping[str, Mapping[str, float]]) -> None:
         """Takes up what `dual_state` returned."""
         self.multiplier.restore(state['multiplier'])
         self.temperature.restore(state['temperature'])
+        self.box.restore(state['box'])
+        self.actor.box = self.box.value
 
     def _noise(self, rows: int) -> Tensor:
         return torch.randn(rows, self.action_size, generator=self.torch_generator)
@@ -379,6 +398,12 @@ def _temperature(config: LearnerConfig, actions: int) -> Temperature:
         config.temperature_rate,
         config.temperature_step_max,
     )
+
+
+def _box(config: LearnerConfig) -> ActionBox:
+    """Returns the action box: all open where nothing is constrained."""
+    start = config.box_start if config.constrained else 1.0
+    return ActionBox(start, config.box_opening, config.box_after_fall)
 
 
 def _pace(config: LearnerConfig) -> Pace:

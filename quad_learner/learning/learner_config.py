@@ -58,6 +58,7 @@ class LearnerConfig:
 
     constrained: bool = parameter('Hold the constraint; off learns from reward alone.')
     margin_required_rad: float = parameter('Average upright margin to keep.', 'rad', -1.0, 1.0)
+    margin_cap_rad: float = parameter('Margin beyond which more counts no more.', 'rad', -1.0, 4.0)
     fallen_margin_rad: float = parameter('Margin counted for ever after a fall.', 'rad', -4.0, 0.0)
     safety_pessimism: str = parameter('How members become one value.', choices=PESSIMISM_KINDS)
     safety_pessimism_std: float = parameter('Deviations below the mean.', '', 0.0, 10.0)
@@ -70,6 +71,9 @@ class LearnerConfig:
     pid_derivative: float = parameter('λ per rad it grew in an update; pid only.', '1/rad', 0.0)
     pid_smoothing: float = parameter('Share of the past remembered; pid only.', '', 0.0, 0.9999)
     multiplier_measure: str = parameter('What the law looks at.', choices=MULTIPLIER_MEASURES)
+    box_start: float = parameter('Share of the actions open at the start.', '', 0.01, 1.0)
+    box_opening: float = parameter('Share opened by a step that holds the margin.', '', 0.0, 1.0)
+    box_after_fall: float = parameter('What a fall leaves of the share.', '', 0.0, 1.0)
     recent_steps: int = parameter('Memory of the recent margin.', 'steps', 1)
     rescale_by_multiplier: bool = parameter('Divide the actor loss by 1 + λ.')
 
@@ -90,6 +94,11 @@ class LearnerConfig:
             raise ValueError(
                 f'initial_multiplier = {self.initial_multiplier} must not exceed '
                 f'multiplier_max = {self.multiplier_max}'
+            )
+        if self.margin_required_rad > self.margin_cap_rad:
+            raise ValueError(
+                f'margin_required_rad = {self.margin_required_rad} must not exceed '
+                f'margin_cap_rad = {self.margin_cap_rad}: more than the cap is never counted'
             )
         if self.warmup_steps < self.batch_size:
             raise ValueError(

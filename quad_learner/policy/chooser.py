@@ -63,7 +63,8 @@ class Chooser:
             return Choice(np.zeros_like(self._last), 0)
         answer = self._policy.answer(observation)
         noise = self._noise.next() * self._config.noise_scale
-        action = np.tanh(answer.mean + answer.std * noise).astype(np.float32)
+        squashed = np.tanh(answer.mean + answer.std * noise)
+        action = (self._policy.card.box * squashed).astype(np.float32)
         keep = self._config.action_smoothing
         action = np.float32(keep) * self._last + np.float32(1.0 - keep) * action
         if not np.isfinite(action).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ class PolicyError(ValueError):
 
 
 class Gaussian(NamedTuple):
-    """The policy's answer before squashing: action = tanh(mean + std · noise)."""
+    """The policy's answer before squashing: action = box · tanh(mean + std · noise)."""
 
     mean: Vector
     std: Vector
@@ -45,6 +46,8 @@ class ModelCard:
     """the step before which the next model must be there"""
     made_after: int
     """the last step that it has learned from"""
+    box: float
+    """share of the action range that is open, 0 … 1"""
 
 
 class OnnxPolicy:
@@ -110,4 +113,15 @@ def _card(properties: Mapping[str, str], sizes: tuple[int, int]) -> ModelCard:
                 f'the property {name} of the policy must be a whole number: {text!r}'
             )
         numbers[name] = int(text)
-    return ModelCard(properties.get('robot', ''), *sizes, **numbers)
+    return ModelCard(properties.get('robot', ''), *sizes, **numbers, box=_box(properties))
+
+
+def _box(properties: Mapping[str, str]) -> float:
+    text = properties.get('box', '1')
+    try:
+        box = float(text)
+    except ValueError:
+        box = math.nan
+    if not 0.0 <= box <= 1.0:
+        raise PolicyError(f'the property box of the policy must be between 0 and 1: {text!r}')
+    return box

@@ -154,6 +154,7 @@ METRICS = (
     'constraint',
     'lambda',
     'alpha',
+    'action_box',
     'episode_return',
     'episode_length',
     'falls',

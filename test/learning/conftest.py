@@ -55,6 +55,8 @@ PLAIN: dict[str, Any] = {
     'entropy_per_action': -0.5,
     'constrained': True,
     'margin_required_rad': 0.1,
+    'margin_cap_rad': 4.0,
+    'box_start': 1.0,
     'fallen_margin_rad': 0.0,
     'safety_pessimism': 'minimum',
     'safety_pessimism_std': 1.0,
