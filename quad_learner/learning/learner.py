@@ -38,7 +38,7 @@ from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
 from quad_learner.learning.pid_multiplier import PidGains, PidMultiplier
-from quad_learner.learning.replay import Replay
+from quad_learner.learning.replay import Horizon, Replay
 from quad_learner.learning.running_mean import RunningMean
 
 
@@ -90,6 +90,8 @@ class _Tensors(NamedTuple):
     reward: Tensor
     constraint: Tensor
     terminated: Tensor
+    discount: Tensor
+    safety_discount: Tensor
     next_observation: Tensor
 
 
@@ -128,7 +130,8 @@ class Learner:
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = _pace(config)
         shown = mirror if config.mirror else None
-        self.replay = Replay(config.replay_capacity, observation_size, action_size, shown)
+        horizon = Horizon(config.n_step, config.discount, config.safety_discount)
+        self.replay = Replay(config.replay_capacity, observation_size, action_size, shown, horizon)
         self.updates = 0
         self.skipped = 0
         self.last_sequence = 0
@@ -230,7 +233,8 @@ class Learner:
         """Returns how far each member is from what it should have said, (members, batch).
 
         With Q = q + c the law Q ← r + γ (1 − fallen) Q' becomes, for the q that is learned,
-        q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c].
+        q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c]. Over k steps r is their discounted
+        sum and γ^k stands in γ's place.
         """
         config, error = self.config, torch.empty_like(value)
         reward_center, margin_center = self._centers()
@@ -238,22 +242,22 @@ class Learner:
         bellman_errors(
             value[reward].numpy(),
             next_value[reward].numpy(),
-            (batch.reward - (1.0 - config.discount) * reward_center).numpy(),
+            (batch.reward - (1.0 - batch.discount) * reward_center).numpy(),
             batch.terminated.numpy(),
             -reward_center,
             (log_density * -self.temperature.value).numpy(),
-            config.discount,
+            batch.discount.numpy(),
             MINIMUM,
             error[reward].numpy(),
         )
         bellman_errors(
             value[margin].numpy(),
             next_value[margin].numpy(),
-            (batch.constraint - (1.0 - config.safety_discount) * margin_center).numpy(),
+            (batch.constraint - (1.0 - batch.safety_discount) * margin_center).numpy(),
             batch.terminated.numpy(),
             config.fallen_margin_rad / (1.0 - config.safety_discount) - margin_center,
             torch.zeros_like(log_density).numpy(),
-            config.safety_discount,
+            batch.safety_discount.numpy(),
             self._deviations,
             error[margin].numpy(),
         )

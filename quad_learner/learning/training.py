@@ -91,17 +91,17 @@ class Training:
 
     def _restore(self) -> None:
         """Rebuilds the replay from the log; what came after the checkpoint is taken in anew."""
+        last = self.learner.last_sequence
         try:
-            records = list(ExperienceReader(self._run.experience).records())
+            for record in ExperienceReader(self._run.experience).records():
+                transition = self._read(record.data)
+                if transition.sequence > last:
+                    self.learner.ingest(transition)
+                else:
+                    self.learner.rebuild((transition,))
+                self._follow(transition)
         except FileNotFoundError:
             return
-        last = self.learner.last_sequence
-        transitions = [self._read(record.data) for record in records]
-        self.learner.rebuild(t for t in transitions if t.sequence <= last)
-        for transition in transitions:
-            if transition.sequence > last:
-                self.learner.ingest(transition)
-            self._follow(transition)
         self.learner.pace.forgive()
 
     def take_in(self, data: bytes, may_update: Callable[[], bool]) -> bytes | None:

@@ -16,6 +16,7 @@ from quad_learner.safety.modes import Reason
 
 ConfigBuilder = Callable[..., LearnerConfig]
 StepBuilder = Callable[..., Transition]
+Seen = dict[str, np.ndarray]
 
 
 def _trained(
@@ -97,47 +98,72 @@ def test_rebuilding_owes_nothing_and_counts_nothing_twice(
     assert (learner.due_updates, learner.pace.steps, learner.normaliser.count) == (0, 0, 0)
 
 
-def _value_of_steady_reward(
-    make_config: ConfigBuilder, make_step: StepBuilder, ends: str, **changes: Any
-) -> float:
-    """Returns what the critics think of a reward of 1 a step, episodes of 10 steps."""
+def _values_of_a_steady_step(
+    make_config: ConfigBuilder, make_step: StepBuilder, ends: str, seen: Seen, **changes: Any
+) -> tuple[float, float]:
+    """Returns what the critics think of reward 1 and of margin 0.3 a step, episodes of 10 steps.
+
+    Nothing tells how far an episode has come, and there are more steps than can be learned by
+    heart.
+    """
     config = make_config(
         discount=0.9,
+        safety_discount=0.9,
         initial_temperature=1e-6,
         temperature_rate=0.0,
         critic_rate=0.01,
         batch_size=64,
         warmup_steps=64,
+        replay_capacity=2000,
         renorm_warmup=50,
         reward_critics=1,
+        safety_critics=1,
         actor_period=50,
+        target_smoothing=0.1,
+        dropout=0.0,
         **changes,
     )
-    learner = Learner(3, 2, config, 0)
-    generator = np.random.default_rng(0)
-    for number in range(1, 201):
-        ended = {ends: number % 10 == 0}
-        learner.ingest(make_step(number, generator, **{'terminated': False, **ended}, reward=1.0))
-    return float(np.mean([learner.update().reward_value for _ in range(600)][-50:]))
+    learner, generator = Learner(3, 2, config, 0), np.random.default_rng(0)
+    for number in range(1, 2001):
+        ended = {'terminated': False, ends: number % 10 == 0}
+        learner.ingest(make_step(number, generator, reward=1.0, constraint=0.3, **ended, **seen))
+    found = [learner.update() for _ in range(600)]
+    value = float(np.mean([one.reward_value for one in found[-50:]]))
+    return value, found[-1].constraint / (1.0 - config.safety_discount)
 
 
-@pytest.mark.parametrize('centered', [False, True])
-@pytest.mark.parametrize('kind', ['crossq', 'layer_norm'])
+ALIKE: Seen = {name: np.zeros(3, np.float32) for name in ('observation', 'next_observation')}
+"""Each step begins where the one before led, so that runs of them can be summed."""
+
+
+@pytest.mark.parametrize(
+    ('kind', 'centered', 'n_step', 'seen'),
+    [
+        ('crossq', False, 1, {}),
+        ('crossq', True, 1, {}),
+        ('layer_norm', False, 1, {}),
+        ('layer_norm', True, 1, {}),
+        ('layer_norm', False, 3, ALIKE),
+        ('layer_norm', True, 3, ALIKE),
+    ],
+)
 def test_a_cut_episode_is_valued_as_if_it_went_on(
-    make_config: ConfigBuilder, make_step: StepBuilder, kind: str, centered: bool
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    kind: str,
+    centered: bool,
+    n_step: int,
+    seen: Seen,
 ) -> None:
-    changes = {
-        'critic_kind': kind,
-        'center_values': centered,
-        'dropout': 0.0,
-        'target_smoothing': 0.1,
-    }
+    changes = {'critic_kind': kind, 'center_values': centered, 'n_step': n_step}
     # 1 + 0.9 + 0.81 + … = 1 / (1 − 0.9)
-    cut = _value_of_steady_reward(make_config, make_step, 'truncated', **changes)
-    assert cut == pytest.approx(10.0, abs=0.5)
-    # one end in ten steps that look alike: v = 1 + 0.9 · 0.9 v, so v = 5.26
-    ended = _value_of_steady_reward(make_config, make_step, 'terminated', **changes)
-    assert ended == pytest.approx(5.26, abs=0.8)
+    values = _values_of_a_steady_step(make_config, make_step, 'truncated', seen, **changes)
+    assert values == (pytest.approx(10.0, abs=0.5), pytest.approx(3.0, abs=0.25))
+    # One end in ten steps. One step ahead: v = 1 + 0.9 · 0.9 v. Three ahead: seven of ten give
+    # 2.71 + 0.729 v, the last three 2.71, 1.9 and 1, so v = 2.458 + 0.5103 v.
+    value = {1: 1.0 / 0.19, 3: 2.458 / 0.4897}[n_step]
+    values = _values_of_a_steady_step(make_config, make_step, 'terminated', seen, **changes)
+    assert values == (pytest.approx(value, abs=0.6), pytest.approx(0.3 * value, abs=0.6))
 
 
 class _Outcome(NamedTuple):
