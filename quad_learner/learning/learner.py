@@ -41,6 +41,11 @@ from quad_learner.learning.pid_multiplier import PidGains, PidMultiplier
 from quad_learner.learning.replay import Horizon, Replay
 from quad_learner.learning.running_mean import RunningMean
 
+VALUE_SLACK = 10.0
+"""So many times what the largest reward for ever is worth: honest critics err by less."""
+LARGEST_REWARD_MIN = 1.0
+"""of a step, in units of reward or [rad]: while less was seen, values are held against this"""
+
 
 class UpdateMetrics(NamedTuple):
     """What one update saw. The actor's part is that of the last update that moved the actor."""
@@ -61,7 +66,7 @@ class UpdateMetrics(NamedTuple):
     multiplier: float
     """λ"""
     skipped: int
-    """steps of critics or actor ever skipped because a gradient was not finite"""
+    """steps of critics or actor ever skipped because of gradients or values beyond reason"""
     rollbacks: int
     """times the learner went back to its last good state"""
 
@@ -180,7 +185,7 @@ class Learner:
         """
         batch, skipped_before = self._draw(), self.skipped
         critic_losses = self.update_critics(batch)
-        if self.updates % self.config.actor_period == 0:
+        if self.skipped == skipped_before and self.updates % self.config.actor_period == 0:
             self.actor_losses = self.update_actor(batch)
             self.update_multipliers(self.actor_losses)
         self.updates += 1
@@ -205,7 +210,10 @@ class Learner:
 
     @torch.no_grad()
     def update_critics(self, batch: _Tensors) -> CriticLosses:
-        """Moves every critic towards its target; does nothing if their gradient is not finite."""
+        """Moves every critic towards its target.
+
+        Does nothing if their gradient is not finite, or a value is more than rewards add up to.
+        """
         reward_members = self.config.reward_critics
         noise = self._noise(len(batch.reward))
         next_action, log_density = self.actor.sample(batch.next_observation, noise)
@@ -216,7 +224,7 @@ class Learner:
         error = self._errors(batch, value, next_value, log_density)
         losses = 0.5 * error.square().mean(1)
         self.critics.backward(error / error.shape[1])
-        if self.critic_adam.step():
+        if self._is_plausible(value, log_density) and self.critic_adam.step():
             self.critics.settle()
         else:
             self.skipped += 1
@@ -225,6 +233,20 @@ class Learner:
             float(losses[:reward_members].mean()),
             float(losses[reward_members:].mean()),
             reward_value,
+        )
+
+    def _is_plausible(self, value: Tensor, log_density: Tensor) -> bool:
+        """Returns whether all members' values, (members, batch), could come of rewards seen."""
+        config = self.config
+        largest = value.abs().amax(1)
+        bonus = self.temperature.value * float(log_density.abs().max())
+        reward = max(self.replay.largest_reward, LARGEST_REWARD_MIN) + bonus
+        margin = max(self.replay.largest_margin, LARGEST_REWARD_MIN, -config.fallen_margin_rad)
+        reward_bound = VALUE_SLACK * reward / (1.0 - config.discount)
+        margin_bound = VALUE_SLACK * margin / (1.0 - config.safety_discount)
+        members = config.reward_critics
+        return bool((largest[:members] <= reward_bound).all()) and bool(
+            (largest[members:] <= margin_bound).all()
         )
 
     def _errors(
@@ -333,6 +355,13 @@ class Learner:
             observation=self.actor.normalised(batch.observation),
             next_observation=self.actor.normalised(batch.next_observation),
         )
+
+    def recover(self) -> None:
+        """Goes back to the last good state if something learned is not finite.
+
+        To be called before anything learned is given away or saved.
+        """
+        self._last_good.recover(self)
 
     def learned_tensors(self) -> dict[str, Tensor]:
         """Returns all that updates change, by name; not copies."""

@@ -104,6 +104,8 @@ class Replay:
         """steps ever taken in"""
         self.refused = 0
         """steps ever refused because a number was not finite or a length was wrong"""
+        self.largest_reward = self.largest_margin = 0.0
+        """by size, of all steps ever taken in"""
 
     def __len__(self) -> int:
         return self.accepted - self._oldest
@@ -128,6 +130,8 @@ class Replay:
         self._oldest = max(self._oldest, self.accepted + 1 - capacity)
         self._row_of[self.accepted % capacity] = self._newest_row
         self.accepted += 1
+        self.largest_reward = max(self.largest_reward, abs(transition.reward))
+        self.largest_margin = max(self.largest_margin, abs(transition.constraint))
         self._begin_row(transition.next_observation)
         ended = transition.terminated or transition.truncated
         self._expected = None if ended else (transition.sequence + 1, transition.episode)
@@ -177,9 +181,11 @@ class Replay:
         if [part.size for part in (*seen, done)] != [observations, observations, actions]:
             return False
         # A comparison with what is not a number is false.
-        return all(np.abs(part).max() <= HALF_MAX for part in seen) and all(
-            np.abs(part).max() <= SINGLE_MAX
-            for part in (done, transition.reward, transition.constraint)
+        return bool(
+            np.abs(np.concatenate(seen)).max() <= HALF_MAX
+            and np.abs(done).max() <= SINGLE_MAX
+            and abs(transition.reward) <= SINGLE_MAX
+            and abs(transition.constraint) <= SINGLE_MAX
         )
 
     def _goes_on(self, transition: Transition) -> bool:

@@ -183,6 +183,7 @@ class Training:
         every = self._config.publish_every
         # The next model is made at the next multiple and meant for one stretch later.
         use_until = (self.sequence // every + 2) * every
+        self.learner.recover()
         span = {'use_from': use_from, 'use_until': use_until, 'made_after': self.sequence}
         return self._onnx({name: str(step) for name, step in span.items()})
 
@@ -222,6 +223,7 @@ class Training:
         """Writes checkpoint and policy; returns what went wrong, empty when nothing did."""
         try:
             self._log.sync()
+            self.learner.recover()
             checkpoint.save(self._run.checkpoint, self.learner, self.version, self._identity)
             write_atomically(self._run.policy, self._onnx({}))
         except OSError as error:

@@ -87,6 +87,42 @@ def test_poisoned_weights_are_skipped_then_rolled_back(
     assert np.isfinite(seen[-1][:9]).all()
 
 
+@pytest.mark.parametrize('kind', ['crossq', 'layer_norm'])
+@pytest.mark.parametrize('members', ['reward', 'safety'])
+def test_values_that_no_reward_adds_up_to_are_skipped_then_rolled_back(
+    make_config: ConfigBuilder, make_step: StepBuilder, kind: str, members: str
+) -> None:
+    """All stays finite: one member's last bias says a million, rewards and margins are near 1."""
+    config = make_config(
+        critic_kind=kind, skips_before_rollback=3, snapshot_period=1, actor_period=1
+    )
+    learner, _ = _trained(config, make_step, 0, updates=5)
+    bias = learner.critics.weights()['bias_3'].data
+    member = 0 if members == 'reward' else config.reward_critics
+    bias[member] = 1e6
+    actor, prices = learner.actor_adam.vector.detach().clone(), learner.dual_state()
+    seen = [learner.update() for _ in range(2)]
+    assert [one.rollbacks for one in seen] == [0, 0]
+    assert torch.equal(learner.actor_adam.vector, actor), 'it learned from a runaway'
+    assert learner.dual_state() == prices
+    assert learner.update().rollbacks == 1
+    assert bias.abs().max() < 100.0
+    assert learner.update().skipped == 3
+    assert not torch.equal(learner.actor_adam.vector, actor)
+
+
+def test_honest_values_are_never_held_to_be_runaways(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """Rewards of 50 a step are worth 5000 for ever: no matter, they were seen."""
+    learner = Learner(3, 2, make_config(critic_kind='layer_norm', center_values=False), 0)
+    generator = np.random.default_rng(0)
+    for number in range(1, 61):
+        learner.ingest(make_step(number, generator, reward=50.0))
+    learner.critics.weights()['bias_3'].data[:2] = 5000.0
+    assert learner.update().skipped == 0
+
+
 def test_rebuilding_owes_nothing_and_counts_nothing_twice(
     make_config: ConfigBuilder, make_step: StepBuilder
 ) -> None:
