@@ -65,7 +65,8 @@ def test_steps_that_all_stand_alone_take_two_rows_each(
 
 
 def _broken_runs(make_step: StepBuilder, generator: np.random.Generator) -> list[Transition]:
-    """Returns steps as they may come: episodes that fall or are cut, steps lost or not finite."""
+    """Returns steps as they may come: episodes that fall or are cut, steps lost, not finite, or
+    beginning elsewhere than the last one ended."""
     steps, seen, episode = [], np.zeros(3, np.float32), 1
     for number in range(1, 400):
         fate = generator.integers(12)
@@ -79,7 +80,7 @@ def _broken_runs(make_step: StepBuilder, generator: np.random.Generator) -> list
         if fate == 2:
             changes['constraint'] = float('nan')
         step = make_step(number, generator, **changes)
-        seen = step.next_observation
+        seen = step.next_observation if fate != 4 else np.ones(3, np.float32)
         if fate in (0, 1):
             # Now and then the new episode happens to begin just where the last one ended.
             seen = seen if generator.random() < 0.3 else generator.standard_normal(3)
@@ -247,7 +248,13 @@ def test_rewards_are_summed_ahead_to_where_the_run_breaks_off(
     replay = Replay(10, 3, 2, None, Horizon(3, 0.5, 0.1))
     other = {'action': np.full(2, 0.5, np.float32), 'episode': 0}
     earlier = [dataclasses.replace(s, **other) for s in _run(make_step, before)]
-    following = dataclasses.replace(steps[3], action=other['action'], sequence=6, reward=16.0)
+    following = dataclasses.replace(
+        steps[3],
+        action=other['action'],
+        sequence=6 if ends == 'lost' else 5,
+        reward=16.0,
+        observation=steps[3].next_observation,
+    )
     replay = _filled(replay, [*earlier, *steps, *([] if ends == 'newest' else [following])])
     batch = replay.sample(500, np.random.default_rng(0))
     for number, step in enumerate(steps, 1):
