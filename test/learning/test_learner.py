@@ -87,6 +87,19 @@ def test_poisoned_weights_are_skipped_then_rolled_back(
     assert np.isfinite(seen[-1][:9]).all()
 
 
+def test_poisoned_targets_are_skipped_then_rolled_back(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """Here the values themselves are sound: the gradient alone tells."""
+    config = make_config(critic_kind='layer_norm', skips_before_rollback=2, snapshot_period=1)
+    learner, _ = _trained(config, make_step, 0, updates=5)
+    before = learner.critic_adam.vector.detach().clone()
+    next(iter(learner.critics.memory().values())).view(-1)[0] = float('nan')
+    assert (learner.update().skipped, learner.update().rollbacks) == (1, 1)
+    assert torch.equal(learner.critic_adam.vector, before)
+    assert learner.update().skipped == 2
+
+
 @pytest.mark.parametrize('kind', ['crossq', 'layer_norm'])
 @pytest.mark.parametrize('members', ['reward', 'safety'])
 def test_values_that_no_reward_adds_up_to_are_skipped_then_rolled_back(

@@ -78,13 +78,17 @@ def test_nothing_poisoned_is_given_away_or_saved(
     poisoned: str,
 ) -> None:
     # It is left no time to go back by itself.
-    config = make_config(publish_every=10, checkpoint_every=50, skips_before_rollback=10_000)
+    config = make_config(publish_every=10, skips_before_rollback=10_000)
     training = _training(run, robot, config, steps)
     _lived(training, 1, 49)
-    getattr(training.learner, poisoned).vector.data[3] = math.nan
-    models = _lived(training, 50, 100)
-    assert len(models) >= 6
+    learned = getattr(training.learner, poisoned).vector.data
+    learned[3] = math.nan
+    models = _lived(training, 50, 60)
+    assert len(models) == 2
     assert all(_is_finite(model) for model in models)
+
+    learned[3] = math.nan
+    assert training.save() == ''
     assert _is_finite(run.policy.read_bytes())
     for name, tensor in checkpoint.read(run.checkpoint).tensors.items():
         assert torch.isfinite(tensor.sum()), name
