@@ -214,7 +214,7 @@ def squash_slope(
             slope[i, actions + j] = log_std * reach * (_ONE - bent * bent)
 
 
-@_compile(_UNITS, _UNITS, _COLUMN, _COLUMN, float32, _COLUMN, float32, float32, _UNITS)
+@_compile(_UNITS, _UNITS, _COLUMN, _COLUMN, float32, _COLUMN, _COLUMN, float32, _UNITS)
 def bellman_errors(
     value: Any,
     following: Any,
@@ -237,7 +237,7 @@ def bellman_errors(
         ended: 1 where the future ended, (batch,).
         end: what an ended future is worth.
         bonus: added to what a future is worth, (batch,).
-        discount: of the future.
+        discount: of the future, (batch,).
         deviations: so many standard deviations below the members' mean; below 0: their minimum.
         error: is given the result, (members, batch).
     """
@@ -255,4 +255,4 @@ def bellman_errors(
         future = least if deviations < _ZERO else mean - deviations * math.sqrt(squares / members)
         future = (_ONE - ended[i]) * (future + bonus[i]) + ended[i] * end
         for m in range(members):
-            error[m, i] = value[m, i] - now[i] - discount * future
+            error[m, i] = value[m, i] - now[i] - discount[i] * future

@@ -56,7 +56,7 @@ class LastGood:
         if self._tensors and learner.updates % self._period:
             return
         live = learner.learned_tensors()
-        if not all(torch.isfinite(tensor.sum()) for tensor in live.values()):
+        if not _is_finite(live):
             return
         self._duals = learner.dual_state()
         if not self._tensors:
@@ -69,10 +69,24 @@ class LastGood:
     def bad(self, learner: Recoverable) -> None:
         """Counts a bad update; the last one of too many puts the copy back."""
         self._bad += 1
-        if self._bad < self._patience or not self._tensors:
+        if self._bad >= self._patience:
+            self._go_back(learner)
+
+    @torch.no_grad()
+    def recover(self, learner: Recoverable) -> None:
+        """Puts the copy back at once if the state is not finite: it is about to be given away."""
+        if not _is_finite(learner.learned_tensors()):
+            self._go_back(learner)
+
+    def _go_back(self, learner: Recoverable) -> None:
+        if not self._tensors:
             return
         for name, tensor in learner.learned_tensors().items():
             tensor.copy_(self._tensors[name])
         learner.restore_duals(self._duals)
         self.rollbacks += 1
         self._bad = 0
+
+
+def _is_finite(tensors: Mapping[str, Tensor]) -> bool:
+    return all(torch.isfinite(tensor.sum()) for tensor in tensors.values())

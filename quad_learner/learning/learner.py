@@ -40,8 +40,13 @@ from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
 from quad_learner.learning.pid_multiplier import PidGains, PidMultiplier
-from quad_learner.learning.replay import Replay
+from quad_learner.learning.replay import Horizon, Replay
 from quad_learner.learning.running_mean import RunningMean
+
+VALUE_SLACK = 10.0
+"""So many times what the largest reward for ever is worth: honest critics err by less."""
+LARGEST_REWARD_MIN = 1.0
+"""of a step, in units of reward or [rad]: while less was seen, values are held against this"""
 
 
 class UpdateMetrics(NamedTuple):
@@ -63,7 +68,7 @@ class UpdateMetrics(NamedTuple):
     multiplier: float
     """λ"""
     skipped: int
-    """steps of critics or actor ever skipped because a gradient was not finite"""
+    """steps of critics or actor ever skipped because of gradients or values beyond reason"""
     rollbacks: int
     """times the learner went back to its last good state"""
 
@@ -92,6 +97,8 @@ class _Tensors(NamedTuple):
     reward: Tensor
     constraint: Tensor
     terminated: Tensor
+    discount: Tensor
+    safety_discount: Tensor
     next_observation: Tensor
 
 
@@ -132,7 +139,8 @@ class Learner:
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = _pace(config)
         shown = mirror if config.mirror else None
-        self.replay = Replay(config.replay_capacity, observation_size, action_size, shown)
+        horizon = Horizon(config.n_step, config.discount, config.safety_discount)
+        self.replay = Replay(config.replay_capacity, observation_size, action_size, shown, horizon)
         self.updates = 0
         self.skipped = 0
         self.last_sequence = 0
@@ -190,7 +198,7 @@ class Learner:
         """
         batch, skipped_before = self._draw(), self.skipped
         critic_losses = self.update_critics(batch)
-        if self.updates % self.config.actor_period == 0:
+        if self.skipped == skipped_before and self.updates % self.config.actor_period == 0:
             self.actor_losses = self.update_actor(batch)
             self.update_multipliers(self.actor_losses)
         self.updates += 1
@@ -215,7 +223,10 @@ class Learner:
 
     @torch.no_grad()
     def update_critics(self, batch: _Tensors) -> CriticLosses:
-        """Moves every critic towards its target; does nothing if their gradient is not finite."""
+        """Moves every critic towards its target.
+
+        Does nothing if their gradient is not finite, or a value is more than rewards add up to.
+        """
         reward_members = self.config.reward_critics
         noise = self._noise(len(batch.reward))
         next_action, log_density = self.actor.sample(batch.next_observation, noise)
@@ -226,7 +237,7 @@ class Learner:
         error = self._errors(batch, value, next_value, log_density)
         losses = 0.5 * error.square().mean(1)
         self.critics.backward(error / error.shape[1])
-        if self.critic_adam.step():
+        if self._is_plausible(value, log_density) and self.critic_adam.step():
             self.critics.settle()
         else:
             self.skipped += 1
@@ -237,13 +248,28 @@ class Learner:
             reward_value,
         )
 
+    def _is_plausible(self, value: Tensor, log_density: Tensor) -> bool:
+        """Returns whether all members' values, (members, batch), could come of rewards seen."""
+        config = self.config
+        largest = value.abs().amax(1)
+        bonus = self.temperature.value * float(log_density.abs().max())
+        reward = max(self.replay.largest_reward, LARGEST_REWARD_MIN) + bonus
+        margin = max(self.replay.largest_margin, LARGEST_REWARD_MIN, -config.fallen_margin_rad)
+        reward_bound = VALUE_SLACK * reward / (1.0 - config.discount)
+        margin_bound = VALUE_SLACK * margin / (1.0 - config.safety_discount)
+        members = config.reward_critics
+        return bool((largest[:members] <= reward_bound).all()) and bool(
+            (largest[members:] <= margin_bound).all()
+        )
+
     def _errors(
         self, batch: _Tensors, value: Tensor, next_value: Tensor, log_density: Tensor
     ) -> Tensor:
         """Returns how far each member is from what it should have said, (members, batch).
 
         With Q = q + c the law Q ← r + γ (1 − fallen) Q' becomes, for the q that is learned,
-        q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c].
+        q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c]. Over k steps r is their discounted
+        sum and γ^k stands in γ's place.
         """
         config, error = self.config, torch.empty_like(value)
         reward_center, margin_center = self._centers()
@@ -251,22 +277,22 @@ class Learner:
         bellman_errors(
             value[reward].numpy(),
             next_value[reward].numpy(),
-            (batch.reward - (1.0 - config.discount) * reward_center).numpy(),
+            (batch.reward - (1.0 - batch.discount) * reward_center).numpy(),
             batch.terminated.numpy(),
             -reward_center,
             (log_density * -self.temperature.value).numpy(),
-            config.discount,
+            batch.discount.numpy(),
             MINIMUM,
             error[reward].numpy(),
         )
         bellman_errors(
             value[margin].numpy(),
             next_value[margin].numpy(),
-            (batch.constraint - (1.0 - config.safety_discount) * margin_center).numpy(),
+            (batch.constraint - (1.0 - batch.safety_discount) * margin_center).numpy(),
             batch.terminated.numpy(),
             config.fallen_margin_rad / (1.0 - config.safety_discount) - margin_center,
             torch.zeros_like(log_density).numpy(),
-            config.safety_discount,
+            batch.safety_discount.numpy(),
             self._deviations,
             error[margin].numpy(),
         )
@@ -342,6 +368,13 @@ class Learner:
             observation=self.actor.normalised(batch.observation),
             next_observation=self.actor.normalised(batch.next_observation),
         )
+
+    def recover(self) -> None:
+        """Goes back to the last good state if something learned is not finite.
+
+        To be called before anything learned is given away or saved.
+        """
+        self._last_good.recover(self)
 
     def learned_tensors(self) -> dict[str, Tensor]:
         """Returns all that updates change, by name; not copies."""

@@ -16,7 +16,9 @@ MULTIPLIER_MEASURES = ('critic', 'recent', 'lower')
 class LearnerConfig:
     """How the learner learns. docs/learning.md gives each symbol's equation."""
 
-    replay_capacity: int = parameter('Steps remembered; the oldest go first.', 'steps', 1)
+    replay_capacity: int = parameter(
+        'Steps remembered; the oldest go first.', 'steps', 1, 100000000
+    )
     warmup_steps: int = parameter('Steps collected before the first update.', 'steps', 1)
     updates_per_step: float = parameter('Updates owed for each step after warm-up.', '', 0.0, 50.0)
     eager_steps: int = parameter('First steps of a run, which owe more.', 'steps', 0, 10000000)
@@ -47,6 +49,7 @@ class LearnerConfig:
 
     discount: float = parameter('γ of the reward.', '', 0.0, 0.9999)
     safety_discount: float = parameter('γ_s of the constraint.', '', 0.0, 0.9999)
+    n_step: int = parameter('Steps summed before critics value the rest.', 'steps', 1, 100)
 
     center_values: bool = parameter('Let critics learn values less the average step for ever.')
     center_steps: int = parameter('Memory of the average step; center_values only.', 'steps', 1)

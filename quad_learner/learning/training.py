@@ -91,17 +91,17 @@ class Training:
 
     def _restore(self) -> None:
         """Rebuilds the replay from the log; what came after the checkpoint is taken in anew."""
+        last = self.learner.last_sequence
         try:
-            records = list(ExperienceReader(self._run.experience).records())
+            for record in ExperienceReader(self._run.experience).records():
+                transition = self._read(record.data)
+                if transition.sequence > last:
+                    self.learner.ingest(transition)
+                else:
+                    self.learner.rebuild((transition,))
+                self._follow(transition)
         except FileNotFoundError:
             return
-        last = self.learner.last_sequence
-        transitions = [self._read(record.data) for record in records]
-        self.learner.rebuild(t for t in transitions if t.sequence <= last)
-        for transition in transitions:
-            if transition.sequence > last:
-                self.learner.ingest(transition)
-            self._follow(transition)
         self.learner.pace.forgive()
 
     def take_in(self, data: bytes, may_update: Callable[[], bool]) -> bytes | None:
@@ -183,6 +183,7 @@ class Training:
         every = self._config.publish_every
         # The next model is made at the next multiple and meant for one stretch later.
         use_until = (self.sequence // every + 2) * every
+        self.learner.recover()
         span = {'use_from': use_from, 'use_until': use_until, 'made_after': self.sequence}
         return self._onnx({name: str(step) for name, step in span.items()})
 
@@ -223,6 +224,7 @@ class Training:
         """Writes checkpoint and policy; returns what went wrong, empty when nothing did."""
         try:
             self._log.sync()
+            self.learner.recover()
             checkpoint.save(self._run.checkpoint, self.learner, self.version, self._identity)
             write_atomically(self._run.policy, self._onnx({}))
         except OSError as error:

@@ -47,6 +47,7 @@ PLAIN: dict[str, Any] = {
     'observation_std_min': 0.03,
     'discount': 0.99,
     'safety_discount': 0.97,
+    'n_step': 1,
     'center_values': True,
     'center_steps': 2000,
     'initial_temperature': 0.1,

@@ -22,8 +22,12 @@ StepBuilder = Callable[..., Transition]
 
 
 def _steps(make_step: StepBuilder, count: int) -> list[Transition]:
-    generator = np.random.default_rng(0)
-    return [make_step(number, generator) for number in range(1, count + 1)]
+    """Returns steps of which each begins where the last one led, but for the ends of episodes."""
+    generator, steps, seen = np.random.default_rng(0), [], np.zeros(3, np.float32)
+    for number in range(1, count + 1):
+        steps.append(make_step(number, generator, observation=seen, truncated=number % 12 == 0))
+        seen = steps[-1].next_observation
+    return steps
 
 
 def _learner(config: LearnerConfig, steps: list[Transition], updates: int = 5) -> Learner:
@@ -40,7 +44,7 @@ def test_a_resumed_learner_agrees_bit_for_bit_for_100_updates(
     make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path, kind: str
 ) -> None:
     # The ring wraps (80 steps in 50 places), so that its order matters too.
-    config = make_config(critic_kind=kind, dropout=0.1, replay_capacity=50)
+    config = make_config(critic_kind=kind, dropout=0.1, replay_capacity=50, n_step=2)
     steps = _steps(make_step, 130)
     steps[7] = make_step(8, np.random.default_rng(1), reward=float('nan'))
     learner = _learner(config, steps[:80], updates=31)

@@ -86,18 +86,20 @@ def test_the_errors_are_those_of_the_written_law(deviations: float) -> None:
     now, bonus = _random(BATCH, seed=3), _random(BATCH, seed=4)
     terminated = np.array([0, 1, 0, 1, 0], np.float32)
     error = np.empty_like(value)
-    bellman_errors(value, following, now, terminated, -7.0, bonus, 0.9, deviations, error)
+    discount = np.array([0.9, 0.9, 0.5, 0.5, 0.0], np.float32)
+    bellman_errors(value, following, now, terminated, -7.0, bonus, discount, deviations, error)
     for i in range(BATCH):
         one, other = following[:, i]
         pessimistic = (one + other) / 2 - max(deviations, 0.0) * abs(one - other) / 2
         if deviations < 0.0:
             pessimistic = min(one, other)
         future = -7.0 if terminated[i] else pessimistic + bonus[i]
-        np.testing.assert_allclose(error[:, i], value[:, i] - now[i] - 0.9 * future, rtol=1e-4)
+        expected = value[:, i] - now[i] - discount[i] * future
+        np.testing.assert_allclose(error[:, i], expected, rtol=1e-4)
 
 
 def test_a_value_that_is_not_finite_is_never_the_least() -> None:
     following = np.array([[np.nan, 1.0], [1.0, np.inf]], np.float32)
-    error, zeros = np.zeros((2, 2), np.float32), np.zeros(2, np.float32)
-    bellman_errors(error.copy(), following, zeros, zeros, 0.0, zeros, 0.9, -1.0, error)
+    error, zeros, ones = (np.full(n, x, np.float32) for n, x in (((2, 2), 0), (2, 0), (2, 1)))
+    bellman_errors(error.copy(), following, zeros, zeros, 0.0, zeros, ones, -1.0, error)
     assert not np.isfinite(error).any()

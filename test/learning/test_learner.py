@@ -16,6 +16,7 @@ from quad_learner.safety.modes import Reason
 
 ConfigBuilder = Callable[..., LearnerConfig]
 StepBuilder = Callable[..., Transition]
+Seen = dict[str, np.ndarray]
 
 
 def _trained(
@@ -86,6 +87,55 @@ def test_poisoned_weights_are_skipped_then_rolled_back(
     assert np.isfinite(seen[-1][:9]).all()
 
 
+def test_poisoned_targets_are_skipped_then_rolled_back(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """Here the values themselves are sound: the gradient alone tells."""
+    config = make_config(critic_kind='layer_norm', skips_before_rollback=2, snapshot_period=1)
+    learner, _ = _trained(config, make_step, 0, updates=5)
+    before = learner.critic_adam.vector.detach().clone()
+    next(iter(learner.critics.memory().values())).view(-1)[0] = float('nan')
+    assert (learner.update().skipped, learner.update().rollbacks) == (1, 1)
+    assert torch.equal(learner.critic_adam.vector, before)
+    assert learner.update().skipped == 2
+
+
+@pytest.mark.parametrize('kind', ['crossq', 'layer_norm'])
+@pytest.mark.parametrize('members', ['reward', 'safety'])
+def test_values_that_no_reward_adds_up_to_are_skipped_then_rolled_back(
+    make_config: ConfigBuilder, make_step: StepBuilder, kind: str, members: str
+) -> None:
+    """All stays finite: one member's last bias says a million, rewards and margins are near 1."""
+    config = make_config(
+        critic_kind=kind, skips_before_rollback=3, snapshot_period=1, actor_period=1
+    )
+    learner, _ = _trained(config, make_step, 0, updates=5)
+    bias = learner.critics.weights()['bias_3'].data
+    member = 0 if members == 'reward' else config.reward_critics
+    bias[member] = 1e6
+    actor, prices = learner.actor_adam.vector.detach().clone(), learner.dual_state()
+    seen = [learner.update() for _ in range(2)]
+    assert [one.rollbacks for one in seen] == [0, 0]
+    assert torch.equal(learner.actor_adam.vector, actor), 'it learned from a runaway'
+    assert learner.dual_state() == prices
+    assert learner.update().rollbacks == 1
+    assert bias.abs().max() < 100.0
+    assert learner.update().skipped == 3
+    assert not torch.equal(learner.actor_adam.vector, actor)
+
+
+def test_honest_values_are_never_held_to_be_runaways(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """Rewards of 50 a step are worth 5000 for ever: no matter, they were seen."""
+    learner = Learner(3, 2, make_config(critic_kind='layer_norm', center_values=False), 0)
+    generator = np.random.default_rng(0)
+    for number in range(1, 61):
+        learner.ingest(make_step(number, generator, reward=50.0))
+    learner.critics.weights()['bias_3'].data[:2] = 5000.0
+    assert learner.update().skipped == 0
+
+
 def test_rebuilding_owes_nothing_and_counts_nothing_twice(
     make_config: ConfigBuilder, make_step: StepBuilder
 ) -> None:
@@ -97,47 +147,72 @@ def test_rebuilding_owes_nothing_and_counts_nothing_twice(
     assert (learner.due_updates, learner.pace.steps, learner.normaliser.count) == (0, 0, 0)
 
 
-def _value_of_steady_reward(
-    make_config: ConfigBuilder, make_step: StepBuilder, ends: str, **changes: Any
-) -> float:
-    """Returns what the critics think of a reward of 1 a step, episodes of 10 steps."""
+def _values_of_a_steady_step(
+    make_config: ConfigBuilder, make_step: StepBuilder, ends: str, seen: Seen, **changes: Any
+) -> tuple[float, float]:
+    """Returns what the critics think of reward 1 and of margin 0.3 a step, episodes of 10 steps.
+
+    Nothing tells how far an episode has come, and there are more steps than can be learned by
+    heart.
+    """
     config = make_config(
         discount=0.9,
+        safety_discount=0.9,
         initial_temperature=1e-6,
         temperature_rate=0.0,
         critic_rate=0.01,
         batch_size=64,
         warmup_steps=64,
+        replay_capacity=2000,
         renorm_warmup=50,
         reward_critics=1,
+        safety_critics=1,
         actor_period=50,
+        target_smoothing=0.1,
+        dropout=0.0,
         **changes,
     )
-    learner = Learner(3, 2, config, 0)
-    generator = np.random.default_rng(0)
-    for number in range(1, 201):
-        ended = {ends: number % 10 == 0}
-        learner.ingest(make_step(number, generator, **{'terminated': False, **ended}, reward=1.0))
-    return float(np.mean([learner.update().reward_value for _ in range(600)][-50:]))
+    learner, generator = Learner(3, 2, config, 0), np.random.default_rng(0)
+    for number in range(1, 2001):
+        ended = {'terminated': False, ends: number % 10 == 0}
+        learner.ingest(make_step(number, generator, reward=1.0, constraint=0.3, **ended, **seen))
+    found = [learner.update() for _ in range(600)]
+    value = float(np.mean([one.reward_value for one in found[-50:]]))
+    return value, found[-1].constraint / (1.0 - config.safety_discount)
 
 
-@pytest.mark.parametrize('centered', [False, True])
-@pytest.mark.parametrize('kind', ['crossq', 'layer_norm'])
+ALIKE: Seen = {name: np.zeros(3, np.float32) for name in ('observation', 'next_observation')}
+"""Each step begins where the one before led, so that runs of them can be summed."""
+
+
+@pytest.mark.parametrize(
+    ('kind', 'centered', 'n_step', 'seen'),
+    [
+        ('crossq', False, 1, {}),
+        ('crossq', True, 1, {}),
+        ('layer_norm', False, 1, {}),
+        ('layer_norm', True, 1, {}),
+        ('layer_norm', False, 3, ALIKE),
+        ('layer_norm', True, 3, ALIKE),
+    ],
+)
 def test_a_cut_episode_is_valued_as_if_it_went_on(
-    make_config: ConfigBuilder, make_step: StepBuilder, kind: str, centered: bool
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    kind: str,
+    centered: bool,
+    n_step: int,
+    seen: Seen,
 ) -> None:
-    changes = {
-        'critic_kind': kind,
-        'center_values': centered,
-        'dropout': 0.0,
-        'target_smoothing': 0.1,
-    }
+    changes = {'critic_kind': kind, 'center_values': centered, 'n_step': n_step}
     # 1 + 0.9 + 0.81 + … = 1 / (1 − 0.9)
-    cut = _value_of_steady_reward(make_config, make_step, 'truncated', **changes)
-    assert cut == pytest.approx(10.0, abs=0.5)
-    # one end in ten steps that look alike: v = 1 + 0.9 · 0.9 v, so v = 5.26
-    ended = _value_of_steady_reward(make_config, make_step, 'terminated', **changes)
-    assert ended == pytest.approx(5.26, abs=0.8)
+    values = _values_of_a_steady_step(make_config, make_step, 'truncated', seen, **changes)
+    assert values == (pytest.approx(10.0, abs=0.5), pytest.approx(3.0, abs=0.25))
+    # One end in ten steps. One step ahead: v = 1 + 0.9 · 0.9 v. Three ahead: seven of ten give
+    # 2.71 + 0.729 v, the last three 2.71, 1.9 and 1, so v = 2.458 + 0.5103 v.
+    value = {1: 1.0 / 0.19, 3: 2.458 / 0.4897}[n_step]
+    values = _values_of_a_steady_step(make_config, make_step, 'terminated', seen, **changes)
+    assert values == (pytest.approx(value, abs=0.6), pytest.approx(0.3 * value, abs=0.6))
 
 
 class _Outcome(NamedTuple):
@@ -146,17 +221,24 @@ class _Outcome(NamedTuple):
     action: float
     margin: float
     multiplier: float
+    value: float
+    """what the reward critics say of the policy"""
 
     @property
     def is_the_optimum(self) -> bool:
-        return abs(self.action - 0.5) < 0.12 and abs(self.multiplier - 1.0) < 0.35
+        return (
+            abs(self.action - 0.5) < 0.12
+            and abs(self.multiplier - 1.0) < 0.35
+            and abs(self.value + 2.75) < 0.75
+        )
 
 
 def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _Outcome:
     """One action a, every state alike: reward −(a − 1)², margin 0.5 − a ≥ 0 on average.
 
     Without the constraint a = 1 is best, and its margin is −0.5. With it a = 0.5. There the
-    Lagrangian −(a − 1)² + λ (0.5 − a) is flat: −2 (a − 1) = λ, so λ = 1.
+    Lagrangian −(a − 1)² + λ (0.5 − a) is flat: −2 (a − 1) = λ, so λ = 1. Its value is
+    −0.25 / (1 − 0.9) = −2.5, and a deviation of 0.08 costs 0.06 in reward and 0.2 in entropy.
     """
     config = make_config(
         **{
@@ -178,7 +260,7 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
         }
     )
     learner, generator = Learner(1, 1, config, 0), np.random.default_rng(0)
-    actions, prices = [], []
+    actions, prices, values, rewards = [], [], [], []
     for number in range(1, 1401):
         observation = generator.standard_normal(1).astype(np.float32)
         action = _explored(learner, observation, generator)
@@ -187,11 +269,14 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
             reward, margin = margin, reward
         learner.ingest(_toy_step(number, observation, action, reward, margin, generator))
         while learner.due_updates:
-            learner.update()
+            values.append(learner.update().reward_value)
         actions.append(float(action[0]))
+        rewards.append(reward)
         prices.append(learner.multiplier.value)
     late = float(np.mean(actions[-300:]))
-    return _Outcome(late, 0.5 - late, float(np.mean(prices[-300:])))
+    # The critics value the actions of the replay, older ones among them: Q = r + γ V.
+    value = (float(np.mean(values[-300:])) - float(np.mean(rewards[-1000:]))) / 0.9
+    return _Outcome(late, 0.5 - late, float(np.mean(prices[-300:])), value)
 
 
 def _explored(
@@ -234,10 +319,18 @@ def _toy_step(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize('kind', ['crossq', 'layer_norm'])
-@pytest.mark.parametrize('measure', ['critic', 'recent'])
-def test_the_constrained_optimum_and_its_price_are_found(
-    make_config: ConfigBuilder, kind: str, measure: str
+@pytest.mark.parametrize(
+    ('kind', 'measure', 'law'),
+    [
+        ('crossq', 'critic', 'ascent'),
+        ('crossq', 'recent', 'ascent'),
+        ('layer_norm', 'critic', 'ascent'),
+        ('layer_norm', 'recent', 'ascent'),
+        ('layer_norm', 'critic', 'pid'),
+    ],
+)
+def test_the_constrained_optimum_its_price_and_its_value_are_found(
+    make_config: ConfigBuilder, kind: str, measure: str, law: str
 ) -> None:
     outcome = _toy(
         make_config,
@@ -245,6 +338,7 @@ def test_the_constrained_optimum_and_its_price_are_found(
         dropout=0.0,
         target_smoothing=0.05,
         multiplier_measure=measure,
+        multiplier_law=law,
         recent_steps=100,
     )
     assert outcome.is_the_optimum, outcome

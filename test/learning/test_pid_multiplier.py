@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from quad_learner.learning.multiplier import DualAscent
@@ -66,6 +67,38 @@ def test_plenty_leaves_no_debt() -> None:
     for _ in range(30):  # the proportional part is far below zero no longer than it lasts
         law.update(0.0)
     assert law.value == pytest.approx(30 * 0.05 + 0.1)
+
+
+def test_it_does_not_drift_while_the_constraint_just_holds() -> None:
+    law = _law(proportional=3.0, integral=0.5, derivative=2.0, smoothing=0.9, initial=1.0)
+    for _ in range(10_000):
+        law.update(0.1)
+    assert law.value == 1.0
+
+
+def test_after_long_plenty_it_answers_a_break_as_if_there_had_been_none() -> None:
+    parts = {'proportional': 3.0, 'integral': 0.5, 'smoothing': 0.5, 'step_max': 0.02}
+    law, fresh = _law(**parts), _law(**parts)
+    for _ in range(10_000):
+        law.update(10.0)
+    assert law.value == 0.0
+    for _ in range(200):  # the smoothed part forgets the plenty within a few updates
+        for one in (law, fresh):
+            before = one.value
+            one.update(0.0)
+            assert abs(one.value - before) <= 0.02 + 1e-12
+    assert law.value == pytest.approx(fresh.value, abs=0.5 * 10 * 0.1)
+    assert law.value > 1.0
+
+
+def test_noise_never_drives_it_out_of_its_range() -> None:
+    law = _law(proportional=3.0, integral=0.5, derivative=2.0, smoothing=0.9)
+    for measured in np.random.default_rng(0).normal(0.1, 3.0, 2000):
+        before = law.value
+        law.update(float(measured))
+        assert 0.0 <= law.value <= 10.0
+        assert law.state()['integral'] >= 0.0
+    assert before != law.value
 
 
 def test_its_steps_and_its_range_are_bounded() -> None:
