@@ -1,8 +1,8 @@
 """The policy as an ONNX file that needs nothing else: normalisation inside, shapes fixed.
 
 Input `observation` [1, observations]. Outputs, [1, actions] each: `mean_raw` and `log_std` of the
-Gaussian before squashing, and `mean` = box · tanh(mean_raw). The property `box` is the share of the
-action range that is open: an action is box · tanh(mean_raw + exp(log_std) · noise).
+Gaussian before squashing, and `mean` = box · tanh(mean_raw). The property `box` is the share
+of the action range that is open: an action is box · tanh(mean_raw + exp(log_std) · noise).
 """
 
 from __future__ import annotations
