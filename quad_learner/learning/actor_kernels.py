@@ -32,7 +32,7 @@ def normalise(
             out[i, j] = -bound if value < -bound else value
 
 
-@compiled(void(ROWS, COLUMN))
+@compiled(void(ROWS, COLUMN), inner=True)
 def _relu(z: Any, bias: Any) -> None:  # pragma: no cover
     """Turns x W into h."""
     for i in range(z.shape[0]):
@@ -41,7 +41,7 @@ def _relu(z: Any, bias: Any) -> None:  # pragma: no cover
             z[i, j] = ZERO if value <= ZERO else value
 
 
-@compiled(void(ROWS, COLUMN, ROWS, float32, float32, ROWS, ROWS, ROWS, COLUMN))
+@compiled(void(ROWS, COLUMN, ROWS, float32, float32, ROWS, ROWS, ROWS, COLUMN), inner=True)
 def _squash(
     heads: Any,
     bias: Any,
@@ -128,7 +128,7 @@ def sample(
     _squash(heads, bias_3, noise, middle, reach, bent, moved, action, density)
 
 
-@compiled(void(ROWS, ROWS, ROWS, float32, ROWS, float32, ROWS, COLUMN))
+@compiled(void(ROWS, ROWS, ROWS, float32, ROWS, float32, ROWS, COLUMN), inner=True)
 def _squash_back(
     bent: Any,
     moved: Any,
@@ -153,7 +153,7 @@ def _squash_back(
             for_bias[actions + j] += spread
 
 
-@compiled(void(ROWS, ROWS, COLUMN))
+@compiled(void(ROWS, ROWS, COLUMN), inner=True)
 def _relu_back(slope: Any, hidden: Any, for_bias: Any) -> None:  # pragma: no cover
     """Turns d loss / d h into d loss / d (x W + b), and gives b's gradient, its sum."""
     for_bias[:] = ZERO

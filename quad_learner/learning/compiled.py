@@ -21,13 +21,22 @@ ZERO, HALF, ONE, TWO = (np.float32(number) for number in (0.0, 0.5, 1.0, 2.0))
 Function = Callable[..., Any]
 
 
-def compiled(signature: Any, reordered: bool = True) -> Callable[[Function], Function]:
+def compiled(
+    signature: Any, reordered: bool = True, inner: bool = False
+) -> Callable[[Function], Function]:
     """Compiles for these types when this file is imported: an update never waits for it.
 
     Args:
         signature: types of result and arguments, as numba writes them.
         reordered: whether sums may be taken in another order than written, eight at a time.
+        inner: whether compiled functions alone call it: it then takes less time to compile.
     """
     allowed = {'reassoc', 'contract', 'arcp', 'nsz'} if reordered else {'contract'}
-    made: Callable[[Function], Function] = njit(signature, fastmath=allowed, error_model='numpy')
+    made: Callable[[Function], Function] = njit(
+        signature,
+        fastmath=allowed,
+        error_model='numpy',
+        no_cpython_wrapper=inner,
+        no_cfunc_wrapper=True,
+    )
     return made

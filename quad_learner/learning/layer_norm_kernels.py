@@ -24,7 +24,7 @@ _EPSILON = np.float32(1e-5)
 """added to the variance in layer norm"""
 
 
-@compiled(void(ROWS, ROWS, ROWS, COLUMN))
+@compiled(void(ROWS, ROWS, ROWS, COLUMN), inner=True)
 def _normalise(z: Any, units: Any, mask: Any, scale: Any) -> None:  # pragma: no cover
     """Turns x W into n, where `mask` is not empty that of (x W + b) · mask; gives `scale`."""
     rows, width = z.shape
@@ -47,7 +47,7 @@ def _normalise(z: Any, units: Any, mask: Any, scale: Any) -> None:  # pragma: no
             z[i, j] = (z[i, j] - mean) * inverse
 
 
-@compiled(void(ROWS, ROWS, ROWS))
+@compiled(void(ROWS, ROWS, ROWS), inner=True)
 def _relu(normal: Any, units: Any, out: Any) -> None:  # pragma: no cover
     """Gives h."""
     rows, width = normal.shape
@@ -57,7 +57,7 @@ def _relu(normal: Any, units: Any, out: Any) -> None:  # pragma: no cover
             out[i, j] = ZERO if value <= ZERO else value
 
 
-@compiled(void(ROWS, ROWS, COLUMN))
+@compiled(void(ROWS, ROWS, COLUMN), inner=True)
 def _head(normal: Any, units: Any, value: Any) -> None:  # pragma: no cover
     """Adds h · w to each row's value."""
     rows, width = normal.shape
@@ -69,7 +69,7 @@ def _head(normal: Any, units: Any, value: Any) -> None:  # pragma: no cover
         value[i] += total
 
 
-@compiled(void(COLUMN, ROWS, ROWS, ROWS, ROWS))
+@compiled(void(COLUMN, ROWS, ROWS, ROWS, ROWS), inner=True)
 def _head_back(
     slope: Any, normal: Any, units: Any, gradient: Any, out: Any
 ) -> None:  # pragma: no cover
@@ -84,7 +84,7 @@ def _head_back(
             out[i, j] = slope[i] * units[HEAD, j]
 
 
-@compiled(void(ROWS, int64[::1], ROWS, COLUMN, ROWS))
+@compiled(void(ROWS, int64[::1], ROWS, COLUMN, ROWS), inner=True)
 def _layer_back(
     slope: Any, places: Any, normal: Any, scale: Any, units: Any
 ) -> None:  # pragma: no cover
@@ -105,7 +105,7 @@ def _layer_back(
             slope[k, j] = (slope[k, j] - total - normal[i, j] * along) * inverse
 
 
-@compiled(void(ROWS, int64[::1], ROWS, COLUMN, ROWS, ROWS, ROWS))
+@compiled(void(ROWS, int64[::1], ROWS, COLUMN, ROWS, ROWS, ROWS), inner=True)
 def _learn(
     slope: Any, places: Any, normal: Any, scale: Any, units: Any, mask: Any, gradient: Any
 ) -> None:  # pragma: no cover

@@ -39,7 +39,7 @@ def _address() -> int:
 _sgemm = ctypes.CFUNCTYPE(None, *_SGEMM_ARGUMENTS * [ctypes.c_void_p])(_address())
 
 
-@compiled(void(APART, int64, APART, int64, APART))
+@compiled(void(APART, int64, APART, int64, APART), inner=True)
 def _multiply(a: Any, a_turned: Any, b: Any, b_turned: Any, out: Any) -> None:  # pragma: no cover
     """Fortran sees each matrix transposed: outᵀ = bᵀ aᵀ."""
     if out.size == 0:
