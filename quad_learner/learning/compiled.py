@@ -31,12 +31,11 @@ def compiled(
         reordered: whether sums may be taken in another order than written, eight at a time.
         inner: whether compiled functions alone call it: it then takes less time to compile.
     """
-    allowed = {'reassoc', 'contract', 'arcp', 'nsz'} if reordered else {'contract'}
-    made: Callable[[Function], Function] = njit(
-        signature,
-        fastmath=allowed,
-        error_model='numpy',
-        no_cpython_wrapper=inner,
-        no_cfunc_wrapper=True,
-    )
+    options: dict[str, Any] = {
+        'fastmath': {'reassoc', 'contract', 'arcp', 'nsz'} if reordered else {'contract'},
+        'error_model': 'numpy',
+        'no_cpython_wrapper': inner,
+        'no_cfunc_wrapper': True,
+    }
+    made: Callable[[Function], Function] = njit(signature, **options)
     return made
