@@ -1,13 +1,15 @@
 """How many updates a second does the learner make, beside other people's, on one thread?
 
-All learn from random steps of the walking task's sizes, with equal widths and batch, on one thread
-each. Rounds alternate, so that a slow spell of the machine meets everybody. Ours is measured as it
-ships (two critics of the reward, two of the constraint, the actor every second update) and with an
-actor update for each of the critics', as the peers have it. The limit is the time of the matrix
-products alone that our updates consist of.
+All learn from random steps of the walking task's sizes, with equal widths and batch, on one
+thread each. Rounds alternate, so that a slow spell of the machine meets everybody. An update is
+one of the critics; `actor 1/n` says that the actor has its turn in every nth. Ours is measured as
+it ships (two critics of the reward, two of the constraint, actor 1/2) and with as many critics in
+all as the peers have; the peers as they ship, and CrossQ with its actor 1/1 too. The peers make
+all updates of a round in one call, which suits them: SBX compiles the loop over updates. The limit
+is the time of the matrix products alone that our updates consist of.
 
     pip install -r requirements/bench.txt
-    python benchmarks/learner_throughput.py --width 256 --rounds 5
+    python benchmarks/learner_throughput.py --width 128 256 --rounds 9
 
 Peers that are not installed are left out and named. One JSON line comes last.
 """
@@ -22,6 +24,7 @@ os.environ['XLA_FLAGS'] = '--xla_cpu_multi_thread_eigen=false intra_op_paralleli
 import argparse
 import importlib
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -42,6 +45,10 @@ OBSERVATIONS, ACTIONS = 102, 12
 """of the A1's walking task"""
 STEPS = 2000
 """in the replay"""
+REFERENCE = 'sbx CrossQ, as shipped: actor 1/3'
+"""whose rate the others' are divided by"""
+WARM_UPS = 4
+"""rounds that do not count: SBX compiles anew for each place of the actor's turn in a round"""
 Run = Callable[[int], Any]
 
 
@@ -105,7 +112,14 @@ def ours(width: int, batch: int, **changes: Any) -> Run:
     return run
 
 
-def peer(module: str, name: str, width: int, batch: int, **policy: Any) -> Run:
+def peer(
+    module: str,
+    name: str,
+    width: int,
+    batch: int,
+    policy: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Run:
     """Returns a function that makes so many updates of a learner of Stable-Baselines' kind.
 
     Raises:
@@ -118,9 +132,10 @@ def peer(module: str, name: str, width: int, batch: int, **policy: Any) -> Run:
         batch_size=batch,
         learning_starts=STEPS - 1,
         gradient_steps=1,
-        policy_kwargs={'net_arch': [width, width], **policy},
+        policy_kwargs={'net_arch': [width, width], **(policy or {})},
         device='cpu',
         seed=0,
+        **changes,
     )
     model.learn(STEPS)
 
@@ -137,6 +152,7 @@ def products(width: int, batch: int, members: int, actor_share: float) -> Run:
     back = (*((k, m, n) for m, k, n in sizes), (batch, width, width))
     critics = [(torch.randn(members, m, k), torch.randn(members, k, n)) for m, k, n in sizes]
     backs = [(torch.randn(members, m, k), torch.randn(members, k, n)) for m, k, n in back]
+    to_action = (torch.randn(members, batch, width), torch.randn(members, width, ACTIONS))
     heads = ((batch, OBSERVATIONS, width), (batch, width, width), (batch, width, 2 * ACTIONS))
     actor = [(torch.randn(m, k), torch.randn(k, n)) for m, k, n in heads]
 
@@ -151,9 +167,9 @@ def products(width: int, batch: int, members: int, actor_share: float) -> Run:
             if owed < 1.0:
                 continue
             owed -= 1.0
-            for pair in (*critics, critics[1], critics[0]):  # through the critics and back
+            for pair in (*critics, critics[1], to_action):  # through the critics and back
                 torch.bmm(*pair)
-            for one in (*actor, *actor, *actor):  # there, and back twice: weights and inputs
+            for one in (*actor, *actor, *actor[1:]):  # there, and back: weights and inputs
                 torch.mm(*one)
 
     return run
@@ -161,62 +177,79 @@ def products(width: int, batch: int, members: int, actor_share: float) -> Run:
 
 def contenders(width: int, batch: int) -> tuple[dict[str, Run], list[str]]:
     """Returns who takes part, and who could not."""
-    both = {'actor_period': 1}
+    pair = {'reward_critics': 1, 'safety_critics': 1}
     found = {
         'limit: products of ours, as shipped': products(width, batch, 4, 0.5),
-        'limit: products of ours, 1 + 1 critics': products(width, batch, 2, 1.0),
-        'ours, as shipped': ours(width, batch),
-        'ours, actor each time': ours(width, batch, **both),
-        'ours, 1 + 1 critics, actor each time': ours(
-            width, batch, reward_critics=1, safety_critics=1, **both
+        'limit: products of ours, 1 + 1, actor 1/1': products(width, batch, 2, 1.0),
+        'ours, as shipped: 2 + 2, actor 1/2': ours(width, batch),
+        'ours, 2 + 2, actor 1/1': ours(width, batch, actor_period=1),
+        'ours, 1 + 1, actor 1/1': ours(width, batch, actor_period=1, **pair),
+        'ours, 1 + 1, actor 1/3': ours(width, batch, actor_period=3, **pair),
+        'ours, CrossQ critics, 1 + 1, actor 1/3': ours(
+            width, batch, critic_kind='crossq', actor_period=3, **pair
         ),
-        'ours, CrossQ critics': ours(width, batch, critic_kind='crossq', **both),
     }
     missing = []
-    for words, module, name, policy in (
-        ('stable_baselines3 SAC', 'stable_baselines3', 'SAC', {}),
-        ('sbx SAC', 'sbx', 'SAC', {}),
-        ('sbx CrossQ', 'sbx', 'CrossQ', {}),
-        # SBX has DroQ as its SAC with these critics.
-        ('sbx DroQ', 'sbx', 'SAC', {'dropout_rate': 0.01, 'layer_norm': True}),
+    # SBX has DroQ as its SAC with these critics.
+    droq = {'dropout_rate': 0.01, 'layer_norm': True}
+    for words, module, name, options in (
+        ('stable_baselines3 SAC, actor 1/1', 'stable_baselines3', 'SAC', {}),
+        ('sbx SAC, actor 1/1', 'sbx', 'SAC', {}),
+        (REFERENCE, 'sbx', 'CrossQ', {}),
+        ('sbx CrossQ, actor 1/1', 'sbx', 'CrossQ', {'policy_delay': 1}),
+        ('sbx DroQ, actor 1/1', 'sbx', 'SAC', {'policy': droq}),
     ):
         try:
-            found[words] = peer(module, name, width, batch, **policy)
+            found[words] = peer(module, name, width, batch, **options)
         except ImportError as error:
             missing.append(f'{words}: {error}')
     return found, missing
 
 
+def measure(found: dict[str, Run], updates: int, rounds: int) -> dict[str, dict[str, Any]]:
+    """Returns each one's rates [updates/s] and its median ratio to the reference, by name."""
+    rates: dict[str, list[float]] = {name: [] for name in found}
+    for run in WARM_UPS * list(found.values()):
+        run(updates)
+    for _ in range(rounds):
+        for name, run in found.items():
+            began = time.perf_counter()
+            run(updates)
+            rates[name].append(updates / (time.perf_counter() - began))
+    reference = rates.get(REFERENCE)
+    rows: dict[str, dict[str, Any]] = {}
+    for name, each in rates.items():
+        rows[name] = {'updates_per_s': [round(one, 1) for one in each]}
+        if reference:
+            ratios = [one / other for one, other in zip(each, reference, strict=True)]
+            rows[name]['ratio'] = round(statistics.median(ratios), 3)
+    return rows
+
+
 def main() -> None:
-    """Prints a table and one line of JSON."""
+    """Prints a table for each width and one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--width', type=int, default=256)
+    parser.add_argument('--width', type=int, nargs='+', default=[128, 256])
     parser.add_argument('--batch', type=int, default=128)
     parser.add_argument('--updates', type=int, default=100, help='of each in a round')
     parser.add_argument('--rounds', type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found, missing = contenders(options.width, options.batch)
-    rates: dict[str, list[float]] = {name: [] for name in found}
-    for run in 2 * list(found.values()):
-        run(options.updates)  # compiles, some at the second call, and warms up
-    for _ in range(options.rounds):
-        for name, run in found.items():
-            began = time.perf_counter()
-            run(options.updates)
-            rates[name].append(options.updates / (time.perf_counter() - began))
-    reference = rates.get('sbx CrossQ')
-    print(f'{"":42s} {"updates/s":>10s}  {"range":>14s}  {"of sbx CrossQ":>14s}')
-    rows = {}
-    for name, each in rates.items():
-        median = statistics.median(each)
-        ratios = [one / other for one, other in zip(each, reference or each, strict=True)]
-        ratio = statistics.median(ratios) if reference else float('nan')
-        print(f'{name:42s} {median:10.0f}  {min(each):6.0f} …{max(each):6.0f}  {ratio:14.2f}')
-        rows[name] = {'updates_per_s': [round(one, 1) for one in each], 'ratio': round(ratio, 3)}
-    for words in missing:
-        print(f'left out: {words}')
-    print(json.dumps({'benchmark': 'learner_throughput', **vars(options), 'rows': rows}))
+    tables = {}
+    for width in options.width:
+        found, missing = contenders(width, options.batch)
+        rows = tables[str(width)] = measure(found, options.updates, options.rounds)
+        print(f'width {width:<36d} {"updates/s":>10s}  {"range":>14s}  {"of sbx CrossQ":>14s}')
+        for name, row in rows.items():
+            each = row['updates_per_s']
+            print(
+                f'{name:42s} {statistics.median(each):10.0f}  '
+                f'{min(each):6.0f} …{max(each):6.0f}  {row.get("ratio", math.nan):14.2f}'
+            )
+        for words in missing:
+            print(f'left out: {words}')
+    result = {**vars(options), 'rows': tables}
+    print(json.dumps({'benchmark': 'learner_throughput', **result}))
 
 
 if __name__ == '__main__':

@@ -8,29 +8,23 @@ The density is that of tanh(u): how wide the box is open is not a matter of chan
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
-
+import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from quad_learner.learning.kernels import squash, squash_slope
+from quad_learner.learning.actor_kernels import gradients, normalise, sample
+from quad_learner.learning.flat import Flat, Numbers, arrays, linear_weight
 from quad_learner.learning.learner_config import LearnerConfig
 
 OBSERVATION_BOUND = 10.0
 """[deviations] a normalised observation is clipped here: a glitch must not dominate the network"""
 
 
-class Actor(nn.Module):
+class Actor:
     """Two hidden layers and one head for mean and log std; holds the observation's normaliser.
 
-    The gradients are written out: automatic ones take twice the time on networks of this size.
+    The gradients are written out and compiled (actor_kernels.py).
     """
-
-    shift: Tensor
-    scale: Tensor
 
     def __init__(
         self,
@@ -39,42 +33,50 @@ class Actor(nn.Module):
         config: LearnerConfig,
         generator: torch.Generator,
     ) -> None:
-        super().__init__()
-        width = config.actor_width
+        width, heads = config.actor_width, 2 * action_size
         self.log_std_min = config.log_std_min
         self.log_std_max = config.log_std_max
         self._middle = 0.5 * (config.log_std_max + config.log_std_min)
         self._reach = 0.5 * (config.log_std_max - config.log_std_min)
-        self.register_buffer('shift', torch.zeros(observation_size))
-        self.register_buffer('scale', torch.ones(observation_size))
-        self.weight_1 = linear_weight((width, observation_size), observation_size, generator)
-        self.bias_1 = nn.Parameter(torch.zeros(width))
-        self.weight_2 = linear_weight((width, width), width, generator)
-        self.bias_2 = nn.Parameter(torch.zeros(width))
-        self.weight_3 = linear_weight((2 * action_size, width), width, generator)
-        self.bias_3 = nn.Parameter(torch.zeros(2 * action_size))
+        self.shift = torch.zeros(observation_size)
+        self.scale = torch.ones(observation_size)
+        self.flat = Flat(
+            {
+                'weight_1': linear_weight((observation_size, width), observation_size, generator),
+                'bias_1': torch.zeros(width),
+                'weight_2': linear_weight((width, width), width, generator),
+                'bias_2': torch.zeros(width),
+                'weight_3': linear_weight((width, heads), width, generator),
+                'bias_3': torch.zeros(heads),
+            }
+        )
+        self._weights, self._slopes = (
+            arrays(self.flat.values.values()),
+            arrays(self.flat.slopes.values()),
+        )
         self.box = 1.0
         """share of the action range that is open"""
-        self._tape: _Tape | None = None
+        self._tape = _Tape(config.batch_size, width, action_size)
 
     def normalised(self, observation: Tensor) -> Tensor:
         """Returns what the networks see of `observation`, (batch, observations)."""
-        return ((observation - self.shift) * self.scale).clamp_(
-            -OBSERVATION_BOUND, OBSERVATION_BOUND
-        )
+        out = torch.empty_like(observation)
+        self.normalise(observation.numpy(), out.numpy())
+        return out
 
-    def forward(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
+    def normalise(self, observation: Numbers, out: Numbers) -> None:
+        """Puts what the networks see of `observation` into the first columns of `out`."""
+        normalise(observation, self.shift.numpy(), self.scale.numpy(), OBSERVATION_BOUND, out)
+
+    def gaussian(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the mean and the log std of u, (batch, actions) each."""
-        mean, spread = self._heads(normalised)[-1].chunk(2, dim=-1)
+        weights = self.flat.values
+        hidden = normalised
+        for layer in (1, 2):
+            hidden = (hidden @ weights[f'weight_{layer}'] + weights[f'bias_{layer}']).relu()
+        mean, spread = (hidden @ weights['weight_3'] + weights['bias_3']).chunk(2, dim=-1)
         return mean, self._middle + self._reach * torch.tanh(spread)
 
-    def _heads(self, normalised: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns both hidden layers and the head, (batch, 2 · actions)."""
-        h_1 = functional.linear(normalised, self.weight_1, self.bias_1).relu_()
-        h_2 = functional.linear(h_1, self.weight_2, self.bias_2).relu_()
-        return h_1, h_2, functional.linear(h_2, self.weight_3, self.bias_3)
-
-    @torch.no_grad()
     def sample(self, normalised: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Returns actions, (batch, actions), and their log density [nat], (batch,).
 
@@ -82,51 +84,47 @@ class Actor(nn.Module):
             normalised: what `normalised` returned, (batch, observations).
             noise: standard normal, (batch, actions).
         """
-        h_1, h_2, heads = self._heads(normalised)
-        squashed, deviation, action = (torch.empty_like(noise) for _ in range(3))
-        density = torch.empty(len(noise))
-        kept = (squashed.numpy(), deviation.numpy(), action.numpy())
-        squash(heads.numpy(), noise.numpy(), self._middle, self._reach, *kept, density.numpy())
-        self._tape = _Tape(normalised, h_1, h_2, kept)
+        action, density = torch.empty_like(noise), torch.empty(len(noise))
+        tape = self._tape = self._tape.fitting(len(noise))
+        tape.inputs, tape.action = normalised.numpy(), action.numpy()
+        bounds = (self._middle, self._reach)
+        given = (tape.inputs, noise.numpy(), *self._weights, *bounds, tape.heads)
+        sample(*given, *tape.kept(), density.numpy())
         return action * self.box, density
 
-    @torch.no_grad()
-    def backward(self, action_slope: Tensor, density_slope: Tensor) -> None:
-        """Writes the gradients of the last `sample` into `parameter.grad`, over what was there.
+    def backward(self, action_slope: Tensor, density_slope: float) -> None:
+        """Writes the gradients of the last `sample` into `flat`.
 
         Args:
             action_slope: d loss / d action, (batch, actions).
-            density_slope: d loss / d log density, (batch,).
+            density_slope: d loss / d log density of each row.
         """
-        tape = self._tape
-        if tape is None:
-            raise RuntimeError('actor: backward before sample; call sample first')
-        dh = torch.empty(len(density_slope), len(self.bias_3))
-        slopes = ((action_slope * self.box).numpy(), density_slope.numpy())
-        squash_slope(*tape.kept, self._reach, *slopes, dh.numpy())
-        self._into(self.weight_3, self.bias_3, dh, tape.h_2)
-        dh = torch.ops.aten.threshold_backward(dh @ self.weight_3, tape.h_2, 0)
-        self._into(self.weight_2, self.bias_2, dh, tape.h_1)
-        dh = torch.ops.aten.threshold_backward(dh @ self.weight_2, tape.h_1, 0)
-        self._into(self.weight_1, self.bias_1, dh, tape.normalised)
-
-    @staticmethod
-    def _into(weight: nn.Parameter, bias: nn.Parameter, slope: Tensor, inputs: Tensor) -> None:
-        torch.mm(slope.t(), inputs, out=weight.grad)
-        torch.sum(slope, 0, out=bias.grad)
+        tape, (_, _, weight_2, _, weight_3, _) = self._tape, self._weights
+        given = (tape.inputs, weight_2, weight_3, self._reach, *tape.kept())
+        slope = (action_slope * self.box).numpy()
+        gradients(slope, density_slope, *given, *self._slopes, *tape.work)
 
 
-class _Tape(NamedTuple):
-    """What a sample leaves for its gradients."""
+class _Tape:
+    """What a sample leaves for its gradients; the next one writes over it."""
 
-    normalised: Tensor
-    h_1: Tensor
-    h_2: Tensor
-    kept: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-    """what `kernels.squash` gave: tanh of the spread, std · ε, the action"""
+    def __init__(self, batch: int, width: int, actions: int) -> None:
+        self._sizes = (batch, width, actions)
 
+        def room(columns: int) -> Numbers:
+            return np.empty((batch, columns), np.float32)
 
-def linear_weight(shape: tuple[int, ...], inputs: int, generator: torch.Generator) -> nn.Parameter:
-    """Returns a weight drawn uniformly from ±1/√inputs, the usual start of a linear layer."""
-    bound = 1.0 / math.sqrt(inputs)
-    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+        self.inputs, self.action = room(0), room(actions)
+        self.hidden = (room(width), room(width))
+        self.bent, self.moved = room(actions), room(actions)
+        self.heads = room(2 * actions)
+        self.work = (room(width), room(width), room(2 * actions))
+
+    def kept(self) -> tuple[Numbers, ...]:
+        """Returns what `sample` leaves and `gradients` reads."""
+        return *self.hidden, self.bent, self.moved, self.action
+
+    def fitting(self, batch: int) -> _Tape:
+        """Returns this tape, or a new one where the batch has another size."""
+        rows, width, actions = self._sizes
+        return self if batch == rows else _Tape(batch, width, actions)

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from quad_learner.learning.learner import ActorLosses, Learner
 
-FORMAT = 'quad_learner checkpoint 1'
+FORMAT = 'quad_learner checkpoint 2'
 """names the layout above; a change of it changes the number"""
 GENERATIONS_KEPT = 2
 """the newest, and one to fall back to"""

@@ -1,7 +1,7 @@
 """The critics' common face and the choice among kinds.
 
 All members, those that value reward first and those that value the constraint after them, are one
-stacked ensemble: each layer of all members is one batched product.
+stacked ensemble.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from quad_learner.learning.crossq import CrossQCritics
+from quad_learner.learning.flat import Flat
 from quad_learner.learning.layer_norm_critics import LayerNormCritics
 from quad_learner.learning.learner_config import LearnerConfig
 
@@ -19,9 +20,8 @@ from quad_learner.learning.learner_config import LearnerConfig
 class Critics(Protocol):
     """An ensemble that values (observation, action). `members` is the leading dimension."""
 
-    def weights(self) -> dict[str, nn.Parameter]:
-        """Returns what is learned, by name."""
-        ...
+    flat: Flat
+    """what is learned"""
 
     def memory(self) -> dict[str, Tensor]:
         """Returns what is remembered beside it, by name: statistics or target weights."""
@@ -37,7 +37,7 @@ class Critics(Protocol):
         ...
 
     def backward(self, slope: Tensor) -> None:
-        """Writes the gradients into `parameter.grad`, all zeros before.
+        """Writes the gradients into `flat`.
 
         Args:
             slope: d loss / d value of `pair`'s first batch, (members, batch).
@@ -48,8 +48,12 @@ class Critics(Protocol):
         """Ends an accepted step: takes up running statistics or moves target networks."""
         ...
 
-    def probe(self, observation: Tensor, action: Tensor) -> Tensor:
-        """Returns the values for the actor, (members, batch); nothing in the critics changes."""
+    def probe(self, inputs: Tensor) -> Tensor:
+        """Returns the values for the actor, (members, batch); nothing in the critics changes.
+
+        Args:
+            inputs: observation and action side by side, (batch, inputs).
+        """
         ...
 
     def action_slope(self, slope: Tensor) -> Tensor:

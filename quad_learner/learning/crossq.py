@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from quad_learner.learning.actor import linear_weight
+from quad_learner.learning.flat import Flat, linear_weight
 from quad_learner.learning.learner_config import LearnerConfig
 
 EPSILON = 1e-3
@@ -38,27 +38,23 @@ class CrossQCritics:
         members = config.reward_critics + config.safety_critics
         inputs, width = observation_size + action_size, config.critic_width
         self._observations = observation_size
-        self._weight_1 = linear_weight((members, inputs, width), inputs, generator)
-        self._norm_1 = Renorm(members, width, config)
-        self._weight_2 = linear_weight((members, width, width), width, generator)
-        self._norm_2 = Renorm(members, width, config)
-        self._weight_3 = linear_weight((members, width, 1), width, generator)
-        self._bias_3 = nn.Parameter(torch.zeros(members, 1, 1))
+        ones, zeros = torch.ones(members, 1, width), torch.zeros(members, 1, width)
+        self.flat = Flat(
+            {
+                'weight_1': linear_weight((members, inputs, width), inputs, generator),
+                'weight_2': linear_weight((members, width, width), width, generator),
+                'weight_3': linear_weight((members, width, 1), width, generator),
+                'bias_3': torch.zeros(members, 1, 1),
+                **{'gamma_1': ones, 'beta_1': zeros, 'gamma_2': ones, 'beta_2': zeros},
+            }
+        )
+        self._weight_1, self._weight_2, self._weight_3, self._bias_3 = (
+            self.flat.values[name] for name in ('weight_1', 'weight_2', 'weight_3', 'bias_3')
+        )
+        self._norm_1 = Renorm(self.flat, 1, config)
+        self._norm_2 = Renorm(self.flat, 2, config)
         self._tape: _Tape | None = None
         self._probe: _Probe | None = None
-
-    def weights(self) -> dict[str, nn.Parameter]:
-        """Returns what is learned, by name."""
-        return {
-            'weight_1': self._weight_1,
-            'weight_2': self._weight_2,
-            'weight_3': self._weight_3,
-            'bias_3': self._bias_3,
-            'gamma_1': self._norm_1.gamma,
-            'beta_1': self._norm_1.beta,
-            'gamma_2': self._norm_2.gamma,
-            'beta_2': self._norm_2.beta,
-        }
 
     def memory(self) -> dict[str, Tensor]:
         """Returns the running statistics, by name."""
@@ -87,14 +83,14 @@ class CrossQCritics:
         tape = self._tape
         if tape is None:
             raise RuntimeError('critics: backward before pair; call pair first')
-        slope = slope.unsqueeze(-1)
-        torch.sum(slope, 1, keepdim=True, out=self._bias_3.grad)
-        torch.bmm(tape.h_2.transpose(1, 2), slope, out=self._weight_3.grad)
+        slope, slopes = slope.unsqueeze(-1), self.flat.slopes
+        torch.sum(slope, 1, keepdim=True, out=slopes['bias_3'])
+        torch.bmm(tape.h_2.transpose(1, 2), slope, out=slopes['weight_3'])
         dz_2 = self._norm_2.backward(slope * self._weight_3.transpose(1, 2), tape.z_2, tape.h_2)
-        torch.bmm(tape.h_1.transpose(1, 2), dz_2, out=self._weight_2.grad)
+        torch.bmm(tape.h_1.transpose(1, 2), dz_2, out=slopes['weight_2'])
         dh_1 = torch.bmm(dz_2, self._weight_2.transpose(1, 2))
         dz_1 = self._norm_1.backward(dh_1, tape.z_1, tape.h_1)
-        torch.bmm(tape.inputs.transpose(1, 2), dz_1, out=self._weight_1.grad)
+        torch.bmm(tape.inputs.transpose(1, 2), dz_1, out=slopes['weight_1'])
 
     def _head(self, hidden: Tensor) -> Tensor:
         return torch.baddbmm(self._bias_3, hidden, self._weight_3).squeeze(-1)
@@ -105,9 +101,9 @@ class CrossQCritics:
         self._norm_2.settle()
 
     @torch.no_grad()
-    def probe(self, observation: Tensor, action: Tensor) -> Tensor:
+    def probe(self, inputs: Tensor) -> Tensor:
         """Returns the values under the running statistics, (members, batch)."""
-        inputs = torch.cat((observation, action), -1).expand(len(self._weight_1), -1, -1)
+        inputs = inputs.expand(len(self._weight_1), -1, -1)
         gain_1, offset_1 = self._norm_1.frozen()
         h_1 = torch.addcmul(offset_1, torch.bmm(inputs, self._weight_1), gain_1).relu_()
         gain_2, offset_2 = self._norm_2.frozen()
@@ -132,12 +128,12 @@ class CrossQCritics:
 class Renorm:
     """Batch renormalisation and relu of one layer of all members."""
 
-    def __init__(self, members: int, width: int, config: LearnerConfig) -> None:
+    def __init__(self, flat: Flat, layer: int, config: LearnerConfig) -> None:
         self._config = config
-        self.gamma = nn.Parameter(torch.ones(members, 1, width))
-        self.beta = nn.Parameter(torch.zeros(members, 1, width))
-        self._running_mean = torch.zeros(members, 1, width)
-        self._running_variance = torch.ones(members, 1, width)
+        self.gamma, self.beta = flat.values[f'gamma_{layer}'], flat.values[f'beta_{layer}']
+        self._slopes = flat.slopes[f'gamma_{layer}'], flat.slopes[f'beta_{layer}']
+        self._running_mean = torch.zeros_like(self.gamma)
+        self._running_variance = torch.ones_like(self.gamma)
         self._settled = torch.zeros(1, dtype=torch.int64)
         self._batch: _Statistics | None = None
 
@@ -191,10 +187,11 @@ class Renorm:
         batch = self._batch
         if batch is None:
             raise RuntimeError('renorm: backward before train; call train first')
+        for_gamma, for_beta = self._slopes
         dy = torch.ops.aten.threshold_backward(dh, h, 0)
-        sum_dy = torch.sum(dy, 1, keepdim=True, out=self.beta.grad)
+        sum_dy = torch.sum(dy, 1, keepdim=True, out=for_beta)
         sum_dy_n = ((dy * z).sum(1, keepdim=True) - batch.mean * sum_dy) / batch.std
-        torch.addcmul(batch.shift * sum_dy, batch.scale, sum_dy_n, out=self.gamma.grad)
+        torch.addcmul(batch.shift * sum_dy, batch.scale, sum_dy_n, out=for_gamma)
         # dz = gain · (dy − mean(dy) − n · mean(dy · n)), as gain·dy + along·z + constant
         gain = self.gamma * batch.scale / batch.std
         along = -gain * sum_dy_n / (batch.std * batch.rows)

@@ -37,7 +37,7 @@ def policy_onnx(actor: Actor, properties: Mapping[str, str] | None = None) -> by
         properties: what the model says of itself (version, robot, joints, …).
     """
     graph = _Graph()
-    actions = actor.weight_3.shape[0] // 2
+    actions = len(actor.flat.values['bias_3']) // 2
     hidden = graph.node('Sub', 'observation', graph.constant('shift', actor.shift))
     hidden = graph.node('Mul', hidden, graph.constant('scale', actor.scale))
     hidden = graph.node(
@@ -76,9 +76,8 @@ def parity(model: bytes, actor: Actor, observations: Floats) -> float:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'])
-    with torch.no_grad():
-        mean_raw, log_std = actor(actor.normalised(torch.from_numpy(observations)))
-        expected = [actor.box * torch.tanh(mean_raw).numpy(), log_std.numpy(), mean_raw.numpy()]
+    mean_raw, log_std = actor.gaussian(actor.normalised(torch.from_numpy(observations)))
+    expected = [actor.box * torch.tanh(mean_raw).numpy(), log_std.numpy(), mean_raw.numpy()]
     largest = 0.0
     for row, observation in enumerate(observations):
         answers = session.run(['mean', 'log_std', 'mean_raw'], {'observation': observation[None]})
@@ -96,7 +95,7 @@ class _Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def constant(self, name: str, values: torch.Tensor) -> str:
-        return self._keep(name, values.detach().numpy().astype(np.float32))
+        return self._keep(name, values.numpy().astype(np.float32))
 
     def number(self, value: float) -> str:
         return self._keep(f'number_{len(self._constants)}', np.array(value, np.float32))
@@ -111,9 +110,9 @@ class _Graph:
         return output
 
     def linear(self, hidden: str, actor: Actor, layer: int) -> str:
-        weight = self.constant(f'weight_{layer}', getattr(actor, f'weight_{layer}'))
-        bias = self.constant(f'bias_{layer}', getattr(actor, f'bias_{layer}'))
-        return self.node('Gemm', hidden, weight, bias, transB=1)
+        weight = self.constant(f'weight_{layer}', actor.flat.values[f'weight_{layer}'])
+        bias = self.constant(f'bias_{layer}', actor.flat.values[f'bias_{layer}'])
+        return self.node('Gemm', hidden, weight, bias)
 
     def columns(self, hidden: str, start: int, stop: int, output: str = '') -> str:
         bounds = [

@@ -10,8 +10,8 @@ upright margin f_s stays at or above what is required. With λ ≥ 0 the price o
     λ, α ← multiplier.py, from the average margin (1 − γ_s) Q_s and the entropy −log π
 
 The critics learn the values less what the average step is worth for ever, mean(r) / (1 − γ) and
-mean(f) / (1 − γ_s). That is exact (`_errors`) and spares them a long way: a value moves by no
-more than a few Adam steps an update, and while it still travels it ranks actions badly.
+mean(f) / (1 − γ_s). That is exact (`_reward_slope`) and spares them a long way: a value moves by
+no more than a few Adam steps an update, and while it still travels it ranks actions badly.
 
 Only `terminated` ends the future; a truncated step is valued by what would have come.
 """
@@ -30,8 +30,9 @@ from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics
 from quad_learner.learning.action_box import ActionBox
 from quad_learner.learning.actor import Actor
-from quad_learner.learning.flat import FlatAdam
-from quad_learner.learning.kernels import bellman_errors
+from quad_learner.learning.bellman import bellman_slope
+from quad_learner.learning.compiled import ONE
+from quad_learner.learning.flat import FlatAdam, Numbers
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
@@ -40,6 +41,7 @@ from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
 from quad_learner.learning.pid_multiplier import PidGains, PidMultiplier
+from quad_learner.learning.products import ALIGNED
 from quad_learner.learning.replay import Horizon, Replay
 from quad_learner.learning.running_mean import RunningMean
 
@@ -89,17 +91,18 @@ class ActorLosses(NamedTuple):
     constraint: float
 
 
-class _Tensors(NamedTuple):
+class _Batch(NamedTuple):
     """A batch on its way through an update; observations are normalised."""
 
-    observation: Tensor
-    action: Tensor
-    reward: Tensor
-    constraint: Tensor
-    terminated: Tensor
-    discount: Tensor
-    safety_discount: Tensor
-    next_observation: Tensor
+    now: Numbers
+    """observation and action side by side, (batch, inputs)"""
+    following: Numbers
+    """the same some steps later; which action, the policy is to say"""
+    reward: Numbers
+    constraint: Numbers
+    terminated: Numbers
+    discount: Numbers
+    safety_discount: Numbers
 
 
 class Learner:
@@ -128,10 +131,8 @@ class Learner:
         self.actor = Actor(observation_size, action_size, config, self.torch_generator)
         self.critics = critics.build(observation_size, action_size, config, self.torch_generator)
         beta_1 = config.adam_beta1
-        self.actor_adam = FlatAdam(list(self.actor.parameters()), config.actor_rate, beta_1)
-        self.critic_adam = FlatAdam(
-            list(self.critics.weights().values()), config.critic_rate, beta_1
-        )
+        self.actor_adam = FlatAdam(self.actor.flat, config.actor_rate, beta_1)
+        self.critic_adam = FlatAdam(self.critics.flat, config.critic_rate, beta_1)
         self.multiplier = _multiplier(config)
         self.temperature = _temperature(config, action_size)
         self.box = _box(config)
@@ -141,6 +142,11 @@ class Learner:
         shown = mirror if config.mirror else None
         horizon = Horizon(config.n_step, config.discount, config.safety_discount)
         self.replay = Replay(config.replay_capacity, observation_size, action_size, shown, horizon)
+        self._inputs = observation_size + action_size
+        """numbers that the critics see"""
+        aligned = -(-self._inputs // ALIGNED) * ALIGNED
+        self._room = np.zeros((2, config.batch_size, aligned), np.float32)
+        """for them, at each step of a batch and at the next"""
         self.updates = 0
         self.skipped = 0
         self.last_sequence = 0
@@ -172,6 +178,7 @@ class Learner:
         if not self.replay.add(transition):
             return
         self.normaliser.observe(transition.observation)
+        self.refresh_normaliser()
         self.mean_reward.observe(transition.reward)
         self.mean_constraint.observe(transition.constraint)
         self.recent_constraint.observe(transition.constraint)
@@ -221,38 +228,33 @@ class Learner:
             rollbacks=self._last_good.rollbacks,
         )
 
-    @torch.no_grad()
-    def update_critics(self, batch: _Tensors) -> CriticLosses:
+    def update_critics(self, batch: _Batch) -> CriticLosses:
         """Moves every critic towards its target.
 
         Does nothing if their gradient is not finite, or a value is more than rewards add up to.
         """
-        reward_members = self.config.reward_critics
-        noise = self._noise(len(batch.reward))
-        next_action, log_density = self.actor.sample(batch.next_observation, noise)
-        value, next_value = self.critics.pair(
-            torch.cat((batch.observation, batch.action), -1),
-            torch.cat((batch.next_observation, next_action), -1),
+        log_density = self._act(batch.following)
+        inputs = (torch.from_numpy(batch.now), torch.from_numpy(batch.following))
+        value, next_value = (each.numpy() for each in self.critics.pair(*inputs))
+        reward, margin = slice(self.config.reward_critics), slice(self.config.reward_critics, None)
+        slope = np.empty_like(value)
+        reward_loss = self._reward_slope(
+            batch, value[reward], next_value[reward], log_density, slope[reward]
         )
-        error = self._errors(batch, value, next_value, log_density)
-        losses = 0.5 * error.square().mean(1)
-        self.critics.backward(error / error.shape[1])
+        margin_loss = self._margin_slope(batch, value[margin], next_value[margin], slope[margin])
+        self.critics.backward(torch.from_numpy(slope))
         if self._is_plausible(value, log_density) and self.critic_adam.step():
             self.critics.settle()
         else:
             self.skipped += 1
-        reward_value = float(value[:reward_members].mean()) + self._centers()[0]
-        return CriticLosses(
-            float(losses[:reward_members].mean()),
-            float(losses[reward_members:].mean()),
-            reward_value,
-        )
+        reward_value = _mean(value[reward]) + self._centers()[0]
+        return CriticLosses(reward_loss, margin_loss, reward_value)
 
-    def _is_plausible(self, value: Tensor, log_density: Tensor) -> bool:
+    def _is_plausible(self, value: Numbers, log_density: Numbers) -> bool:
         """Returns whether all members' values, (members, batch), could come of rewards seen."""
         config = self.config
-        largest = value.abs().amax(1)
-        bonus = self.temperature.value * float(log_density.abs().max())
+        largest = np.abs(value).max(1)
+        bonus = self.temperature.value * float(np.abs(log_density).max())
         reward = max(self.replay.largest_reward, LARGEST_REWARD_MIN) + bonus
         margin = max(self.replay.largest_margin, LARGEST_REWARD_MIN, -config.fallen_margin_rad)
         reward_bound = VALUE_SLACK * reward / (1.0 - config.discount)
@@ -262,63 +264,66 @@ class Learner:
             (largest[members:] <= margin_bound).all()
         )
 
-    def _errors(
-        self, batch: _Tensors, value: Tensor, next_value: Tensor, log_density: Tensor
-    ) -> Tensor:
-        """Returns how far each member is from what it should have said, (members, batch).
+    def _act(self, inputs: Numbers) -> Numbers:
+        """Puts the policy's actions beside observations; returns their log density, (batch,)."""
+        size = (len(inputs), self.action_size)
+        noise = torch.from_numpy(self.numpy_generator.standard_normal(size, np.float32))
+        observation = torch.from_numpy(inputs[:, : self.observation_size])
+        action, log_density = self.actor.sample(observation, noise)
+        inputs[:, self.observation_size :] = action.numpy()
+        return log_density.numpy()
 
-        With Q = q + c the law Q ← r + γ (1 − fallen) Q' becomes, for the q that is learned,
-        q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c]. Over k steps r is their discounted
-        sum and γ^k stands in γ's place.
+    # With Q = q + c the law Q ← r + γ (1 − fallen) Q' becomes, for the q that is learned,
+    # q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c]. Over k steps r is their discounted sum
+    # and γ^k stands in γ's place.
+
+    def _reward_slope(
+        self,
+        batch: _Batch,
+        value: Numbers,
+        next_value: Numbers,
+        log_density: Numbers,
+        slope: Numbers,
+    ) -> float:
+        """Gives d loss / d value of the reward's critics, (members, batch); returns their loss."""
+        discount, (center, _) = batch.discount, self._centers()
+        least, _ = pessimistic(next_value, MINIMUM)
+        future = least - np.float32(self.temperature.value) * log_density
+        now = batch.reward - (ONE - discount) * np.float32(center)
+        return float(bellman_slope(value, now, future, batch.terminated, -center, discount, slope))
+
+    def _margin_slope(
+        self, batch: _Batch, value: Numbers, next_value: Numbers, slope: Numbers
+    ) -> float:
+        """Does the same for the critics of the margin."""
+        discount, (_, center) = batch.safety_discount, self._centers()
+        future, _ = pessimistic(next_value, self._deviations)
+        now = batch.constraint - (ONE - discount) * np.float32(center)
+        end = self.config.fallen_margin_rad / (1.0 - self.config.safety_discount) - center
+        return float(bellman_slope(value, now, future, batch.terminated, end, discount, slope))
+
+    def update_actor(self, batch: _Batch) -> ActorLosses:
+        """Moves the policy up Q_r + λ Q_s + α entropy; nothing if its gradient is not finite.
+
+        The policy's actions take the place of the batch's own.
         """
-        config, error = self.config, torch.empty_like(value)
-        reward_center, margin_center = self._centers()
-        reward, margin = slice(config.reward_critics), slice(config.reward_critics, None)
-        bellman_errors(
-            value[reward].numpy(),
-            next_value[reward].numpy(),
-            (batch.reward - (1.0 - batch.discount) * reward_center).numpy(),
-            batch.terminated.numpy(),
-            -reward_center,
-            (log_density * -self.temperature.value).numpy(),
-            batch.discount.numpy(),
-            MINIMUM,
-            error[reward].numpy(),
-        )
-        bellman_errors(
-            value[margin].numpy(),
-            next_value[margin].numpy(),
-            (batch.constraint - (1.0 - batch.safety_discount) * margin_center).numpy(),
-            batch.terminated.numpy(),
-            config.fallen_margin_rad / (1.0 - config.safety_discount) - margin_center,
-            torch.zeros_like(log_density).numpy(),
-            batch.safety_discount.numpy(),
-            self._deviations,
-            error[margin].numpy(),
-        )
-        return error
-
-    def update_actor(self, batch: _Tensors) -> ActorLosses:
-        """Moves the policy up Q_r + λ Q_s + α entropy; nothing if its gradient is not finite."""
         config = self.config
-        action, log_density = self.actor.sample(
-            batch.observation, self._noise(len(batch.observation))
-        )
-        value = self.critics.probe(batch.observation, action)
-        reward_value, safety_value = value.tensor_split([config.reward_critics])
-        reward, reward_share = pessimistic(reward_value, MINIMUM)
-        margin, margin_share = pessimistic(safety_value, self._deviations)
+        log_density = self._act(batch.now)
+        value = self.critics.probe(torch.from_numpy(batch.now)).numpy()
+        reward, reward_share = pessimistic(value[: config.reward_critics], MINIMUM)
+        margin, margin_share = pessimistic(value[config.reward_critics :], self._deviations)
         price = self.value_of_multiplier
         scale = 1.0 / (1.0 + price) if config.rescale_by_multiplier else 1.0
-        gain = scale * float((reward + price * margin).mean())
-        entropy = float(-log_density.mean())
-        value_of_margin = float(margin.mean()) + self._centers()[1]
-        constraint = (1.0 - config.safety_discount) * value_of_margin
+        value_of_margin = _mean(margin)
+        gain = scale * (_mean(reward) + price * value_of_margin)
+        entropy = -_mean(log_density)
+        constraint = (1.0 - config.safety_discount) * (value_of_margin + self._centers()[1])
         weight = scale / len(log_density)
-        slope = torch.cat((reward_share, price * margin_share)).mul_(-weight)
+        slope = np.concatenate(
+            (reward_share * np.float32(-weight), margin_share * np.float32(-weight * price))
+        )
         self.actor.backward(
-            self.critics.action_slope(slope),
-            torch.full_like(log_density, weight * self.temperature.value),
+            self.critics.action_slope(torch.from_numpy(slope)), weight * self.temperature.value
         )
         if not self.actor_adam.step():
             self.skipped += 1
@@ -360,13 +365,20 @@ class Learner:
         self.actor.shift.copy_(torch.from_numpy(self.normaliser.mean))
         self.actor.scale.copy_(torch.from_numpy(1.0 / self.normaliser.deviation))
 
-    def _draw(self) -> _Tensors:
-        self.refresh_normaliser()
-        rows = self.replay.sample(self.config.batch_size, self.numpy_generator)
-        batch = _Tensors(*(torch.from_numpy(part) for part in rows))
-        return batch._replace(
-            observation=self.actor.normalised(batch.observation),
-            next_observation=self.actor.normalised(batch.next_observation),
+    def _draw(self) -> _Batch:
+        steps = self.replay.sample(self.config.batch_size, self.numpy_generator)
+        now, following = self._room
+        self.actor.normalise(np.ascontiguousarray(steps.observation), now)
+        now[:, self.observation_size : self._inputs] = steps.action
+        self.actor.normalise(np.ascontiguousarray(steps.next_observation), following)
+        return _Batch(
+            now[:, : self._inputs],
+            following[:, : self._inputs],
+            steps.reward,
+            steps.constraint,
+            steps.terminated,
+            steps.discount,
+            steps.safety_discount,
         )
 
     def recover(self) -> None:
@@ -408,8 +420,10 @@ class Learner:
         self.box.restore(state['box'])
         self.actor.box = self.box.value
 
-    def _noise(self, rows: int) -> Tensor:
-        return torch.randn(rows, self.action_size, generator=self.torch_generator)
+
+def _mean(numbers: Numbers) -> float:
+    """Returns what numpy's own `mean` does, which takes as long as a small matrix product."""
+    return float(np.add.reduce(numbers, axis=None)) / numbers.size
 
 
 def _multiplier(config: LearnerConfig) -> Multiplier:

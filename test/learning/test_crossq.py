@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from quad_learner.learning.crossq import CrossQCritics
-from quad_learner.learning.flat import FlatAdam
 from quad_learner.learning.learner_config import LearnerConfig
 
 ConfigBuilder = Callable[..., LearnerConfig]
@@ -26,19 +25,17 @@ def _inputs(seed: int, rows: int = ROWS) -> Tensor:
     return torch.randn(rows, OBSERVATIONS + ACTIONS, generator=generator)
 
 
-def _moved(critics: CrossQCritics) -> FlatAdam:
+def _moved(critics: CrossQCritics) -> None:
     """Gives every weight and statistic a value of its own, so that no term hides."""
-    adam = FlatAdam(list(critics.weights().values()), 1e-3, 0.5)
     generator = torch.Generator().manual_seed(7)
     for name, value in _state(critics).items():
         if value.is_floating_point():
             spread = torch.rand(value.shape, generator=generator)
-            value.data += 0.3 * spread if 'variance' in name else 0.3 * (spread - 0.5)
-    return adam
+            value += 0.3 * spread if 'variance' in name else 0.3 * (spread - 0.5)
 
 
 def _state(critics: CrossQCritics) -> dict[str, Tensor]:
-    return {**critics.weights(), **critics.memory()}
+    return {**critics.flat.values, **critics.memory()}
 
 
 def _reference(state: dict[str, Tensor], now: Tensor, following: Tensor) -> Tensor:
@@ -71,14 +68,16 @@ def test_written_gradients_equal_automatic_ones(make_config: ConfigBuilder) -> N
     critics = _ensemble(make_config)
     _moved(critics)
     now, following = _inputs(1), _inputs(2)
-    expected = _reference(_state(critics), now, following)
+    leaves = {name: value.clone() for name, value in _state(critics).items()}
+    learned = [leaves[name].requires_grad_() for name in critics.flat.values]
+    expected = _reference(leaves, now, following)
     slope = torch.randn(expected.shape, generator=torch.Generator().manual_seed(4))
-    gradients = torch.autograd.grad(expected, list(critics.weights().values()), slope)
+    gradients = torch.autograd.grad(expected, learned, slope)
     value, _ = critics.pair(now, following)
     torch.testing.assert_close(value, expected.detach())
     critics.backward(slope)
-    for parameter, gradient in zip(list(critics.weights().values()), gradients, strict=True):
-        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-5)
+    for found, gradient in zip(critics.flat.slopes.values(), gradients, strict=True):
+        torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_both_batches_share_one_set_of_statistics(make_config: ConfigBuilder) -> None:
@@ -95,13 +94,13 @@ def test_action_slope_equals_finite_differences(make_config: ConfigBuilder) -> N
     _moved(critics)
     inputs = _inputs(5)
     observation, action = inputs[:, :OBSERVATIONS], inputs[:, OBSERVATIONS:]
-    weights = torch.rand(critics.probe(observation, action).shape)
+    weights = torch.rand(critics.probe(inputs).shape)
     slope = critics.action_slope(weights)
     for column in range(ACTIONS):
         nudge = torch.zeros_like(action)
         nudge[:, column] = 1e-3
-        high = (critics.probe(observation, action + nudge) * weights).sum(0)
-        low = (critics.probe(observation, action - nudge) * weights).sum(0)
+        high = (critics.probe(torch.cat((observation, action + nudge), 1)) * weights).sum(0)
+        low = (critics.probe(torch.cat((observation, action - nudge), 1)) * weights).sum(0)
         torch.testing.assert_close(slope[:, column], (high - low) / 2e-3, rtol=2e-2, atol=2e-3)
 
 
@@ -112,7 +111,7 @@ def test_running_statistics_become_those_of_a_repeated_batch(make_config: Config
         critics.pair(now, following)
         critics.settle()
     value, _ = critics.pair(now, following)
-    frozen = critics.probe(now[:, :OBSERVATIONS], now[:, OBSERVATIONS:])
+    frozen = critics.probe(now)
     torch.testing.assert_close(value, frozen, rtol=1e-3, atol=1e-4)
 
 

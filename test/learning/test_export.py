@@ -35,27 +35,25 @@ def test_the_model_answers_as_the_network_does(make_config: ConfigBuilder) -> No
 def test_a_model_of_other_weights_fails_the_parity_check(make_config: ConfigBuilder) -> None:
     actor = _actor(make_config)
     model = policy_onnx(actor)
-    with torch.no_grad():
-        actor.weight_2[0, 0] += 0.5
+    actor.flat.values['weight_2'][0, 0] += 0.5
     assert parity(model, actor, _observations()) > 1e-4
 
 
 def test_a_model_that_answers_nan_is_infinitely_far_off(make_config: ConfigBuilder) -> None:
     actor = _actor(make_config)
-    with torch.no_grad():
-        actor.bias_3[0] = float('nan')
+    actor.flat.values['bias_3'][0] = float('nan')
     assert parity(policy_onnx(actor), actor, _observations()) == np.inf
 
 
 def test_the_model_computes_the_published_formula(make_config: ConfigBuilder) -> None:
     actor = _actor(make_config)
     session = onnxruntime.InferenceSession(policy_onnx(actor), providers=['CPUExecutionProvider'])
-    w = {name: value.detach().numpy() for name, value in actor.named_parameters()}
+    w = {name: value.numpy() for name, value in actor.flat.values.items()}
     for observation in _observations()[:5]:
         hidden = np.clip((observation - [1, -2, 3]) * [0.5, 4.0, 0.1], -10, 10)
         for layer in (1, 2):
-            hidden = np.maximum(w[f'weight_{layer}'] @ hidden + w[f'bias_{layer}'], 0)
-        heads = w['weight_3'] @ hidden + w['bias_3']
+            hidden = np.maximum(hidden @ w[f'weight_{layer}'] + w[f'bias_{layer}'], 0)
+        heads = hidden @ w['weight_3'] + w['bias_3']
         low, high = actor.log_std_min, actor.log_std_max
         log_std = low + (np.tanh(heads[2:]) + 1) / 2 * (high - low)
         mean, spread = session.run(['mean', 'log_std'], {'observation': observation[None]})

@@ -1,0 +1,90 @@
+"""Matrix products inside compiled functions: no copies, and no way through Python between them.
+
+numba's own products are those of SciPy's BLAS. torch brings one that is half as fast again on x86
+(MKL), so its sgemm is called where torch's library has it, and SciPy's elsewhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numba import int64, void
+from numba.extending import get_cython_function_address
+
+from quad_learner.learning.compiled import APART, compiled
+
+ALIGNED = 4
+"""numbers: a product reads rows quicker that begin at multiples of 16 bytes"""
+_BYTES = np.dtype(np.float32).itemsize
+_BLOCK = 64
+"""rows made at once of a product with a transposed right side: MKL is half as fast with 128"""
+_SGEMM_ARGUMENTS = 13
+_PLAIN_TRANSPOSED = np.frombuffer(b'NT', np.uint8)
+_ONE_ZERO = np.array((1.0, 0.0), np.float32)
+
+
+def _address() -> int:
+    """Returns where Fortran's sgemm lies; its counts are of 32 bits in both libraries."""
+    for path in sorted((Path(torch.__file__).parent / 'lib').glob('*torch_cpu.*')):
+        found = getattr(ctypes.CDLL(str(path)), 'sgemm_', None)
+        if found is not None:
+            return int(ctypes.cast(found, ctypes.c_void_p).value or 0)
+    return int(get_cython_function_address('scipy.linalg.cython_blas', 'sgemm'))
+
+
+_sgemm = ctypes.CFUNCTYPE(None, *_SGEMM_ARGUMENTS * [ctypes.c_void_p])(_address())
+
+
+@compiled(void(APART, int64, APART, int64, APART), inner=True)
+def _multiply(a: Any, a_turned: Any, b: Any, b_turned: Any, out: Any) -> None:  # pragma: no cover
+    """Fortran sees each matrix transposed: outᵀ = bᵀ aᵀ."""
+    if out.size == 0:
+        return
+    counts = np.empty(6, np.int32)
+    counts[0] = out.shape[1]
+    counts[1] = out.shape[0]
+    counts[2] = a.shape[0] if a_turned else a.shape[1]
+    counts[3] = b.strides[0] // _BYTES
+    counts[4] = a.strides[0] // _BYTES
+    counts[5] = out.strides[0] // _BYTES
+    at, size = counts.ctypes.data, counts.itemsize
+    flags, factors = _PLAIN_TRANSPOSED.ctypes.data, _ONE_ZERO.ctypes.data
+    _sgemm(
+        flags + b_turned,
+        flags + a_turned,
+        at,
+        at + size,
+        at + 2 * size,
+        factors,
+        b.ctypes.data,
+        at + 3 * size,
+        a.ctypes.data,
+        at + 4 * size,
+        factors + _BYTES,
+        out.ctypes.data,
+        at + 5 * size,
+    )
+    counts[:] = 0  # still in use: numba frees what is not used any more
+
+
+@compiled(void(APART, APART, APART))
+def product(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
+    """Gives a b in `out`, (rows, columns); float32, rows may be apart."""
+    _multiply(a, 0, b, 0, out)
+
+
+@compiled(void(APART, APART, APART))
+def product_left(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
+    """Gives aᵀ b in `out`: the gradient of a layer's weight from its inputs and its slope."""
+    _multiply(a, 1, b, 0, out)
+
+
+@compiled(void(APART, APART, APART))
+def product_right(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
+    """Gives a bᵀ in `out`: the slope of a layer's inputs from its own slope and its weight."""
+    for row in range(0, len(a), _BLOCK):
+        _multiply(a[row : row + _BLOCK], 0, b, 1, out[row : row + _BLOCK])
