@@ -208,7 +208,7 @@ def contenders(width: int, batch: int) -> tuple[dict[str, Run], list[str]]:
 
 
 def measure(found: dict[str, Run], updates: int, rounds: int) -> dict[str, dict[str, Any]]:
-    """Returns each one's rates [updates a second of processor time] and its median ratio to the reference, by name."""
+    """Returns each one's rates [updates/s] and its median ratio to the reference's, by name."""
     rates: dict[str, list[float]] = {name: [] for name in found}
     for run in WARM_UPS * list(found.values()):
         run(updates)
