@@ -1,12 +1,13 @@
-"""How many updates a second does the learner make, beside other people's, on one thread?
+"""How many updates a second of one processor does the learner make, beside other people's?
 
 All learn from random steps of the walking task's sizes, with equal widths and batch, on one
-thread each. Rounds alternate, so that a slow spell of the machine meets everybody. An update is
-one of the critics; `actor 1/n` says that the actor has its turn in every nth. Ours is measured as
-it ships (two critics of the reward, two of the constraint, actor 1/2) and with as many critics in
-all as the peers have; the peers as they ship, and CrossQ with its actor 1/1 too. The peers make
-all updates of a round in one call, which suits them: SBX compiles the loop over updates. The limit
-is the time of the matrix products alone that our updates consist of.
+thread each. Processor time counts, and rounds alternate, so that what else runs on the machine
+weighs less and meets everybody. An update is one of the critics; `actor 1/n` says that the actor
+has its turn in every nth. Ours is measured as it ships (two critics of the reward, two of the
+constraint, actor 1/2) and with as many critics in all as the peers have; the peers as they ship,
+and CrossQ with its actor 1/1 too. The peers make all updates of a round in one call, which suits
+them: SBX compiles the loop over updates. The limit is the time of the matrix products alone that
+our updates consist of.
 
     pip install -r requirements/bench.txt
     python benchmarks/learner_throughput.py --width 128 256 --rounds 9
@@ -207,15 +208,15 @@ def contenders(width: int, batch: int) -> tuple[dict[str, Run], list[str]]:
 
 
 def measure(found: dict[str, Run], updates: int, rounds: int) -> dict[str, dict[str, Any]]:
-    """Returns each one's rates [updates/s] and its median ratio to the reference, by name."""
+    """Returns each one's rates [updates/s] and its median ratio to the reference's, by name."""
     rates: dict[str, list[float]] = {name: [] for name in found}
     for run in WARM_UPS * list(found.values()):
         run(updates)
     for _ in range(rounds):
         for name, run in found.items():
-            began = time.perf_counter()
+            began = time.process_time()
             run(updates)
-            rates[name].append(updates / (time.perf_counter() - began))
+            rates[name].append(updates / (time.process_time() - began))
     reference = rates.get(REFERENCE)
     rows: dict[str, dict[str, Any]] = {}
     for name, each in rates.items():
