@@ -290,7 +290,8 @@ class Learner:
         least, _ = pessimistic(next_value, MINIMUM)
         future = least - np.float32(self.temperature.value) * log_density
         now = batch.reward - (ONE - discount) * np.float32(center)
-        return float(bellman_slope(value, now, future, batch.terminated, -center, discount, slope))
+        bound, ended = self.config.reward_error_max, batch.terminated
+        return float(bellman_slope(value, now, future, ended, -center, discount, bound, slope))
 
     def _margin_slope(
         self, batch: _Batch, value: Numbers, next_value: Numbers, slope: Numbers
@@ -300,7 +301,8 @@ class Learner:
         future, _ = pessimistic(next_value, self._deviations)
         now = batch.constraint - (ONE - discount) * np.float32(center)
         end = self.config.fallen_margin_rad / (1.0 - self.config.safety_discount) - center
-        return float(bellman_slope(value, now, future, batch.terminated, end, discount, slope))
+        bound, ended = self.config.margin_error_max, batch.terminated
+        return float(bellman_slope(value, now, future, ended, end, discount, bound, slope))
 
     def update_actor(self, batch: _Batch) -> ActorLosses:
         """Moves the policy up Q_r + λ Q_s + α entropy; nothing if its gradient is not finite.

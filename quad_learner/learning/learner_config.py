@@ -32,6 +32,8 @@ class LearnerConfig:
     reward_critics: int = parameter('Members that value reward.', '', 1, 16)
     safety_critics: int = parameter('Members that value the constraint.', '', 1, 16)
     critic_rate: float = parameter('Adam step size of the critics.', '', 0.0, 1.0)
+    reward_error_max: float = parameter('Error of a value that pulls hardest.', '', 1e-6)
+    margin_error_max: float = parameter('The same for the constraint.', 'rad', 1e-6)
     renorm_momentum: float = parameter('Share of the running statistics kept.', '', 0.0, 1.0)
     renorm_warmup: int = parameter('Updates of plain batch norm first.', 'updates', 0)
     renorm_scale_max: float = parameter('Largest batch-to-running std ratio.', '', 1.0, 100.0)

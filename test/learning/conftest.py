@@ -32,6 +32,8 @@ PLAIN: dict[str, Any] = {
     'reward_critics': 2,
     'safety_critics': 2,
     'critic_rate': 0.003,
+    'reward_error_max': 1e6,
+    'margin_error_max': 1e6,
     'renorm_momentum': 0.99,
     'renorm_warmup': 500,
     'renorm_scale_max': 3.0,
