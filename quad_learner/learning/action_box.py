@@ -2,9 +2,9 @@
 
 An untrained policy that may move each joint all the way learns first that throwing itself forward
 pays for half a second. Within a small box it cannot fall that way and learns to step. The box
-opens a little with each step on which the margin kept lately suffices, closes as much with each on
-which it does not, and closes by a share with each fall (growing boxes: Smith et al. 2023, APRL,
-arXiv 2310.17634; there by the step count, here by the constraint).
+opens a little with each step on which the margin kept lately suffices and closes as much with each
+on which it does not (growing boxes: Smith et al. 2023, APRL, arXiv 2310.17634; there by the step
+count, here by the constraint).
 """
 
 from __future__ import annotations
@@ -15,26 +15,21 @@ from collections.abc import Mapping
 class ActionBox:
     """The share of the action range that is open, start … 1."""
 
-    def __init__(self, start: float, opening: float, after_fall: float) -> None:
+    def __init__(self, start: float, opening: float) -> None:
         """Args:
         start: share open at the start, and the least ever, 0 < start <= 1.
         opening: share opened with each good step, closed with each bad one.
-        after_fall: what a fall multiplies the share by, 0 … 1.
         """
         self._start = start
         self._opening = opening
-        self._after_fall = after_fall
         self.value = start
 
-    def step(self, met: bool, fell: bool) -> None:
+    def step(self, met: bool) -> None:
         """Follows one step of the robot.
 
         Args:
             met: the margin kept lately is at least the required one.
-            fell: this step ended in a fall.
         """
-        if fell:
-            self.value *= self._after_fall
         moved = self.value + (self._opening if met else -self._opening)
         self.value = min(max(moved, self._start), 1.0)
 

@@ -183,7 +183,7 @@ class Learner:
         self.mean_constraint.observe(transition.constraint)
         self.recent_constraint.observe(transition.constraint)
         met = self.recent_constraint.value >= self.config.margin_required_rad
-        self.box.step(met, transition.terminated)
+        self.box.step(met)
         self.actor.box = self.box.value
         self.pace.step()
 
@@ -452,7 +452,7 @@ def _temperature(config: LearnerConfig, actions: int) -> Temperature:
 def _box(config: LearnerConfig) -> ActionBox:
     """Returns the action box: all open where nothing is constrained."""
     start = config.box_start if config.constrained else 1.0
-    return ActionBox(start, config.box_opening, config.box_after_fall)
+    return ActionBox(start, config.box_opening)
 
 
 def _pace(config: LearnerConfig) -> Pace:

@@ -1,4 +1,4 @@
-"""The action box: opens while the constraint holds, closes while it does not and after a fall."""
+"""The action box: opens while the constraint holds, closes while it does not."""
 
 from __future__ import annotations
 
@@ -18,34 +18,25 @@ if TYPE_CHECKING:
 
 
 def test_opens_by_the_same_each_good_step_and_stops_when_all_is_open() -> None:
-    box, seen = ActionBox(0.4, 0.25, 0.8), []
+    box, seen = ActionBox(0.4, 0.25), []
     for _ in range(4):
-        box.step(met=True, fell=False)
+        box.step(met=True)
         seen.append(box.value)
     assert seen == pytest.approx([0.65, 0.9, 1.0, 1.0])
 
 
 def test_closes_as_fast_but_never_below_its_start() -> None:
-    box, seen = ActionBox(0.4, 0.25, 0.8), []
+    box, seen = ActionBox(0.4, 0.25), []
     box.restore({'value': 1.0})
     for _ in range(4):
-        box.step(met=False, fell=False)
+        box.step(met=False)
         seen.append(box.value)
     assert seen == pytest.approx([0.75, 0.5, 0.4, 0.4])
 
 
-def test_a_fall_leaves_a_share() -> None:
-    box = ActionBox(0.4, 0.0, 0.8)
-    box.restore({'value': 1.0})
-    box.step(met=True, fell=True)
-    assert box.value == pytest.approx(0.8)
-    box.step(met=False, fell=True)
-    assert box.value == pytest.approx(0.64)
-
-
 def test_what_it_remembers_can_be_taken_up() -> None:
-    box, other = ActionBox(0.4, 0.01, 0.8), ActionBox(0.4, 0.01, 0.8)
-    box.step(met=True, fell=False)
+    box, other = ActionBox(0.4, 0.01), ActionBox(0.4, 0.01)
+    box.step(met=True)
     other.restore(box.state())
     assert other.value == box.value
 
@@ -53,18 +44,14 @@ def test_what_it_remembers_can_be_taken_up() -> None:
 def test_the_learner_opens_it_by_what_it_ingests(
     make_config: ConfigBuilder, make_step: StepBuilder
 ) -> None:
-    config = make_config(
-        box_start=0.4, box_opening=0.1, box_after_fall=0.5, margin_required_rad=0.1
-    )
+    config = make_config(box_start=0.4, box_opening=0.1, margin_required_rad=0.1)
     learner, chance = Learner(3, 2, config, 0), np.random.default_rng(0)
     assert learner.actor.box == 0.4
     for number, margin in enumerate((0.2, 0.2, 0.2), start=1):
         learner.ingest(make_step(number, chance, constraint=margin, terminated=False))
     assert learner.actor.box == pytest.approx(0.7)
-    learner.ingest(make_step(4, chance, constraint=0.2, terminated=True))
-    assert learner.actor.box == pytest.approx(0.45)
-    learner.ingest(make_step(5, chance, constraint=-3.0, terminated=False))
-    assert learner.actor.box == pytest.approx(0.4)
+    learner.ingest(make_step(4, chance, constraint=-3.0, terminated=False))
+    assert learner.actor.box == pytest.approx(0.6)
 
 
 def test_there_is_none_without_the_constraint(make_config: ConfigBuilder) -> None:
