@@ -36,6 +36,9 @@ BOX = 'action_box'
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     'default': {},
     'constraint off': {'constrained': False},
+    'constraint on, no action box': {'box_start': 1.0},
+    'margin not capped': {'margin_cap_rad': 4.0, 'margin_required_rad': 0.15},
+    'errors of values not bounded': {'reward_error_max': 1e6, 'margin_error_max': 1e6},
     'multiplier by PID': {'multiplier_law': 'pid'},
     'safety pessimism: mean minus std': {'safety_pessimism': 'mean_minus_std'},
     # 0.001 is what CrossQ was published with; 0.005 what it walked with on a robot.
@@ -49,8 +52,9 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     'no updates during the reset': {'updates_per_reset': 0},
     'exploration not smooth': {'noise_correlation_s': 0.0},
     'actions smoothed by half': {'action_smoothing': 0.5},
-    'action box halved': {BOX: 0.5},
-    'action box one and a half': {BOX: 1.5},
+    'reach halved': {BOX: 0.5},
+    'reach one and a quarter': {BOX: 1.25},
+    '3-step returns': {'n_step': 3},
     'no oscillator': {'use_oscillator': False},
     'no mirror': {'mirror': False},
     'no history': {'history': 0},

@@ -157,6 +157,8 @@ class Estimator:
         # What is compiled looks neither for lengths nor for types.
         if tuple(part.shape for part in parts) != self._shapes:
             return False
+        if not all(part.dtype.char == 'd' and part.flags.c_contiguous for part in parts):
+            return False
         length = float(sample.orientation.dot(sample.orientation))
         return kernels.are_below(*parts, _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE
 
