@@ -179,6 +179,18 @@ def test_a_spoilt_first_sample_is_unhealthy_and_the_next_starts_anew(
     assert estimator.update(standing(1)).healthy
 
 
+@pytest.mark.parametrize(
+    'numbers', [np.zeros(12, np.float32), np.zeros((12, 2))[:, 0]], ids=['single', 'strided']
+)
+def test_numbers_that_compiled_code_cannot_take_are_told_and_survived(
+    estimator: Estimator, standing: Build, numbers: np.ndarray
+) -> None:
+    tick = _stand(estimator, standing, 0, 60)
+    assert not estimator.update(standing(tick, joint_velocity=numbers)).healthy
+    tick = _stand(estimator, standing, tick + 1, 30)
+    assert estimator.update(standing(tick)).healthy
+
+
 def test_an_older_or_repeated_stamp_changes_nothing(estimator: Estimator, standing: Build) -> None:
     tick = _stand(estimator, standing, 0, 60)
     last = estimator.update(standing(tick))
