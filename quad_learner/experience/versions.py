@@ -16,6 +16,7 @@ PACKAGES = (
     'onnx',
     'onnxruntime',
     'safetensors',
+    'scipy',
     'pybullet',
     'gymnasium',
     'mcap',
