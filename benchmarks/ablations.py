@@ -54,6 +54,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     'actions smoothed by half': {'action_smoothing': 0.5},
     'reach halved': {BOX: 0.5},
     'reach one and a quarter': {BOX: 1.25},
+    'saturated actions not drawn back': {'saturation_pull': 0.0},
     '3-step returns': {'n_step': 3},
     'no oscillator': {'use_oscillator': False},
     'no mirror': {'mirror': False},

@@ -54,6 +54,7 @@ class Actor:
             arrays(self.flat.values.values()),
             arrays(self.flat.slopes.values()),
         )
+        self._pull = config.saturation_pull
         self.box = 1.0
         """share of the action range that is open"""
         self._tape = _Tape(config.batch_size, width, action_size)
@@ -101,8 +102,8 @@ class Actor:
         """
         tape, (_, _, weight_2, _, weight_3, _) = self._tape, self._weights
         given = (tape.inputs, weight_2, weight_3, self._reach, *tape.kept())
-        slope = (action_slope * self.box).numpy()
-        gradients(slope, density_slope, *given, *self._slopes, *tape.work)
+        slope, pull = (action_slope * self.box).numpy(), self._pull / len(action_slope)
+        gradients(slope, density_slope, pull, *given, *self._slopes, *tape.work)
 
 
 class _Tape:

@@ -16,6 +16,8 @@ from quad_learner.learning.compiled import APART, COLUMN, HALF, ONE, ROWS, TWO, 
 from quad_learner.learning.elementary import exp, log1p
 from quad_learner.learning.products import product, product_left, product_right
 
+SATURATED = np.float32(0.9)
+"""an action beyond it hardly feels its own gradient any more: 1 − a² is below 0.19"""
 _LOG_2 = np.float32(math.log(2.0))
 _HALF_LOG_TAU = np.float32(0.5 * math.log(2.0 * math.pi))
 
@@ -128,12 +130,13 @@ def sample(
     _squash(heads, bias_3, noise, middle, reach, bent, moved, action, density)
 
 
-@compiled(void(ROWS, ROWS, ROWS, float32, ROWS, float32, ROWS, COLUMN), inner=True)
+@compiled(void(ROWS, ROWS, ROWS, float32, float32, ROWS, float32, ROWS, COLUMN), inner=True)
 def _squash_back(
     bent: Any,
     moved: Any,
     action: Any,
     reach: Any,
+    pull: Any,
     action_slope: Any,
     density_slope: Any,
     slope: Any,
@@ -146,6 +149,8 @@ def _squash_back(
         for j in range(actions):
             a, bend = action[i, j], bent[i, j]
             u = action_slope[i, j] * (ONE - a * a) + TWO * density_slope * a
+            beyond = max(abs(a) - SATURATED, ZERO) / (ONE - SATURATED) * pull
+            u += beyond if a > ZERO else -beyond
             slope[i, j] = u
             spread = (u * moved[i, j] - density_slope) * reach * (ONE - bend * bend)
             slope[i, actions + j] = spread
@@ -166,13 +171,14 @@ def _relu_back(slope: Any, hidden: Any, for_bias: Any) -> None:  # pragma: no co
 
 @compiled(
     void(
-        *(ROWS, float32, APART, ROWS, ROWS, float32, ROWS, ROWS, ROWS, ROWS, ROWS),
+        *(ROWS, float32, float32, APART, ROWS, ROWS, float32, ROWS, ROWS, ROWS, ROWS, ROWS),
         *(ROWS, COLUMN, ROWS, COLUMN, ROWS, COLUMN, ROWS, ROWS, ROWS),
     )
 )
 def gradients(
     action_slope: Any,
     density_slope: Any,
+    pull: Any,
     inputs: Any,
     weight_2: Any,
     weight_3: Any,
@@ -197,6 +203,7 @@ def gradients(
     Args:
         action_slope: d loss / d a, (batch, actions).
         density_slope: d loss / d log π of each row.
+        pull: added to d loss / d u of an action at ±1, less towards ±SATURATED, away from there.
         inputs: as `sample` was given it, likewise weight_2, weight_3 and reach.
         weight_2: see inputs.
         weight_3: see inputs.
@@ -216,7 +223,8 @@ def gradients(
         slope_2: see slope_1.
         slope_3: see slope_1.
     """
-    _squash_back(bent, moved, action, reach, action_slope, density_slope, slope_3, for_bias_3)
+    given = (bent, moved, action, reach, pull, action_slope, density_slope)
+    _squash_back(*given, slope_3, for_bias_3)
     product_left(hidden_2, slope_3, for_weight_3)
     product_right(slope_3, weight_3, slope_2)
     _relu_back(slope_2, hidden_2, for_bias_2)

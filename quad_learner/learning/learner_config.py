@@ -47,6 +47,7 @@ class LearnerConfig:
     adam_beta1: float = parameter('Adam momentum of critics and actor.', '', 0.0, 0.999)
     log_std_min: float = parameter('Lowest log standard deviation.', 'log', -20.0, 0.0)
     log_std_max: float = parameter('Highest log standard deviation.', 'log', -5.0, 5.0)
+    saturation_pull: float = parameter('Slope that brings actions back from ±1.', '', 0.0, 100.0)
     observation_std_min: float = parameter('Floor of the observation deviation.', '', 1e-6, 1.0)
 
     discount: float = parameter('γ of the reward.', '', 0.0, 0.9999)

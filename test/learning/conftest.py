@@ -46,6 +46,7 @@ PLAIN: dict[str, Any] = {
     'adam_beta1': 0.5,
     'log_std_min': -5.0,
     'log_std_max': 1.0,
+    'saturation_pull': 0.0,
     'observation_std_min': 0.03,
     'discount': 0.99,
     'safety_discount': 0.97,

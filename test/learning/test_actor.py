@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -89,3 +90,17 @@ def test_what_is_not_a_number_is_never_hidden(actor: Actor) -> None:
     assert torch.isfinite(action[0]).all()
     actor.backward(torch.zeros(3, 2), 0.1)
     assert not torch.isfinite(actor.flat.gradient.sum())
+
+
+def test_actions_at_their_end_are_brought_back_and_others_left_alone(
+    make_config: ConfigBuilder,
+) -> None:
+    """d loss / d u of each row, read from the mean's bias: one row, no other slope."""
+    actor = Actor(3, 2, make_config(saturation_pull=0.5), torch.Generator().manual_seed(0))
+    for bias, expected in ((8.0, 0.5), (-8.0, -0.5), (math.atanh(0.95), 0.25), (1.0, 0.0)):
+        actor.flat.values['weight_3'].zero_()
+        actor.flat.values['bias_3'][:2] = bias
+        actor.sample(torch.zeros(1, 3), torch.zeros(1, 2))
+        actor.backward(torch.zeros(1, 2), 0.0)
+        found = actor.flat.slopes['bias_3'][:2]
+        torch.testing.assert_close(found, torch.full((2,), expected), rtol=1e-3, atol=1e-5)
