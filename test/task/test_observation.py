@@ -57,7 +57,7 @@ def test_the_parts_lie_side_by_side_and_fill_the_frame(robot: RobotModel) -> Non
 def test_joint_angles_are_seen_from_the_stance_in_action_boxes(
     seen: Seen, robot: RobotModel
 ) -> None:
-    moved = robot.stance + np.tile([0.1, 0.2, -0.4], 4)  # the box of the A1 is 0.2, 0.4, 0.4
+    moved = robot.stance + np.tile([0.1, 0.16, -0.32], 4)  # the A1's box is 0.2, 0.32, 0.32
     np.testing.assert_allclose(
         seen(joint_position=moved)[seen.place.joint_position], [0.5, 0.5, -1.0] * 4, rtol=1e-6
     )

@@ -278,10 +278,10 @@ def test_an_episode_knows_nothing_of_the_one_before(
 
 
 def test_the_rhythm_starts_with_the_episode(walk: Callable[..., Walk], robot: RobotModel) -> None:
-    # A quarter of a stride of 1.75 Hz after the first decision the first legs are lifted highest.
+    # A quarter of a stride of 2.25 Hz after the first decision the first legs are lifted highest.
     episode = walk(use_oscillator=True)
     observation = episode.begin()
     np.testing.assert_allclose(observation.reshape(-1, 51)[0, -2:], [0.0, 1.0], atol=1e-6)
-    quarter_ns = round(1e9 / 1.75 / 4)
+    quarter_ns = round(1e9 / 2.25 / 4)
     lifted = episode.task.target(np.zeros(12), 10 * PERIOD_NS + quarter_ns) - robot.stance
     np.testing.assert_allclose(lifted[:6], [0.0, 0.25, -0.5, 0.0, 0.0, 0.0], atol=1e-6)
