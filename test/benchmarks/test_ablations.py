@@ -40,7 +40,7 @@ def test_a_smaller_action_box_is_another_robot_file_with_all_else_alike(tmp_path
     path = settings.pop('robot')
     assert settings == {'mirror': False}
     ours, small = load('a1'), load(path)
-    np.testing.assert_allclose(small.action_box[:3], (0.1, 0.2, 0.2))
+    np.testing.assert_allclose(small.action_box[:3], (0.1, 0.16, 0.16))
     for field in dataclasses.fields(ours):
         if field.name != BOX:
             np.testing.assert_equal(getattr(small, field.name), getattr(ours, field.name))

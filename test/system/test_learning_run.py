@@ -191,10 +191,12 @@ def test_the_policy_alone_gives_bounded_actions_on_what_was_seen(finished: Finis
     session = onnxruntime.InferenceSession(
         str(finished.path / 'policy.onnx'), providers=['CPUExecutionProvider']
     )
+    box = float(session.get_modelmeta().custom_metadata_map['box'])
+    assert 0.4 <= box <= 1.0
     seen = [blocks(message) for _, message in bag(finished.path / 'experience.mcap')]
     for step in seen[-20:]:
         mean, raw = session.run(['mean', 'mean_raw'], {'observation': step['observation'][None]})
-        np.testing.assert_allclose(mean, np.tanh(raw), atol=1e-6)
+        np.testing.assert_allclose(mean, box * np.tanh(raw), atol=1e-6)
         assert np.abs(mean).max() <= 1.0
 
 
