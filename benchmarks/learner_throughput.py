@@ -90,6 +90,7 @@ def ours(width: int, batch: int, **changes: Any) -> Run:
             Transition(
                 sequence=number,
                 episode=1,
+                task=0,
                 step=number - 1,
                 time_ns=number,
                 policy_version=0,

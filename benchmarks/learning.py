@@ -92,6 +92,7 @@ class Trial:
                 Transition(
                     sequence=steps,
                     episode=number,
+                    task=self.env.walk.kind.number,
                     step=0,
                     time_ns=steps,
                     policy_version=choice.version,

@@ -72,7 +72,7 @@ def parameters(
 
     Args:
         specs: the nodes.
-        shared: values of graph.yaml's parameters that this run sets.
+        shared: values that this run sets, in every node that has such a parameter.
         params_file: a ROS parameter file of the user's: `/**:` for all nodes, or a node's name.
         earlier: folder with one file a node that a run which goes on was started with.
 
@@ -91,7 +91,7 @@ def parameters(
     if params_file is not None:
         _override(values, params_file)
     for merged in values.values():
-        merged |= shared
+        merged |= {name: value for name, value in shared.items() if name in merged}
     return values
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -14,12 +15,15 @@ from rich.table import Table
 
 from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, open_run
+from quad_learner.task.kinds import FORWARD, KINDS, Kind
 
 if TYPE_CHECKING:
     from quad_learner.evaluation import Performance, Score
 
 USAGE_ERROR = 2
 """exit code: what was asked for cannot be; the message says why and what to do"""
+EXTERNAL_POSE_HZ = 1.0
+"""[Hz] of the simulated camera: in a second the estimate drifts by less than it errs"""
 INTERRUPTED = 130
 """exit code after Ctrl-C, as shells have it"""
 
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     evaluate.add_argument('--episodes', type=int, default=5, help='how many (default 5)')
     evaluate.add_argument('--seed', type=int, default=1000, help='of the world (default 1000)')
+    evaluate.add_argument('--task', default='forward', choices=tuple(KINDS), help='which policy')
     evaluate.set_defaults(run=_evaluate)
     report = commands.add_parser('report', help='make report.html and gait.gif of a run anew')
     report.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
@@ -81,6 +86,21 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     learn.add_argument('--minutes', type=float, help='robot time to learn for (default 10)')
     learn.add_argument('--robot', help='name in config/robots or path of a YAML (default a1)')
     learn.add_argument('--seed', type=int, help='same seed, same run in lockstep (default 0)')
+    learn.add_argument(
+        '--tasks',
+        type=_tasks,
+        metavar='NAMES',
+        help='what to learn, with commas: forward (default), backward, left, right, velocity',
+    )
+    learn.add_argument(
+        '--workspace', type=_workspace, metavar='LxW', help='where to stay [m], such as 4x3'
+    )
+    learn.add_argument(
+        '--external-pose',
+        action='store_true',
+        help='simulated robot: a camera tells external/pose once a second, as the drift of an '
+        'hour needs; on hardware whoever publishes it is heard at any rate',
+    )
     learn.add_argument('--backend', default='sim', help='sim (default) or ros2_control (hardware)')
     learn.add_argument('--resume', type=Path, metavar='RUN', help='go on with this run')
     learn.add_argument('--runs', type=Path, default=Path('runs'), help='folder for runs')
@@ -101,6 +121,24 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     learn.set_defaults(run=_learn)
 
 
+def _tasks(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(','))
+    unknown = [name for name in names if name not in KINDS]
+    if unknown or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError(f'{text!r}: each once, of {", ".join(KINDS)}')
+    return names
+
+
+def _workspace(text: str) -> tuple[float, float]:
+    try:
+        length, width = (float(size) for size in text.split('x'))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'{text!r} must be like 4x3, in metres') from error
+    if not (0.0 < length < math.inf and 0.0 < width < math.inf):
+        raise argparse.ArgumentTypeError(f'{text!r} must be two finite lengths above 0 m')
+    return length, width
+
+
 def _learn(options: argparse.Namespace) -> int:
     from quad_learner.learn import LearnOptions, learn
 
@@ -112,6 +150,9 @@ def _learn(options: argparse.Namespace) -> int:
             backend=options.backend,
             minutes=options.minutes,
             seed=options.seed,
+            tasks=options.tasks,
+            workspace_m=options.workspace,
+            external_pose_hz=EXTERNAL_POSE_HZ if options.external_pose else None,
             resume=options.resume,
             runs=options.runs,
             run_directory=options.run_dir,
@@ -147,14 +188,14 @@ def _film(run: RunDirectory) -> None:
     performance.close()
 
 
-def _performance(run: RunDirectory, seed: int) -> Performance:
+def _performance(run: RunDirectory, seed: int, kind: Kind = FORWARD) -> Performance:
     from quad_learner.evaluation import Performance, configs_of
     from quad_learner.policy.onnx_policy import OnnxPolicy
 
-    policy = run.require_policy()
+    policy = run.require_policy(kind.suffix)
     names = ('robot', 'estimator', 'safety', 'reset', 'policy')
-    configs = configs_of([run.parameters / f'{name}.yaml' for name in names], seed=seed)
-    performance = Performance(configs)
+    files = [run.parameters / f'{name}.yaml' for name in names]
+    performance = Performance(configs_of(files, seed=seed, workspace_m=[0.0, 0.0]), kind=kind)
     performance.connect(OnnxPolicy(policy.read_bytes()))
     return performance
 
@@ -177,7 +218,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.episodes < 1:
         raise ConfigurationError(f'--episodes {options.episodes} must be 1 or more')
     try:
-        performance = _performance(run, options.seed)
+        performance = _performance(run, options.seed, KINDS[options.task])
     except PolicyError as error:
         raise ConfigurationError(f'{run.policy}: {error}') from error
     table = Table('episode', 'speed [m/s]', 'return', 'steps', 'fell', title=str(run.policy))

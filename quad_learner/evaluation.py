@@ -28,6 +28,8 @@ from quad_learner.simulation.bout_recorder import BoutRecorder
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.course import Course
+from quad_learner.task.kinds import FORWARD, Kind
 from quad_learner.task.walk import WalkTask
 
 Config = TypeVar('Config')
@@ -96,7 +98,8 @@ class Score:
     """One episode."""
 
     speed: float
-    """true way made good along the first heading, over a full episode [m/s]"""
+    """true way made good over a full episode [m/s], along the first heading; of a task that walks
+    backward, against it"""
     total_reward: float
     steps: int
     fell: bool
@@ -107,20 +110,28 @@ class Score:
 class Performance:
     """A robot in its own world, driven episode by episode. `connect` first, `close` last."""
 
-    def __init__(self, configs: Configs, robot: RobotModel | None = None) -> None:
+    def __init__(
+        self, configs: Configs, robot: RobotModel | None = None, kind: Kind = FORWARD
+    ) -> None:
         """Stores.
 
         Args:
             configs: the parameters.
             robot: the robot; None loads the one that the parameters name.
+            kind: the task.
         """
+        self._kind = kind
         self.configs = configs
         self.robot = robot or load(configs.graph.robot)
         self.graph = InProcessGraph(self.robot, configs.parts, configs.graph)
         self.task = WalkTask(self.robot, configs.task)
         reset = configs.reset
         self._driver = Driver(
-            self.robot, self.task, lambda s: is_standing(s, self.robot, reset), Counters()
+            self.robot,
+            self.task,
+            Course(configs.task, configs.graph.generator('commands'), kind),
+            lambda s: is_standing(s, self.robot, reset),
+            Counters(),
         )
         self._chooser = Chooser(
             replace(configs.policy, noise_scale=0.0),
@@ -196,7 +207,7 @@ class Performance:
 
     def _score(self, end: EpisodeEnd) -> Score:
         bout = self._recorder.bout()
-        speed = bout.way / self.configs.task.episode_s
+        speed = (self._kind.along or 1.0) * bout.way / self.configs.task.episode_s
         return Score(speed, end.total_reward, end.steps, end.fell, bout)
 
 

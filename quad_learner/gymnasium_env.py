@@ -23,6 +23,8 @@ from quad_learner.reset.standing import is_standing
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.simulation.in_process import InProcessGraph
+from quad_learner.task.course import Course
+from quad_learner.task.kinds import Kind
 from quad_learner.task.observation import BOUND
 from quad_learner.task.walk import WalkTask
 
@@ -36,7 +38,10 @@ RESET_LIMIT_S = 120.0
 
 
 class WalkEnv(gymnasium.Env[Vector, Vector]):
-    """Walk forward. Observations and actions are those of `quad_learner.task`."""
+    """Walk forward, or in turn whatever `tasks` names.
+
+    Observations and actions are those of `quad_learner.task`.
+    """
 
     metadata = {'render_modes': ['rgb_array'], 'render_fps': 20}  # noqa: RUF012 (Gymnasium's way)
 
@@ -58,6 +63,7 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         self._configs = self._configured(seed=0)
         self.robot = load(self._configs.graph.robot)
         self._task = WalkTask(self.robot, self._configs.task)
+        self.course = self._planned()
         self.graph: InProcessGraph | None = None
         self._driver: Driver | None = None
         self._wants_action = False
@@ -70,6 +76,14 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
     def episode_s(self) -> float:
         """Length of a full episode [s]."""
         return self._configs.task.episode_s
+
+    @property
+    def kind(self) -> Kind:
+        """The task of the episode."""
+        return self._parts()[0].kind
+
+    def _planned(self) -> Course:
+        return Course(self._configs.task, self._configs.graph.generator('commands'))
 
     def _configured(self, seed: int) -> Configs:
         files = [config_directory() / f'{name}.yaml' for name in FILES]
@@ -156,8 +170,13 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         self._configs = self._configured(seed)
         reset = self._configs.reset
         self._task = WalkTask(self.robot, self._configs.task)
+        self.course = self._planned()
         self._driver = Driver(
-            self.robot, self._task, lambda s: is_standing(s, self.robot, reset), Counters()
+            self.robot,
+            self._task,
+            self.course,
+            lambda s: is_standing(s, self.robot, reset),
+            Counters(),
         )
         self.graph = InProcessGraph(self.robot, self._configs.parts, self._configs.graph)
         self.graph.connect()
@@ -172,6 +191,8 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         driver, graph = self._parts()
         while not graph.sense():
             graph.move(None)
+        for time_ns, place in graph.sightings():
+            self.course.correct(time_ns, place)
         return driver.look(graph.sample, graph.estimate, graph.command, False)
 
     def _info(self) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class LearnOptions:
     backend: str = 'sim'
     minutes: float | None = None
     seed: int | None = None
+    tasks: tuple[str, ...] | None = None
+    workspace_m: tuple[float, float] | None = None
+    external_pose_hz: float | None = None
+    """of the simulated robot's own tag"""
     resume: Path | None = None
     runs: Path = Path('runs')
     run_directory: Path | None = None
@@ -164,6 +168,12 @@ def _shared(options: LearnOptions) -> dict[str, Any]:
         shared['robot'] = options.robot
     if options.seed is not None:
         shared['seed'] = options.seed
+    if options.tasks is not None:
+        shared['tasks'] = list(options.tasks)
+    if options.workspace_m is not None:
+        shared['workspace_m'] = list(options.workspace_m)
+    if options.external_pose_hz is not None:
+        shared['external_pose_hz'] = options.external_pose_hz
     if options.minutes is not None:
         shared['minutes'] = float(options.minutes)
     lockstep = options.backend == 'sim' and options.real_time_factor == LOCKSTEP_FACTOR

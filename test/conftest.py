@@ -137,6 +137,7 @@ def transition_of(robot: RobotModel) -> Callable[..., Transition]:
         whole: dict[str, Any] = {
             'sequence': 7,
             'episode': 2,
+            'task': 0,
             'step': 3,
             'time_ns': 175_000_000,
             'policy_version': 4,
@@ -162,12 +163,14 @@ def end_of() -> Callable[..., EpisodeEnd]:
     def make(**changed: Any) -> EpisodeEnd:
         whole: dict[str, Any] = {
             'episode': 3,
+            'task': 2,
             'start_ns': 1_000_000_000,
             'end_ns': 11_000_000_000,
             'steps': 400,
             'total_reward': 123.456,
             'fell': False,
             'complete': True,
+            'left': False,
             'reasons': Reason.NONE,
         }
         return EpisodeEnd(**(whole | changed))

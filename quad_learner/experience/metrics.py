@@ -28,6 +28,7 @@ from quad_learner.experience.metrics_table import (
     read_rows,
 )
 from quad_learner.experience.walking import mean_speed, time_to_walk
+from quad_learner.task.kinds import NUMBERED
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class RunRecorder:
                 start_s=episode.start_s + self._earlier_s,
                 end_s=episode.end_s + self._earlier_s,
             ),
-            speed=episode.displacement / self._facts.episode_duration_s,
+            speed=episode.displacement / self._duration_s(episode),
             wall_time_s=wall_time_s + self._earlier_wall_s,
             totals=replace(self.totals),
             learner={name: self._kept(name) for name in self._columns},
@@ -190,6 +191,10 @@ class RunRecorder:
         self._write(cells_of(row))
         return row
 
+    def _duration_s(self, episode: Episode) -> float:
+        full = self._facts.episode_duration_s
+        return min(full, max(episode.end_s - episode.start_s, 1e-9)) if episode.left else full
+
     def summary(self, robot_time_s: float, wall_time_s: float) -> dict[str, Any]:
         """Returns the figures of the run so far, ready for JSON.
 
@@ -198,16 +203,18 @@ class RunRecorder:
             wall_time_s: since the process started [s].
         """
         facts, totals = self._facts, self.totals
+        main = _of_task(self._rows, self._rows[0].episode.task) if self._rows else []
         return {
             'robot': facts.robot,
             'seed': facts.seed,
             'robot_time_s': round(robot_time_s + self._earlier_s, 3),
             'wall_time_s': round(wall_time_s + self._earlier_wall_s, 3),
-            'mean_speed_last_3_episodes': mean_speed(self._rows),
-            'time_to_walk_s': time_to_walk(self._rows, facts.walk_speed),
+            'mean_speed_last_3_episodes': mean_speed(main),
+            'time_to_walk_s': time_to_walk(main, facts.walk_speed),
             'walk_speed_m_s': facts.walk_speed,
             'episode_duration_s': facts.episode_duration_s,
             'episodes': len(self._rows),
+            'tasks': self._tasks(),
             'falls': totals.falls,
             'human_resets': totals.human_resets,
             'trips': totals.trips,
@@ -219,6 +226,21 @@ class RunRecorder:
             'updates': int(self._latest.get('updates', 0)),
             'policy_version': int(self._latest.get('policy_version', 0)),
             'versions': dict(facts.versions),
+        }
+
+    def _tasks(self) -> dict[str, Any]:
+        numbers = sorted({row.episode.task for row in self._rows})
+        own = {NUMBERED[number].name: _of_task(self._rows, number) for number in numbers}
+        return {
+            name: {
+                'episodes': len(rows),
+                'minutes': round(
+                    sum(row.episode.end_s - row.episode.start_s for row in rows) / 60, 2
+                ),
+                'falls': sum(row.episode.fell for row in rows),
+                'mean_speed_last_3_episodes': mean_speed(rows),
+            }
+            for name, rows in own.items()
         }
 
     def finish(self, path: Path, robot_time_s: float, wall_time_s: float) -> dict[str, Any]:
@@ -245,6 +267,10 @@ class RunRecorder:
             raise RuntimeError(f'{self._path} is not open; call open() first')
         csv.writer(self._file, lineterminator='\n').writerow(cells)
         self._file.flush()
+
+
+def _of_task(rows: Sequence[Row], number: int) -> list[Row]:
+    return [row for row in rows if row.episode.task == number]
 
 
 def _rate(part: float, whole: int) -> float | None:

@@ -46,7 +46,8 @@ class Episode:
     end_s: float
     """likewise [s]; in a `Row` both count from the start of the run"""
     displacement: float
-    """true, along the heading at the start [m]"""
+    """true, along the heading at the start [m]; of a task that walks backward, the other way, of
+    one that turns, by how much [rad]"""
     total_reward: float
     steps: int
     fell: bool
@@ -54,6 +55,10 @@ class Episode:
     """cut by anything but a fall: time, workspace, a trip, an operator, the budget"""
     cut: bool = False
     """the end of the run, heat, battery or an operator ended it: its speed counts for nothing"""
+    task: int = 0
+    """its number"""
+    left: bool = False
+    """it ended at the workspace's bounds, not for want of walking: its own length counts"""
 
 
 @dataclass
@@ -76,7 +81,7 @@ class Row:
 
     episode: Episode
     speed: float
-    """`displacement` over the full duration of an episode [m/s]"""
+    """`displacement` over the full duration of an episode [m/s, of a turn rad/s]"""
     wall_time_s: float
     totals: Totals
     learner: Mapping[str, float]

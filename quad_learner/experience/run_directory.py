@@ -45,13 +45,21 @@ class RunDirectory:
 
     @property
     def checkpoint(self) -> Path:
-        """Folder of the learner's checkpoints."""
-        return self.path / 'checkpoint'
+        """Folder of the checkpoints of the learner of walking forward."""
+        return self.checkpoint_of('')
+
+    def checkpoint_of(self, suffix: str) -> Path:
+        """Folder of the checkpoints of the learner of the task with that `suffix`."""
+        return self.path / f'checkpoint{suffix}'
 
     @property
     def policy(self) -> Path:
-        """The learned policy (ONNX)."""
-        return self.path / 'policy.onnx'
+        """The learned policy of walking forward (ONNX)."""
+        return self.policy_of('')
+
+    def policy_of(self, suffix: str) -> Path:
+        """The learned policy of the task with that `suffix` (ONNX)."""
+        return self.path / f'policy{suffix}.onnx'
 
     @property
     def parameters(self) -> Path:
@@ -107,31 +115,31 @@ class RunDirectory:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, text)
 
-    def require_checkpoint(self) -> Path:
-        """Returns the checkpoint folder of a run that can be resumed.
+    def require_checkpoint(self) -> None:
+        """Lets pass a run that can be resumed.
 
         Raises:
             RunDirectoryError: the run has no checkpoint.
         """
-        if not self.checkpoint.is_dir() or not any(self.checkpoint.iterdir()):
+        if not any(self.path.glob('checkpoint*/*')):
             raise RunDirectoryError(
                 f'{self.path} has no checkpoint, so it cannot be resumed: '
                 'it ended before the learner saved one; start a new run'
             )
-        return self.checkpoint
 
-    def require_policy(self) -> Path:
-        """Returns the policy of a run that can be evaluated, exported or driven.
+    def require_policy(self, suffix: str = '') -> Path:
+        """Returns the policy, of the task with that `suffix`, that can be evaluated or exported.
 
         Raises:
             RunDirectoryError: the run has no policy.
         """
-        if not self.policy.is_file():
+        policy = self.policy_of(suffix)
+        if not policy.is_file():
             raise RunDirectoryError(
-                f'{self.path} has no policy.onnx: it ended before the first policy was made; '
+                f'{self.path} has no {policy.name}: it ended before the first policy was made; '
                 'resume it, or give another run'
             )
-        return self.policy
+        return policy
 
     def require_metrics(self) -> Path:
         """Returns the metrics of a run that can be reported on.

@@ -20,6 +20,8 @@ class Transition:
     """1, 2, 3, … without gaps over the whole run, restarts included"""
     episode: int
     """1, 2, 3, … over the whole run"""
+    task: int
+    """number of the episode's task (`task.kinds`)"""
     step: int
     """0, 1, 2, … within the episode"""
     time_ns: int

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.experience.walking import displacement_along_heading
+from quad_learner.robot.rotations import roll_pitch_yaw
 
 Array = NDArray[np.float64]
 
@@ -42,6 +43,18 @@ class TruthTrack:
         if start is None or end is None:
             return None
         return displacement_along_heading(start[1], start[2], end[1])
+
+    def turned(self, start_ns: int, end_ns: int) -> float | None:
+        """Returns by how much it turned to the left [rad], whole turns and all, None likewise."""
+        start, end = self._at(start_ns), self._at(end_ns)
+        if start is None or end is None:
+            return None
+        yaws = [
+            roll_pitch_yaw(orientation)[2]
+            for stamp, _, orientation in self._poses
+            if start[0] <= stamp <= end[0]
+        ]
+        return float(np.unwrap(yaws)[-1] - yaws[0])
 
     def _at(self, time_ns: int) -> tuple[int, Array, Array] | None:
         """Returns the first pose at or after `time_ns`, if the track still reaches back to it."""

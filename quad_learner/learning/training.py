@@ -1,34 +1,39 @@
-"""The learner at work on a run: log, replay, updates, models, checkpoints; ROS-free.
+"""The learners at work on a run: log, replay, updates, models, checkpoints; ROS-free.
 
-The order is fixed: a step is in the log before it is learned from; a model is made after every
-`publish_every` steps and is meant for the steps that begin one such stretch later, so that acting
-and learning overlap and are still the same whenever the seed is. While the robot gets up there are
-no steps, and the learner goes over what it has; the next episode begins with the model of that.
+Each task has a learner of its own, and a step teaches that of its task. The order is fixed: a step
+is in the log before it is learned from; a model is made after every `publish_every` steps and is
+meant for the steps that begin one such stretch later, so that acting and learning overlap and are
+still the same whenever the seed is. While the robot gets up there are no steps, and the learner
+goes over what it has; the next episode begins with the model of that, and whichever task it is of,
+a model that says so is there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.log import ExperienceLog, LogUnavailableError
 from quad_learner.experience.reader import ExperienceReader
 from quad_learner.experience.run_directory import RunDirectory
 from quad_learner.experience.transition import Transition
-from quad_learner.learning import checkpoint
-from quad_learner.learning.export import policy_onnx
-from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
-from quad_learner.learning.mirror import Mirror
+from quad_learner.learning.trainee import Trainee, share_of
 from quad_learner.robot.model import RobotModel
+from quad_learner.task.kinds import NUMBERED, Kind
 from quad_learner.task.symmetry import Symmetry
 
 Read = Callable[[bytes], Transition]
+Models = Mapping[Kind, bytes]
+
+
+class ForeignTaskError(ValueError):
+    """A step of a task that this run does not learn."""
 
 
 class Training:
-    """One run's learner. `open` first, `close` last."""
+    """One run's learners. `open` first, `close` last."""
 
     def __init__(
         self,
@@ -37,7 +42,7 @@ class Training:
         sizes: tuple[int, int],
         config: LearnerConfig,
         seed: int,
-        symmetry: Symmetry | None,
+        tasks: Mapping[Kind, Symmetry | None],
         clock: Callable[[], int],
         read: Read,
     ) -> None:
@@ -47,65 +52,95 @@ class Training:
         sizes: numbers in an observation and in an action.
         config: how to learn.
         seed: of everything random.
-        symmetry: of robot and task, None for none.
+        tasks: what is learned, and the symmetry of robot and task, None for none.
         clock: steady time [ns], for the log's syncs.
         read: turns a logged message into a transition.
         """
         self._run = run
-        self._robot = robot
         self._config = config
         self._read = read
-        self._identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
-        mirror = None if symmetry is None else Mirror(*symmetry)
-        self.learner = Learner(*sizes, config, seed, mirror)
+        share = share_of(config, len(tasks))
+        self._trainees = {
+            kind: Trainee(kind, run, robot, sizes, share, seed, symmetry)
+            for kind, symmetry in tasks.items()
+        }
+        self._current = next(iter(self._trainees.values()))
         self._log = ExperienceLog(run.experience, clock)
         self.sequence = 0
         """of the last step in the log"""
         self.episode = 0
         """of that step"""
-        self.version = 0
-        """of the newest model"""
         self.lost = 0
         """steps that never arrived"""
         self.problem = ''
         """why learning is paused, empty while it is not"""
         self._unlogged: list[bytes] = []
-        self._extra = 0
-        self._last: UpdateMetrics | None = None
         self._falls = 0
         self._return = self._length = 0.0
         self._episode_return = self._episode_length = math.nan
         self._reward = self._constraint = math.nan
 
+    @property
+    def learner(self) -> Learner:
+        """That of the last step's task."""
+        return self._current.learner
+
+    @property
+    def version(self) -> int:
+        """Of that task's newest model."""
+        return self._current.version
+
+    @property
+    def updates(self) -> int:
+        """Made so far, of all tasks."""
+        return sum(trainee.learner.updates for trainee in self._trainees.values())
+
     def open(self) -> None:
         """Opens the log; where the run has a past, takes it up again.
 
         Raises:
-            CheckpointError: the checkpoint cannot be used.
+            CheckpointError: a checkpoint cannot be used.
+            ForeignTaskError: the log holds a step of a task that is not learned.
             LogUnavailableError: the log cannot be written.
         """
-        if checkpoint.exists(self._run.checkpoint):
-            self.version = checkpoint.load(self._run.checkpoint, self.learner, self._identity)
+        for trainee in self._trainees.values():
+            trainee.open()
         self._restore()
         self._log.open()
 
     def _restore(self) -> None:
         """Rebuilds the replay from the log; what came after the checkpoint is taken in anew."""
-        last = self.learner.last_sequence
+        last = {trainee: trainee.learner.last_sequence for trainee in self._trainees.values()}
         try:
             for record in ExperienceReader(self._run.experience).records():
                 transition = self._read(record.data)
-                if transition.sequence > last:
-                    self.learner.ingest(transition)
+                trainee = self._trainee_of(transition)
+                if transition.sequence > last[trainee]:
+                    trainee.learner.ingest(transition)
                 else:
-                    self.learner.rebuild((transition,))
-                self._follow(transition)
+                    trainee.learner.rebuild((transition,))
+                self._follow(transition, trainee)
         except FileNotFoundError:
             return
-        self.learner.pace.forgive()
+        self._forgive()
 
-    def take_in(self, data: bytes, may_update: Callable[[], bool]) -> bytes | None:
-        """Logs and learns from one step; returns a new model when one is due.
+    def _trainee_of(self, transition: Transition) -> Trainee:
+        kind = NUMBERED.get(transition.task)
+        if kind is None or kind not in self._trainees:
+            name = f'number {transition.task}' if kind is None else kind.name
+            known = ', '.join(kind.name for kind in self._trainees)
+            raise ForeignTaskError(
+                f'a step of the task {name}, but this run learns {known}; '
+                'go on with the tasks that it began with'
+            )
+        return self._trainees[kind]
+
+    def _forgive(self) -> None:
+        for trainee in self._trainees.values():
+            trainee.forgive()
+
+    def take_in(self, data: bytes, may_update: Callable[[], bool]) -> Models:
+        """Logs and learns from one step; returns the new models that are due.
 
         Args:
             data: the message as it was received.
@@ -113,35 +148,35 @@ class Training:
 
         Raises:
             MessageError: the message is not a step of this robot and task.
+            ForeignTaskError: it is of a task that is not learned.
         """
         transition = self._read(data)
         if transition.sequence <= self.sequence:
-            return None
+            return {}
+        trainee = self._trainee_of(transition)
         self.lost += transition.sequence - self.sequence - 1
         self._append(transition, data)
-        self.learner.ingest(transition)
-        self._follow(transition)
+        trainee.learner.ingest(transition)
+        self._follow(transition, trainee)
         ended = transition.terminated or transition.truncated
-        if ended and self.learner.updates > 0:
-            self._extra = self._config.updates_per_reset
+        if ended:
+            trainee.end_episode()
         while self.due_updates > 0 and may_update():
             self.update()
-        return self._model_if_due(ended)
+        return self._models_due(ended)
 
     @property
     def due_updates(self) -> int:
-        """Updates to make now: those owed for steps, and those of the pause between episodes."""
-        return self.learner.due_updates + self._extra
+        """Updates to make now, of all tasks."""
+        return sum(trainee.due_updates for trainee in self._trainees.values())
 
     def update(self) -> None:
-        """Makes one update, unless learning is paused."""
+        """Makes one update, of the last step's task first, unless learning is paused."""
         if self.problem:
-            self.learner.pace.forgive()
-            self._extra = 0
+            self._forgive()
             return
-        if self.learner.due_updates == 0:
-            self._extra = max(0, self._extra - 1)
-        self._last = self.learner.update()
+        owing = [trainee for trainee in self._trainees.values() if trainee.due_updates > 0]
+        (self._current if self._current in owing or not owing else owing[0]).update()
 
     def _append(self, transition: Transition, data: bytes) -> None:
         """Logs a step; while the disk refuses, steps wait in memory and learning pauses."""
@@ -155,7 +190,8 @@ class Training:
         except LogUnavailableError as error:
             self.problem = str(error)
 
-    def _follow(self, transition: Transition) -> None:
+    def _follow(self, transition: Transition, trainee: Trainee) -> None:
+        self._current = trainee
         self.sequence, self.episode = transition.sequence, transition.episode
         self._reward, self._constraint = transition.reward, transition.constraint
         self._return += transition.reward
@@ -165,40 +201,32 @@ class Training:
             self._episode_return, self._episode_length = self._return, self._length
             self._return = self._length = 0.0
 
-    def _model_if_due(self, ended: bool) -> bytes | None:
+    def _models_due(self, ended: bool) -> Models:
         every = self._config.publish_every
         if self.sequence % self._config.checkpoint_every == 0:
             self.save()
         if not ended and self.sequence % every:
-            return None
-        self.version += 1
-        # Between episodes there is time to wait for the newest; within one, acting goes on.
-        return self._model(self.sequence if ended else self.sequence + every)
+            return {}
+        self._current.version += 1
+        if ended:
+            # Between episodes there is time to wait for the newest, of whichever task is next.
+            return self.models()
+        # Within one, acting goes on.
+        kind = next(kind for kind, each in self._trainees.items() if each is self._current)
+        return {kind: self._current.model(self.sequence, self.sequence + every)}
 
-    def first_model(self) -> bytes:
-        """Returns the model to begin with, meant for now."""
-        return self._model(self.sequence)
-
-    def _model(self, use_from: int) -> bytes:
-        every = self._config.publish_every
-        # The next model is made at the next multiple and meant for one stretch later.
-        use_until = (self.sequence // every + 2) * every
-        self.learner.recover()
-        span = {'use_from': use_from, 'use_until': use_until, 'made_after': self.sequence}
-        return self._onnx({name: str(step) for name, step in span.items()})
-
-    def _onnx(self, more: dict[str, str]) -> bytes:
-        properties = {
-            'version': str(self.version),
-            'robot': self._robot.name,
-            'joints': ','.join(self._robot.joints),
+    def models(self) -> Models:
+        """Returns the model of each task, meant for now."""
+        return {
+            kind: trainee.model(self.sequence, self.sequence)
+            for kind, trainee in self._trainees.items()
         }
-        return policy_onnx(self.learner.actor, {**properties, **more})
 
     def metrics(self) -> dict[str, float]:
-        """Returns what is plotted, by name."""
-        last = self._last
+        """Returns what is plotted, by name: of the last step's task, but for what is counted."""
+        last = self._current.last
         nan = math.nan
+        learners = [trainee.learner for trainee in self._trainees.values()]
         return {
             'reward': self._reward,
             'constraint': self._constraint,
@@ -214,19 +242,18 @@ class Training:
             'entropy': last.entropy if last else nan,
             'q_value': last.reward_value if last else nan,
             'safety_value': last.constraint if last else nan,
-            'updates': float(self.learner.updates),
-            'replay_size': float(len(self.learner.replay)),
+            'updates': float(self.updates),
+            'replay_size': float(sum(len(learner.replay) for learner in learners)),
             'policy_version': float(self.version),
-            'backlog': float(self.learner.due_updates),
+            'backlog': float(sum(learner.due_updates for learner in learners)),
         }
 
     def save(self) -> str:
-        """Writes checkpoint and policy; returns what went wrong, empty when nothing did."""
+        """Writes checkpoints and policies; returns what went wrong, empty when nothing did."""
         try:
             self._log.sync()
-            self.learner.recover()
-            checkpoint.save(self._run.checkpoint, self.learner, self.version, self._identity)
-            write_atomically(self._run.policy, self._onnx({}))
+            for trainee in self._trainees.values():
+                trainee.save()
         except OSError as error:
             return f'the checkpoint was not written: {error}'
         return ''

@@ -12,7 +12,7 @@ from std_msgs.msg import Float32MultiArray, Float64, UInt8MultiArray
 
 from quad_learner.experience.run_directory import open_run
 from quad_learner.learning.learner_config import LearnerConfig
-from quad_learner.learning.training import Training
+from quad_learner.learning.training import ForeignTaskError, Models, Training
 from quad_learner.policy.driver import Phase
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics
@@ -23,6 +23,7 @@ from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Progress, Records, progress_to
 from quad_learner.ros.process import run
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import kinds
 from quad_learner.task.symmetry import symmetry
 from quad_learner.task.walk import WalkTask
 
@@ -41,6 +42,7 @@ class LearnerNode(GraphNode):
         torch.set_num_threads(1)
         learner_config, task_config = self.configs
         task = WalkTask(self.robot, task_config)
+        self._kinds = kinds(task_config.tasks)
         self._records = Records(self.robot, task.observation_size)
         self._training = Training(
             open_run(Path(self.graph.run_directory)),
@@ -48,19 +50,19 @@ class LearnerNode(GraphNode):
             (task.observation_size, task.action_size),
             learner_config,
             self.graph.seed,
-            symmetry(self.robot, task_config),
+            {kind: symmetry(self.robot, task_config, kind) for kind in self._kinds},
             steady_ns,
             self._read,
         )
         self._training.open()
         self._finish_at: int | None = None
-        self._updates_before = self._training.learner.updates
+        self._updates_before = self._training.updates
         self._rate_since_ns = steady_ns()
         self._rate = 0.0
         self._wire()
 
     def _wire(self) -> None:
-        self._model = topics.MODEL.publisher(self)
+        self._models = {kind: topics.model(kind.suffix).publisher(self) for kind in self._kinds}
         self._progress = topics.PROGRESS.publisher(self)
         self._metrics = {name: topics.metric(name).publisher(self) for name in topics.METRICS}
         self._experience = topics.EXPERIENCE.subscribe(self, self._on_experience, raw=True)
@@ -69,7 +71,7 @@ class LearnerNode(GraphNode):
         if not self.graph.lockstep:
             self.every(UPDATE_S, self._update)
         self.every(METRICS_S, self._publish_metrics)
-        self._publish_model(self._training.first_model())
+        self._publish_models(self._training.models())
         self._publish_progress()
 
     def _read(self, data: bytes) -> Any:
@@ -77,13 +79,12 @@ class LearnerNode(GraphNode):
 
     def _on_experience(self, data: bytes) -> None:
         try:
-            model = self._training.take_in(bytes(data), self._may_update)
-        except MessageError as error:
+            models = self._training.take_in(bytes(data), self._may_update)
+        except (MessageError, ForeignTaskError) as error:
             self.diagnostics.values['problem'] = str(error)
             return
         self.diagnostics.count('steps')
-        if model is not None:
-            self._publish_model(model)
+        self._publish_models(models)
         # After each step: a policy that is started again must not number any step twice.
         self._publish_progress()
         self._finish_if_done()
@@ -106,26 +107,25 @@ class LearnerNode(GraphNode):
         if self._finish_at is not None and self._training.sequence >= self._finish_at:
             self.finished = True
 
-    def _publish_model(self, model: bytes) -> None:
-        message = UInt8MultiArray()
-        message.data = model
-        self._model.publish(message)
-        self.diagnostics.count('models')
+    def _publish_models(self, models: Models) -> None:
+        for kind, model in models.items():
+            message = UInt8MultiArray()
+            message.data = model
+            self._models[kind].publish(message)
+            self.diagnostics.count('models')
 
     def _publish_progress(self) -> None:
         training = self._training
         self._progress.publish(
             progress_to(
-                Progress(
-                    training.sequence, training.episode, training.learner.updates, training.version
-                )
+                Progress(training.sequence, training.episode, training.updates, training.version)
             )
         )
 
     def _publish_metrics(self) -> None:
         now = steady_ns()
         seconds = (now - self._rate_since_ns) / NANOSECONDS
-        updates = self._training.learner.updates
+        updates = self._training.updates
         if seconds > 0.0:
             self._rate = (updates - self._updates_before) / seconds
         self._updates_before, self._rate_since_ns = updates, now
@@ -147,7 +147,7 @@ class LearnerNode(GraphNode):
             return ERROR, training.problem
         if training.lost:
             return WARN, f'{training.lost} steps never arrived'
-        return OK, f'{training.sequence} steps, {training.learner.updates} updates'
+        return OK, f'{training.sequence} steps, {training.updates} updates'
 
     def close(self) -> None:
         """Saves everything."""
@@ -161,7 +161,7 @@ class LearnerNode(GraphNode):
         while (taken := self._experience.handle.take_message(EXPERIENCE_TYPE, True)) is not None:
             try:
                 self._training.take_in(bytes(taken[0]), lambda: False)
-            except MessageError as error:
+            except (MessageError, ForeignTaskError) as error:
                 self.get_logger().warning(f'a step was refused: {error}')
 
 

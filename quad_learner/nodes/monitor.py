@@ -29,6 +29,7 @@ from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.safety.modes import Reason
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import NUMBERED
 
 NO_FAULT = Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY | Reason.OPERATOR
 """stops that say nothing of the walking"""
@@ -99,7 +100,7 @@ class MonitorNode(GraphNode):
             self._waiting.append(end)
 
     def _write(self, end: EpisodeEnd) -> None:
-        displacement = self._track.displacement(end.start_ns, end.end_ns)
+        displacement = self._displacement(end)
         if displacement is None:
             self.get_logger().warning(f'no true path for episode {end.episode}: not scored')
             return
@@ -114,10 +115,21 @@ class MonitorNode(GraphNode):
                 steps=end.steps,
                 fell=end.fell,
                 truncated=not end.fell,
+                task=end.task,
+                left=end.left,
                 cut=(over or bool(end.reasons & NO_FAULT)) and not end.complete and not end.fell,
             ),
             self._wall_s(),
         )
+
+    def _displacement(self, end: EpisodeEnd) -> float | None:
+        """Returns how far the robot got in its task [m, of a turn rad], None if not known."""
+        kind = NUMBERED[end.task]
+        if kind.turn:
+            turned = self._track.turned(end.start_ns, end.end_ns)
+            return None if turned is None else kind.turn * turned
+        way = self._track.displacement(end.start_ns, end.end_ns)
+        return None if way is None else (kind.along or 1.0) * way
 
     def _over(self, robot_time_s: float) -> bool:
         period = 1.0 / self.robot.policy_hz

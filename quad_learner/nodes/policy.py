@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 from quad_learner.policy.chooser import Chooser
@@ -23,17 +24,22 @@ from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import MessageError
+from quad_learner.ros.messages import MessageError, place_from
 from quad_learner.ros.packed import Records, progress_from
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
 from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.modes import Authority
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.course import Course
+from quad_learner.task.kinds import Kind
 from quad_learner.task.walk import WalkTask
+from quad_learner.task.workspace import Place
 
 HEARTBEAT_S = 0.25
 """[s] while it waits for the learner it says so this often, so that safety does not give it up"""
+POSE_DELAY_NS = NANOSECONDS // 2
+"""[ns] lockstep takes an external pose in so long after its stamp, whenever it has come"""
 BEFORE_ALL_NS = -NANOSECONDS
 """[ns] stamp of a target that answers no sample"""
 
@@ -47,18 +53,24 @@ class PolicyNode(GraphNode):
         self._task = WalkTask(self.robot, task_config)
         self._records = Records(self.robot, self._task.observation_size)
         self._estimates = EstimateWire(self.robot)
-        self._chooser = Chooser(
-            self._config,
-            self._task.observation_size,
-            self._task.action_size,
-            1.0 / self.robot.policy_hz,
-            self.graph.generator('exploration'),
-        )
-        self._models = ModelQueue()
+        self._course = Course(task_config, self.graph.generator('commands'))
+        generator = self.graph.generator('exploration')
+        self._choosers = {
+            kind: Chooser(
+                self._config,
+                self._task.observation_size,
+                self._task.action_size,
+                1.0 / self.robot.policy_hz,
+                generator,
+            )
+            for kind in self._course.kinds
+        }
+        self._models = {kind: ModelQueue() for kind in self._course.kinds}
         self._stands = lambda sample: is_standing(sample, self.robot, reset_config)
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
         self._estimate: Estimate | None = None
+        self._poses: list[tuple[int, Place]] = []
         self._decided = -1
         self._last: JointTarget | None = None
         robot = self.robot
@@ -77,7 +89,9 @@ class PolicyNode(GraphNode):
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
         topics.ODOM.subscribe_to_some(self, self._on_odometry, decisions)
         self._commands = CommandListener(self, self._records, self._on_command)
-        topics.MODEL.subscribe(self, self._on_model)
+        for kind in self._course.kinds:
+            topics.model(kind.suffix).subscribe(self, partial(self._on_model, kind))
+        topics.EXTERNAL_POSE.subscribe(self, self._on_pose)
         topics.PROGRESS.subscribe(self, self._on_progress)
         self.every(HEARTBEAT_S, self._beat)
         self.every(1.0, self._tell)
@@ -86,16 +100,22 @@ class PolicyNode(GraphNode):
         if self._driver is None:
             progress = progress_from(message)
             counters = Counters(progress.sequence, progress.episode)
-            self._driver = Driver(self.robot, self._task, self._stands, counters)
+            self._driver = Driver(self.robot, self._task, self._course, self._stands, counters)
             self.get_logger().info(f'goes on after step {progress.sequence}')
 
-    def _on_model(self, message: Any) -> None:
+    def _on_model(self, kind: Kind, message: Any) -> None:
         try:
-            self._models.add(bytes(message.data), steady_ns())
+            self._models[kind].add(bytes(message.data), steady_ns())
         except PolicyError as error:
             self.get_logger().error(f'refused a model: {error}')
             return
         self._decide()
+
+    def _on_pose(self, message: Any) -> None:
+        try:
+            self._poses.append(place_from(message))
+        except MessageError as error:
+            self.diagnostics.values['refused'] = str(error)
 
     def _on_sample(self, sample: SensorSample) -> None:
         if self.ticks.decision(sample.time_ns) == self._decided:
@@ -130,10 +150,11 @@ class PolicyNode(GraphNode):
         robot_time = self.graph.elapsed_s + sample.time_ns / NANOSECONDS
         over = robot_time + 1.0 / self.robot.policy_hz >= self.graph.minutes * 60.0
         phase = driver.phase
+        self._correct(sample.time_ns)
         look = driver.look(sample, estimate, self._commands.newest, over)
         choice = None
         if look.wants_action:
-            choice = self._chooser.choose(driver.observation, look.begins)
+            choice = self._choosers[driver.kind].choose(driver.observation, look.begins)
         self._publish(look, driver.answer(sample, choice))
         if driver.phase is not phase:
             self._tell()
@@ -142,33 +163,47 @@ class PolicyNode(GraphNode):
         """Tells whether all that this decision depends on is here; in real time it never waits."""
         sequence = driver.counters.sequence
         if not self.graph.lockstep:
-            self._swap(self._models.newest())
+            for kind, models in self._models.items():
+                self._swap(kind, models.newest())
             return True
         before = self.ticks.index(sample.time_ns) - 1
         command = self._commands.newest
         if before >= 0 and (command is None or self.ticks.index(command.time_ns) != before):
             return False
-        self._swap(self._models.due(sequence))
-        if self._chooser.version >= 0 and self._model_is_meant(sequence, driver.phase):
+        for kind, models in self._models.items():
+            self._swap(kind, models.due(sequence))
+        is_there = self._choosers[driver.kind].version >= 0
+        if is_there and self._model_is_meant(sequence, driver):
             return True
         now = steady_ns()
         self._waiting_since_ns = self._waiting_since_ns or now
         waited = (now - self._waiting_since_ns) / NANOSECONDS
-        return self._chooser.version >= 0 and waited > self._config.learner_patience_s
+        return is_there and waited > self._config.learner_patience_s
 
-    def _model_is_meant(self, sequence: int, phase: Phase) -> bool:
+    def _model_is_meant(self, sequence: int, driver: Driver) -> bool:
         """Tells whether the model in use is the one that lockstep has for the next action."""
-        if phase is Phase.EPISODE:
-            return sequence < self._models.valid_until
-        return phase is not Phase.ASK or self._models.made_after >= sequence
+        models = self._models[driver.kind]
+        if driver.phase is Phase.EPISODE:
+            return sequence < models.valid_until
+        return driver.phase is not Phase.ASK or models.made_after >= sequence
 
-    def _swap(self, policy: Any) -> None:
+    def _swap(self, kind: Kind, policy: Any) -> None:
         if policy is None:
             return
         try:
-            self._chooser.swap(policy)
+            self._choosers[kind].swap(policy)
         except PolicyError as error:
-            self.get_logger().error(f'keeps version {self._chooser.version}: {error}')
+            version = self._choosers[kind].version
+            self.get_logger().error(f'{kind.name} keeps version {version}: {error}')
+
+    def _correct(self, now_ns: int) -> None:
+        """Hands on the external poses whose time has come."""
+        lockstep = self.graph.lockstep
+        while self._poses and (not lockstep or self._poses[0][0] + POSE_DELAY_NS <= now_ns):
+            stamp, place = self._poses.pop(0)
+            # A robot's ticks and a camera's clock know nothing of each other: it counts as fresh.
+            if not self._course.correct(stamp if lockstep else now_ns, place):
+                self.diagnostics.count('external_poses_refused')
 
     def _publish(self, look: Look, target: JointTarget) -> None:
         self._last = target
@@ -192,7 +227,8 @@ class PolicyNode(GraphNode):
     def _tell(self) -> None:
         driver = self._driver
         phase = 'waiting for the learner' if driver is None else driver.phase.value
-        values: dict[str, Any] = {'version': self._chooser.version}
+        kind = self._kind
+        values: dict[str, Any] = {'version': self._choosers[kind].version, 'task': kind.name}
         if driver is not None:
             values['sequence'] = driver.counters.sequence
             values['episode'] = driver.counters.episode
@@ -202,18 +238,25 @@ class PolicyNode(GraphNode):
         if self._state.publish(level, phase, values):
             self.get_logger().debug(f'{phase}: {values}')
 
+    @property
+    def _kind(self) -> Kind:
+        return self._course.kinds[0] if self._driver is None else self._driver.kind
+
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
         values = self.diagnostics.values
-        values['model_version'] = self._chooser.version
-        values['model_age_s'] = self._models.age_s(steady_ns())
+        chooser, place = self._choosers[self._kind], self._course.place
+        values['task'] = self._kind.name
+        values['model_version'] = chooser.version
+        values['model_age_s'] = self._models[self._kind].age_s(steady_ns())
+        values['place_m'] = f'{place.x:.2f}, {place.y:.2f}'
         values['dropped'] = self._samples.dropped
         values['problem'] = self._commands.problem
         if self._driver is None:
             return WARN, 'waiting for learner/progress'
         if self._waiting_since_ns is not None:
             return WARN, 'waiting for the learner (lockstep)'
-        if self._chooser.version < 0:
+        if chooser.version < 0:
             return ERROR, 'no model yet'
         return OK, self._driver.phase.value
 

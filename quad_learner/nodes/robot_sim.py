@@ -20,12 +20,13 @@ from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import OK, WARN
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.latency import Latency
-from quad_learner.ros.messages import MessageError, battery_to, stamp_to
+from quad_learner.ros.messages import MessageError, battery_to, place_to, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.wire import SampleWire, TruthWire
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.robot import SimulatedRobot
+from quad_learner.simulation.tag import Tag
 
 RESEND_S = 0.2
 """[s] of silence after which lockstep sends the current sample again"""
@@ -46,6 +47,7 @@ class RobotSimNode(GraphNode):
         self._records = Records(self.robot)
         self._samples = SampleWire(self.robot)
         self._truths = TruthWire()
+        self._tag = Tag(self.robot, self.configs[0], self.graph.generator('tag'))
         self._latency = Latency()
         self._missed = 0
         self._quiet = 0
@@ -66,6 +68,7 @@ class RobotSimNode(GraphNode):
         self._temperature = topics.MOTOR_TEMPERATURE.publisher(self)
         self._truth = topics.GROUND_TRUTH.publisher(self)
         self._sim_time = topics.CLOCK.publisher(self)
+        self._poses = topics.EXTERNAL_POSE.publisher(self) if self._tag.sees else None
         topics.JOINT_COMMAND.subscribe(self, self._on_command, raw=True)
         topics.SET_UPRIGHT.serve(self, self._set_upright)
 
@@ -97,7 +100,11 @@ class RobotSimNode(GraphNode):
             self._tick(steady_ns())
 
     def _tick(self, now_ns: int) -> None:
-        self._publish(self._sim.step(self._sink.current(now_ns)))
+        sample = self._sim.step(self._sink.current(now_ns))
+        self._publish(sample)
+        if self._poses is not None and self._tag.is_due(sample.time_ns):
+            place = self._tag.see(self._sim.truth())
+            self._poses.publish(place_to(sample.time_ns, place))
 
     def _count_writers(self) -> None:
         now_ns = self._sim.time_ns if self.graph.lockstep else steady_ns()

@@ -23,6 +23,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Estimate, JointCommand, JointTarget, SensorSample
 from quad_learner.robot.ticks import Ticks
 from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.task.course import Course
 from quad_learner.task.walk import Outcome, WalkTask
 
 Vector = NDArray[np.float32]
@@ -61,6 +62,8 @@ class EpisodeEnd:
     """How an episode ended."""
 
     episode: int
+    task: int
+    """its number"""
     start_ns: int
     end_ns: int
     steps: int
@@ -68,6 +71,8 @@ class EpisodeEnd:
     fell: bool
     complete: bool
     """it ran its full length"""
+    left: bool
+    """it ended where the workspace does, or facing its centre again"""
     reasons: Reason
 
 
@@ -92,17 +97,22 @@ class Driver:
         self,
         robot: RobotModel,
         task: WalkTask,
+        course: Course,
         stands: Callable[[SensorSample], bool],
         counters: Counters,
     ) -> None:
         """Args:
         robot: the robot.
         task: what an episode is.
+        course: which task comes next, and how far it may go.
         stands: tells from a sample whether the robot is ready for an episode.
         counters: where sequence and episode numbers go on.
         """
         self._robot = robot
         self._task = task
+        self._course = course
+        self.kind = course.kinds[0]
+        """the task of this episode, or of the one asked for"""
         self._stands = stands
         self._ticks = Ticks(robot)
         self.counters = counters
@@ -133,6 +143,7 @@ class Driver:
             command: safety's command of the tick before; None before the first.
             finish: the run's time is over: end the episode, do not begin another.
         """
+        self._course.see(estimate)
         if command is None:
             return Look()
         if self.phase is Phase.EPISODE:
@@ -143,6 +154,7 @@ class Driver:
             return self._wait_for_grant(sample, estimate, command)
         elif self.phase is Phase.REST and self._may_ask(sample, command):
             self.phase = Phase.ASK
+            self.kind = self._course.next()
             self._waited = 0
             self._request = 1 + self._ticks.decision(sample.time_ns)
         return Look()
@@ -179,7 +191,9 @@ class Driver:
             self.phase = Phase.EPISODE
             self._count(episode=self.counters.episode + 1)
             self._start_ns, self._steps, self._total = sample.time_ns, 0, 0.0
-            self.observation = self._task.begin(sample, estimate, command)
+            self._course.begin()
+            wanted = self._course.wanted()
+            self.observation = self._task.begin(sample, estimate, command, self.kind, wanted)
             return Look(wants_action=True, begins=True)
         self._waited += 1
         if self._waited > GRACE_DECISIONS:
@@ -189,7 +203,8 @@ class Driver:
     def _judge(
         self, sample: SensorSample, estimate: Estimate, command: JointCommand, finish: bool
     ) -> Look:
-        outcome = self._task.step(sample, estimate, command)
+        left = self._course.is_over()
+        outcome = self._task.step(sample, estimate, command, self._course.wanted(), left)
         self._count(sequence=self.counters.sequence + 1)
         over = outcome.terminated or outcome.truncated or finish
         transition = self._transition(outcome, over)
@@ -199,12 +214,13 @@ class Driver:
         if not over:
             return Look(transition, wants_action=True)
         self.phase = Phase.FINISHED if finish else Phase.REST
-        return Look(transition, self._end(outcome, sample.time_ns))
+        return Look(transition, self._end(outcome, left, sample.time_ns))
 
     def _transition(self, outcome: Outcome, over: bool) -> Transition:
         return Transition(
             sequence=self.counters.sequence,
             episode=self.counters.episode,
+            task=self.kind.number,
             step=self._steps,
             time_ns=self._choice_ns,
             policy_version=self._choice.version,
@@ -219,15 +235,17 @@ class Driver:
             reasons=outcome.reasons,
         )
 
-    def _end(self, outcome: Outcome, end_ns: int) -> EpisodeEnd:
+    def _end(self, outcome: Outcome, left: bool, end_ns: int) -> EpisodeEnd:
         return EpisodeEnd(
             episode=self.counters.episode,
+            task=self.kind.number,
             start_ns=self._start_ns,
             end_ns=end_ns,
             steps=self._steps,
             total_reward=self._total,
             fell=outcome.terminated,
             complete=self._task.complete,
+            left=left and outcome.truncated,
             reasons=outcome.reasons,
         )
 

@@ -6,23 +6,29 @@ What cannot be read raises MessageError with the reason; nodes count it and go o
 from __future__ import annotations
 
 import array
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import BatteryState, Imu, JointState
 
+from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, SensorSample
+from quad_learner.task.workspace import Place
 
 Array = NDArray[np.float64]
 ODOM_FRAME = 'odom'
 BODY_FRAME = 'base_link'
 IMU_FRAME = 'imu_link'
 WORLD_FRAME = 'world'
+UNIT_TOLERANCE = 0.01
+"""of a quaternion's length: what rounding in a camera's software comes to"""
 
 
 class MessageError(ValueError):
@@ -181,6 +187,32 @@ def truth_to(time_ns: int, position: Array, orientation: Array, velocity_body: A
     _set_xyz(message.pose.pose.position, position)
     _set_xyzw(message.pose.pose.orientation, orientation)
     _set_xyz(message.twist.twist.linear, velocity_body)
+    return message
+
+
+def place_from(message: PoseStamped) -> tuple[int, Place]:
+    """Returns stamp [ns] and place of a body whose pose in the workspace is given.
+
+    Raises:
+        MessageError: the orientation is no rotation.
+    """
+    orientation = _xyzw(message.pose.orientation)
+    length = float(np.linalg.norm(orientation))
+    if not abs(length - 1.0) < UNIT_TOLERANCE:
+        raise MessageError(f'external pose: a quaternion of length {length:.3g}')
+    yaw = roll_pitch_yaw(orientation / length)[2]
+    position = message.pose.position
+    return stamp_from(message), Place(position.x, position.y, yaw)
+
+
+def place_to(time_ns: int, place: Place) -> PoseStamped:
+    """Returns `place` as the pose of a level body."""
+    message = PoseStamped()
+    message.header.stamp = stamp_to(time_ns)
+    message.header.frame_id = WORLD_FRAME
+    message.pose.position.x, message.pose.position.y = place.x, place.y
+    half = 0.5 * place.yaw
+    message.pose.orientation.z, message.pose.orientation.w = math.sin(half), math.cos(half)
     return message
 
 

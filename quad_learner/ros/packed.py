@@ -16,6 +16,7 @@ from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, JointComma
 from quad_learner.ros.messages import MessageError
 from quad_learner.ros.records import Record, RecordError
 from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.task.kinds import NUMBERED
 
 Array = NDArray[np.float64]
 NS_PER_US = 1000
@@ -23,6 +24,7 @@ NS_PER_US = 1000
 _SCALARS = (
     'sequence',
     'episode',
+    'task',
     'step',
     'time_s',
     'time_us',
@@ -62,8 +64,11 @@ class Records:
         self._temperature = Record({'time_ns': 1, 'joints_hash': 1, 'temperature': n})
         self._contact = Record({'time_ns': 1, 'contact': len(robot.feet), 'healthy': 1})
         self._episode = Record(
-            {name: 1 for name in ('episode', 'start_ns', 'end_ns', 'steps', 'total_reward')}
-            | {name: 1 for name in ('fell', 'complete', 'reasons')}
+            {
+                name: 1
+                for name in ('episode', 'task', 'start_ns', 'end_ns', 'steps', 'total_reward')
+            }
+            | {name: 1 for name in ('fell', 'complete', 'left', 'reasons')}
         )
         self._experience = Record(
             {name: 1 for name in _SCALARS}
@@ -184,14 +189,18 @@ class Records:
         """
         block = {name: v[0] for name, v in self._unpack(self._episode, message).items()}
         try:
+            if block['task'] not in NUMBERED:
+                raise MessageError(f'an episode of a task that nobody knows: {block["task"]}')
             return EpisodeEnd(
                 episode=int(block['episode']),
+                task=int(block['task']),
                 start_ns=int(block['start_ns']),
                 end_ns=int(block['end_ns']),
                 steps=int(block['steps']),
                 total_reward=float(block['total_reward']),
                 fell=bool(block['fell']),
                 complete=bool(block['complete']),
+                left=bool(block['left']),
                 reasons=Reason(int(block['reasons'])),
             )
         except (ValueError, OverflowError) as error:
@@ -226,6 +235,7 @@ class Records:
         return Transition(
             sequence=int(scalar['sequence']),
             episode=int(scalar['episode']),
+            task=int(scalar['task']),
             step=int(scalar['step']),
             time_ns=_stamp_ns(scalar),
             policy_version=int(scalar['policy_version']),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -142,6 +143,9 @@ RESET_TARGET = Topic(
 )
 RESET_STATE = Topic('reset/state', DiagnosticStatus, 1.0, 10, True, 'reset', 'state, attempts')
 MODEL = Topic('policy/model', UInt8MultiArray, 0.0, 4, True, 'learner', 'ONNX, newest first to go')
+EXTERNAL_POSE = Topic(
+    'external/pose', PoseStamped, about='of the body in the workspace, where somebody knows it'
+)
 PROGRESS = Topic(
     'learner/progress', Float64MultiArray, 0.0, 1, True, 'learner', 'where the numbering stands'
 )
@@ -178,6 +182,11 @@ def metric(name: str) -> Topic:
     return Topic(f'learner/{name}', Float64, 2.0, publisher_node='learner', about='for rqt_plot')
 
 
+def model(suffix: str) -> Topic:
+    """Returns the topic of the models of the task with that `suffix`."""
+    return replace(MODEL, name=f'{MODEL.name}{suffix}')
+
+
 TABLE = (
     JOINT_STATES,
     IMU,
@@ -197,6 +206,7 @@ TABLE = (
     JOINT_COMMAND,
     SAFETY_STATE,
     MODEL,
+    EXTERNAL_POSE,
     PROGRESS,
     *(metric(name) for name in METRICS),
     DIAGNOSTICS,

@@ -109,6 +109,11 @@ class SimulationConfig:
     ambient_temperature_c: float = parameter(
         'Temperature of the air and of cold motors.', '°C', -40.0, 60.0
     )
+    external_pose_hz: float = parameter(
+        'How often an external pose is given; 0: never.', 'Hz', 0.0, 100.0
+    )
+    external_pose_noise_m: float = parameter('Deviation of its position.', 'm', 0.0, 1.0)
+    external_pose_noise_rad: float = parameter('Deviation of its heading.', 'rad', 0.0, 1.0)
     faults: tuple[str, ...] = parameter(
         "Sensor faults, each 'kind[:joint]@start+duration' in seconds; 'none' for none."
     )

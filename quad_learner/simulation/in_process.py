@@ -6,6 +6,8 @@ that what is measured here holds there. Used by the Gymnasium environment, bench
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quad_learner.estimation.config import EstimatorConfig
@@ -14,7 +16,14 @@ from quad_learner.graph import GraphConfig
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.get_up import GetUp
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import Estimate, Health, JointCommand, JointTarget, SensorSample
+from quad_learner.robot.signals import (
+    NANOSECONDS,
+    Estimate,
+    Health,
+    JointCommand,
+    JointTarget,
+    SensorSample,
+)
 from quad_learner.robot.sink import CommandSink
 from quad_learner.robot.ticks import Ticks
 from quad_learner.safety.config import SafetyConfig
@@ -23,7 +32,11 @@ from quad_learner.safety.modes import Reason, is_trip
 from quad_learner.safety.state import SafetyInputs
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.robot import SimulatedRobot
+from quad_learner.simulation.tag import Tag
+from quad_learner.task.workspace import Place
 
+SIGHTING_DELAY_NS = NANOSECONDS // 2
+"""[ns] as in the graph in lockstep"""
 EPOCH = 1
 """of the one safety core in this process"""
 
@@ -51,6 +64,8 @@ class InProcessGraph:
         """
         self.robot = robot
         self.sim = SimulatedRobot(robot, configs.simulation, graph.generator('simulation'))
+        self._tag = Tag(robot, configs.simulation, graph.generator('tag'))
+        self._sightings: deque[tuple[int, Place]] = deque()
         self._ticks = Ticks(robot)
         self._estimator = Estimator(robot, configs.estimator)
         self._core = SafetyCore(robot, configs.safety)
@@ -82,8 +97,18 @@ class InProcessGraph:
         `sample`, `estimate` and `command` (of the tick before) are then what policy sees.
         """
         self.sample = self.sim.sense()
+        if self._tag.is_due(self.sample.time_ns):
+            place = self._tag.see(self.sim.truth())
+            self._sightings.append((self.sample.time_ns, place))
         self.estimate = self._estimator.update(self.sample)
         return self._ticks.is_decision(self.sample.time_ns)
+
+    def sightings(self) -> Iterator[tuple[int, Place]]:
+        """Yields the external poses that have become due since the last time, with stamps [ns]."""
+        while self._sightings and (
+            self._sightings[0][0] + SIGHTING_DELAY_NS <= self.sample.time_ns
+        ):
+            yield self._sightings.popleft()
 
     def move(self, target: JointTarget | None) -> None:
         """Finishes the tick: reset decides where it is time, safety judges, the world moves.

@@ -5,15 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quad_learner.configuration import parameter
+from quad_learner.task.kinds import KINDS, VELOCITY
+
+REWARDS = ('shaped', 'displacement')
+"""`shaped`: parts that each say what they want; `displacement`: that of Ha et al. 2020"""
 
 
 @dataclass(frozen=True)
 class TaskConfig:
     """What is asked of the robot. The values, with what raising them does, are in the YAML."""
 
+    tasks: tuple[str, ...] = parameter('What is practised, in turn.', choices=tuple(KINDS))
+    workspace_m: tuple[float, ...] = parameter(
+        'Length and width of the workspace; 0 for none.', 'm', 0.0, 1000.0
+    )
+    workspace_margin_m: float = parameter(
+        'Strip inside the bounds that ends an episode.', 'm', 0.0, 10.0
+    )
+    starvation_episodes: int = parameter(
+        'Episodes that a task waits while there is room.', 'episodes', 1, 1000
+    )
+    command_max: tuple[float, ...] = parameter(
+        'Largest velocity ahead, sideways, and yaw rate to follow.', 'm/s, m/s, rad/s', 0.0, 5.0
+    )
+    command_s: float = parameter('How long a velocity is to be followed.', 's', 0.1, 600.0)
     episode_s: float = parameter('Length of an episode.', 's', 0.5, 600.0)
     target_speed_m_s: float = parameter(
         'Forward speed that earns the full reward.', 'm/s', 0.05, 5.0
+    )
+    target_yaw_rate_rad_s: float = parameter(
+        'Yaw rate that earns the full reward of a turn.', 'rad/s', 0.05, 10.0
+    )
+    reward: str = parameter('Which reward is earned.', choices=REWARDS)
+    acceleration_weight: float = parameter(
+        'Lost per (rad/step²)² of joint acceleration; displacement only.', 'm/rad²', 0.0, 10.0
     )
     lean_scale_rad: float = parameter('Lean at which speed is worth 1/e.', 'rad', 0.05, 10.0)
     alive_reward: float = parameter('Reward of each step on the feet.', '', 0.0, 10.0)
@@ -35,3 +60,18 @@ class TaskConfig:
     velocity_scale: float = parameter('Scale of the observed body velocity.', 's/m', 1e-4, 10.0)
     history: int = parameter('Earlier frames in the observation.', 'frames', 0, 16)
     use_oscillator: bool = parameter('Add the stepping rhythm of the robot under the actions.')
+
+    def __post_init__(self) -> None:
+        """Refuses what does not go together."""
+        if not self.tasks or len(set(self.tasks)) != len(self.tasks):
+            raise ValueError(f'tasks = {list(self.tasks)} must name one or more, each once')
+        for name, length in (('workspace_m', 2), ('command_max', 3)):
+            if len(getattr(self, name)) != length:
+                raise ValueError(f'{name} must hold {length} numbers')
+        if self.reward == 'displacement' and VELOCITY.name in self.tasks:
+            raise ValueError('reward displacement knows no task velocity; use shaped')
+
+    @property
+    def commanded(self) -> bool:
+        """Whether a velocity to follow is part of the observation."""
+        return VELOCITY.name in self.tasks

@@ -45,11 +45,18 @@ class FrameLayout:
     """from the episode's heading [rad]"""
     phase: slice
     """sine and cosine of the rhythm"""
+    command: slice
+    """velocity to follow, scaled; empty where no task follows one"""
     size: int
 
 
-def layout(robot: RobotModel) -> FrameLayout:
-    """Returns where the parts of a frame of `robot` lie."""
+def layout(robot: RobotModel, commanded: bool = False) -> FrameLayout:
+    """Returns where the parts of a frame of `robot` lie.
+
+    Args:
+        robot: gives the number of joints and feet.
+        commanded: whether there is a velocity to follow.
+    """
     joints, feet = len(robot.joints), len(robot.feet)
     sizes = {
         'joint_position': joints,
@@ -61,6 +68,7 @@ def layout(robot: RobotModel) -> FrameLayout:
         'velocity': 3,
         'heading': 1,
         'phase': 2,
+        'command': 3 if commanded else 0,
     }
     parts, end = {}, 0
     for name, size in sizes.items():
@@ -76,7 +84,9 @@ class Attitude:
     roll: float
     pitch: float
     heading: float
-    """yaw relative to the episode's first yaw, −π … π [rad]"""
+    """yaw relative to the episode's first yaw, −π … π; 0 in a task that keeps no heading [rad]"""
+    yaw: float
+    """in the world [rad]"""
 
 
 class Observer:
@@ -85,7 +95,7 @@ class Observer:
     def __init__(self, robot: RobotModel, config: TaskConfig) -> None:
         self._robot = robot
         self._kept = 1 + config.history
-        self.layout = layout(robot)
+        self.layout = layout(robot, config.commanded)
         self.size = self.layout.size * self._kept
         self._middle = np.zeros(self.layout.size)
         self._scale = np.ones(self.layout.size)
@@ -93,6 +103,10 @@ class Observer:
         self._set_scale('joint_velocity', 0.0, config.joint_velocity_scale)
         self._set_scale('angular_velocity', 0.0, config.angular_velocity_scale)
         self._set_scale('velocity', 0.0, config.velocity_scale)
+        self._commanded = config.commanded
+        if config.commanded:
+            planar, turning = config.velocity_scale, config.angular_velocity_scale
+            self._set_scale('command', 0.0, np.array((planar, planar, turning)))
         if robot.has_foot_force:
             # From 1 and 0 to 1 and −1.
             self._set_scale('contact', 0.5, 2.0)
@@ -113,6 +127,7 @@ class Observer:
         attitude: Attitude,
         action: Array,
         phase: Array,
+        command: Array,
     ) -> Vector:
         """Returns the observation, (size,), after adding the frame of this instant.
 
@@ -122,6 +137,7 @@ class Observer:
             attitude: of this instant, relative to the episode's heading.
             action: executed in the step that just ended, −1 … 1, (joints,).
             phase: sine and cosine of the rhythm, (2,).
+            command: velocity to follow: ahead, to the left [m/s], yaw rate [rad/s], (3,).
         """
         robot, place = self._robot, self.layout
         frame = np.zeros(place.size)
@@ -135,6 +151,8 @@ class Observer:
         frame[place.velocity] = estimate.velocity_body
         frame[place.heading] = attitude.heading
         frame[place.phase] = phase
+        if self._commanded:
+            frame[place.command] = command
         self._frames.appendleft(_bounded((frame - self._middle) * self._scale))
         while len(self._frames) < self._kept:
             self._frames.append(self._frames[0])

@@ -1,7 +1,8 @@
-"""The reward of walking forward, built from parts that each say what they want.
+"""The reward of each task, built from parts that each say what they want.
 
-Forward means along the heading that the body had when the episode began, as in the displacement
-reward of Ha et al. 2020: curving away earns nothing. A full-speed step earns about 1.
+Forward and backward mean along the heading that the body had when the episode began, as in the
+displacement reward of Ha et al. 2020: curving away earns nothing. Turning means about the body's
+own axis. A full-speed step earns about 1.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import FORWARD, Kind
 
 Array = NDArray[np.float64]
 
@@ -22,7 +24,7 @@ class Motion:
     """What the reward looks at, all of it estimated by the robot itself."""
 
     forward_speed: float
-    """along the episode's heading [m/s]"""
+    """along the episode's heading, or the body's own in tasks that keep none [m/s]"""
     lateral_speed: float
     """across it [m/s]"""
     yaw_rate: float
@@ -35,16 +37,41 @@ class Motion:
     """share of each joint's limit, (joints,)"""
     action_change: Array
     """from the last step's action, (joints,)"""
+    displacement: tuple[float, float]
+    """since the last step, along and across the same heading [m]"""
+    turned: float
+    """since the last step [rad]"""
+    commanded: Array
+    """velocity to follow: ahead, to the left [m/s], yaw rate [rad/s], (3,)"""
 
 
-def forward(motion: Motion, config: TaskConfig) -> float:
-    """Returns speed over the wanted speed, −1 … 1, worth less the further the body leans.
+def upright(motion: Motion, config: TaskConfig) -> float:
+    """Returns what share of its reward a motion is worth, less the further the body leans.
 
-    Without the second factor a dive on the nose pays better than standing: it is fast.
+    Without it a dive on the nose pays better than standing: it is fast.
     """
-    speed = max(min(motion.forward_speed / config.target_speed_m_s, 1.0), -1.0)
-    upright = math.exp(-((motion.lean / config.lean_scale_rad) ** 2))
-    return speed * upright
+    return math.exp(-((motion.lean / config.lean_scale_rad) ** 2))
+
+
+def walking(motion: Motion, config: TaskConfig, along: float) -> float:
+    """Returns speed over the wanted speed, −1 … 1, `along` 1 ahead and −1 backward."""
+    speed = max(min(along * motion.forward_speed / config.target_speed_m_s, 1.0), -1.0)
+    return speed * upright(motion, config)
+
+
+def turning(motion: Motion, config: TaskConfig, turn: float) -> float:
+    """Returns yaw rate over the wanted one, −1 … 1, `turn` 1 to the left and −1 to the right."""
+    rate = max(min(turn * motion.yaw_rate / config.target_yaw_rate_rad_s, 1.0), -1.0)
+    return rate * upright(motion, config)
+
+
+def following(motion: Motion, config: TaskConfig) -> float:
+    """Returns 1 for the commanded velocity, less in proportion to what is missing, down to −1."""
+    ahead, left, turn = motion.commanded.tolist()
+    missing = math.hypot(motion.forward_speed - ahead, motion.lateral_speed - left)
+    missing_turn = abs(motion.yaw_rate - turn)
+    share: float = missing / config.target_speed_m_s + missing_turn / config.target_yaw_rate_rad_s
+    return (1.0 - min(share, 2.0)) * upright(motion, config)
 
 
 def straightness(motion: Motion, config: TaskConfig) -> float:
@@ -53,6 +80,11 @@ def straightness(motion: Motion, config: TaskConfig) -> float:
         config.lateral_weight * abs(motion.lateral_speed)
         + config.yaw_rate_weight * abs(motion.yaw_rate)
     )
+
+
+def steadiness(motion: Motion, config: TaskConfig) -> float:
+    """Returns what going elsewhere costs who is to turn on the spot, ≤ 0."""
+    return -config.lateral_weight * math.hypot(motion.forward_speed, motion.lateral_speed)
 
 
 def posture(motion: Motion, config: TaskConfig) -> float:
@@ -76,12 +108,24 @@ def _mean_square(values: Array) -> float:
     return float(values.dot(values)) / values.size
 
 
-def reward(motion: Motion, config: TaskConfig) -> float:
-    """Returns the sum of the parts."""
-    return (
-        config.alive_reward
-        + forward(motion, config)
-        + straightness(motion, config)
-        + posture(motion, config)
-        + effort(motion, config)
-    )
+def displacement(motion: Motion, config: TaskConfig, kind: Kind, period_s: float) -> float:
+    """Returns the reward of Ha et al. 2020 a second: way and turn less squared acceleration.
+
+    The acceleration is that of a step: joint angles' second difference.
+    """
+    along, _ = motion.displacement
+    acceleration = motion.joint_acceleration * period_s**2
+    cost = config.acceleration_weight * float(acceleration.dot(acceleration))
+    way = kind.along * along + kind.turn * motion.turned
+    return (way - cost) / period_s
+
+
+def reward(motion: Motion, config: TaskConfig, kind: Kind = FORWARD) -> float:
+    """Returns the sum of the parts of the shaped reward."""
+    if kind.along:
+        wanted, astray = walking(motion, config, kind.along), straightness(motion, config)
+    elif kind.turn:
+        wanted, astray = turning(motion, config, kind.turn), steadiness(motion, config)
+    else:
+        wanted, astray = following(motion, config), 0.0
+    return config.alive_reward + wanted + astray + posture(motion, config) + effort(motion, config)

@@ -17,6 +17,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.action import Oscillator, oscillator_of
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import FORWARD, Kind
 from quad_learner.task.observation import layout
 
 Indices = NDArray[np.intp]
@@ -27,6 +28,8 @@ LEAN_SIGN = (-1.0, 1.0)
 RATE_SIGN = (-1.0, 1.0, -1.0)
 """angular velocity is an axial vector"""
 VELOCITY_SIGN = (1.0, -1.0, 1.0)
+COMMAND_SIGN = (1.0, -1.0, -1.0)
+"""what is asked ahead stays, to the left and as a turn it is the other side's"""
 
 
 class Symmetry(NamedTuple):
@@ -44,19 +47,21 @@ class _Swap(NamedTuple):
     foot_index: Indices
 
 
-def symmetry(robot: RobotModel, config: TaskConfig) -> Symmetry | None:
-    """Returns the symmetry of the task on `robot`, None where the robot or its rhythm has none.
+def symmetry(robot: RobotModel, config: TaskConfig, kind: Kind = FORWARD) -> Symmetry | None:
+    """Returns the symmetry of task `kind`, None where it, the robot or its rhythm has none.
+
+    A turn seen in a mirror is a turn to the other side: another task.
 
     Raises:
         ConfigurationError: the section `mirror` of the robot's YAML does not fit its joints.
     """
     swap = _swap(robot)
-    if swap is None:
+    if swap is None or kind.turn != 0.0:
         return None
     phase = _phase_sign(oscillator_of(robot) if config.use_oscillator else None, swap)
     if phase is None:
         return None
-    place = layout(robot)
+    place = layout(robot, config.commanded)
     index = np.arange(place.size)
     sign = np.ones(place.size, np.float32)
     for part in (place.joint_position, place.joint_velocity, place.action):
@@ -68,6 +73,8 @@ def symmetry(robot: RobotModel, config: TaskConfig) -> Symmetry | None:
     sign[place.velocity] = VELOCITY_SIGN
     sign[place.heading] = -1.0
     sign[place.phase] = phase
+    if config.commanded:
+        sign[place.command] = COMMAND_SIGN
     frames = 1 + config.history
     indices = np.concatenate([index + place.size * frame for frame in range(frames)])
     return Symmetry(indices, np.tile(sign, frames), swap.joint_index, swap.joint_sign)

@@ -1,4 +1,4 @@
-"""The walking task as one object, shared by the policy node and the Gymnasium environment.
+"""The tasks of walking as one object, shared by the policy node and the Gymnasium environment.
 
 Life of an episode: `begin` once, then for each decision `target(action)` and, one policy period
 later, `step(...)`, which says what came of it.
@@ -17,10 +17,12 @@ from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.robot.signals import NANOSECONDS, Estimate, JointCommand, SensorSample
 from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode, Reason
 from quad_learner.task.action import ActionMap, oscillator_of
+from quad_learner.task.commander import REST
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.constraint import upright_margin
+from quad_learner.task.kinds import FORWARD, Kind
 from quad_learner.task.observation import Attitude, Observer
-from quad_learner.task.reward import Motion, reward
+from quad_learner.task.reward import Motion, displacement, reward
 
 Array = NDArray[np.float64]
 Vector = NDArray[np.float32]
@@ -45,7 +47,7 @@ class Outcome:
 
 
 class WalkTask:
-    """Walking forward, by the robot's own senses alone."""
+    """Walking and turning, one task an episode, by the robot's own senses alone."""
 
     def __init__(self, robot: RobotModel, config: TaskConfig) -> None:
         self._robot = robot
@@ -57,6 +59,10 @@ class WalkTask:
         self._decision_ns = 0
         self._heading = 0.0
         self._step = 0
+        self._kind = FORWARD
+        self._command = REST
+        self._position = np.zeros(3)
+        self._yaw = 0.0
         self._action = np.zeros(self._actions.size)
         self._action_change = np.zeros(self._actions.size)
         self._joint_velocity = np.zeros(self._actions.size)
@@ -71,10 +77,27 @@ class WalkTask:
         """Numbers in an action."""
         return self._actions.size
 
-    def begin(self, sample: SensorSample, estimate: Estimate, command: JointCommand) -> Vector:
-        """Returns the first observation of an episode; its heading is the body's heading now."""
+    def begin(
+        self,
+        sample: SensorSample,
+        estimate: Estimate,
+        command: JointCommand,
+        kind: Kind = FORWARD,
+        wanted: Array = REST,
+    ) -> Vector:
+        """Returns the first observation of an episode; its heading is the body's heading now.
+
+        Args:
+            sample: sensed now.
+            estimate: of now.
+            command: safety's last command.
+            kind: the task of the episode.
+            wanted: velocity to follow from now on, (3,).
+        """
         self._start_ns = self._decision_ns = sample.time_ns
+        self._kind, self._command = kind, wanted
         self._heading = roll_pitch_yaw(estimate.orientation)[2]
+        self._position, self._yaw = estimate.position, self._heading
         self._step = 0
         self._observer.begin()
         self._action = self._actions.action(command.position, 0.0)
@@ -87,13 +110,22 @@ class WalkTask:
         self._decision_ns = time_ns
         return self._actions.target(action, self._since_start(time_ns))
 
-    def step(self, sample: SensorSample, estimate: Estimate, command: JointCommand) -> Outcome:
+    def step(
+        self,
+        sample: SensorSample,
+        estimate: Estimate,
+        command: JointCommand,
+        wanted: Array = REST,
+        is_over: bool = False,
+    ) -> Outcome:
         """Returns what came of the action whose `target` was given one policy period ago.
 
         Args:
             sample: sensed now.
             estimate: of now.
             command: safety's last command: what was really executed, and why.
+            wanted: velocity to follow from now on, (3,).
+            is_over: cut the episode here.
         """
         self._step += 1
         executed = self._actions.action(command.position, self._since_start(self._decision_ns))
@@ -102,9 +134,11 @@ class WalkTask:
         attitude = self._attitude(estimate)
         motion = self._motion(sample, estimate, attitude)
         self._joint_velocity = sample.joint_velocity
+        self._position, self._yaw = estimate.position, attitude.yaw
+        self._command = wanted
         driving = command.mode is Mode.ACTIVE and command.authority is Authority.POLICY
         terminated = not driving and self._fell(sample, command)
-        cut = not driving or not estimate.healthy or self._step >= self._steps
+        cut = not driving or not estimate.healthy or is_over or self.complete
         return Outcome(
             observation=self._observe(sample, estimate, attitude),
             action=executed.astype(np.float32),
@@ -123,8 +157,13 @@ class WalkTask:
         return bool(command.reasons & Reason.TILT) or (tripped and leaning)
 
     def _reward(self, motion: Motion, driving: bool, terminated: bool) -> float:
-        earned = reward(motion, self._config) if driving else 0.0
+        earned = self._earned(motion) if driving else 0.0
         return earned + (self._config.fall_reward if terminated else 0.0)
+
+    def _earned(self, motion: Motion) -> float:
+        if self._config.reward == 'displacement':
+            return displacement(motion, self._config, self._kind, 1.0 / self._robot.policy_hz)
+        return reward(motion, self._config, self._kind)
 
     @property
     def complete(self) -> bool:
@@ -136,12 +175,14 @@ class WalkTask:
 
     def _attitude(self, estimate: Estimate) -> Attitude:
         roll, pitch, yaw = roll_pitch_yaw(estimate.orientation)
-        turned = (yaw - self._heading + math.pi) % (2.0 * math.pi) - math.pi
-        return Attitude(roll, pitch, turned)
+        turned = _wrapped(yaw - self._heading) if self._kind.along else 0.0
+        return Attitude(roll, pitch, turned, yaw)
 
     def _observe(self, sample: SensorSample, estimate: Estimate, attitude: Attitude) -> Vector:
         phase = self._actions.phase_features(self._since_start(sample.time_ns))
-        return self._observer.observe(sample, estimate, attitude, self._action, phase)
+        return self._observer.observe(
+            sample, estimate, attitude, self._action, phase, self._command
+        )
 
     def _motion(self, sample: SensorSample, estimate: Estimate, attitude: Attitude) -> Motion:
         period = 1.0 / self._robot.policy_hz
@@ -155,7 +196,22 @@ class WalkTask:
             joint_acceleration=(sample.joint_velocity - self._joint_velocity) / period,
             torque=sample.joint_effort / self._robot.torque_max,
             action_change=self._action_change,
+            displacement=self._displacement(estimate, attitude),
+            turned=_wrapped(attitude.yaw - self._yaw),
+            commanded=self._command,
         )
+
+    def _displacement(self, estimate: Estimate, attitude: Attitude) -> tuple[float, float]:
+        """Returns the way since the last step [m], along and across the heading."""
+        x, y, _ = (estimate.position - self._position).tolist()
+        heading = attitude.yaw - attitude.heading
+        sin, cos = math.sin(heading), math.cos(heading)
+        return cos * x + sin * y, cos * y - sin * x
+
+
+def _wrapped(angle: float) -> float:
+    """Returns `angle` [rad] within −π … π."""
+    return (angle + math.pi) % (2.0 * math.pi) - math.pi
 
 
 def _in_heading(velocity_body: Array, attitude: Attitude) -> tuple[float, float]:

@@ -111,6 +111,7 @@ def make_step() -> StepBuilder:
         parts: dict[str, Any] = {
             'sequence': number,
             'episode': 1,
+            'task': 0,
             'step': number - 1,
             'time_ns': number,
             'policy_version': 0,

@@ -308,6 +308,7 @@ def _toy_step(
     return Transition(
         sequence=number,
         episode=1,
+        task=0,
         step=number,
         time_ns=number,
         policy_version=0,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ from quad_learner.experience.run_directory import RunDirectory, create_at
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
 from quad_learner.learning.learner_config import LearnerConfig
-from quad_learner.learning.training import Training
+from quad_learner.learning.trainee import seed_of
+from quad_learner.learning.training import ForeignTaskError, Training
+from quad_learner.policy.onnx_policy import ModelCard, OnnxPolicy
 from quad_learner.robot.model import RobotModel, load
+from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, Kind
 
 ConfigBuilder = Callable[..., LearnerConfig]
 StepBuilder = Callable[..., Transition]
@@ -47,11 +51,16 @@ def robot() -> RobotModel:
 
 
 def _training(
-    run: RunDirectory, robot: RobotModel, config: LearnerConfig, steps: list[Transition]
+    run: RunDirectory,
+    robot: RobotModel,
+    config: LearnerConfig,
+    steps: list[Transition],
+    kinds: Sequence[Kind] = (FORWARD,),
 ) -> Training:
     """Opens a run whose messages are the steps' numbers."""
+    tasks = dict.fromkeys(kinds, None)
     training = Training(
-        run, robot, (3, 2), config, 0, None, lambda: 0, lambda data: steps[int(data) - 1]
+        run, robot, (3, 2), config, 0, tasks, lambda: 0, lambda data: steps[int(data) - 1]
     )
     training.open()
     return training
@@ -60,7 +69,7 @@ def _training(
 def _lived(training: Training, first: int, last: int) -> list[bytes]:
     """Returns the models given away while the steps from `first` to `last` were taken in."""
     models = [training.take_in(b'%d' % n, lambda: True) for n in range(first, last + 1)]
-    return [model for model in models if model is not None]
+    return [model for each in models for model in each.values()]
 
 
 def _is_finite(model: bytes) -> bool:
@@ -129,3 +138,108 @@ def test_what_came_after_the_checkpoint_is_taken_up_from_the_log(
     assert (resumed.sequence, len(resumed.learner.replay)) == (130, 130)
     assert resumed.learner.normaliser.count == 130
     assert resumed.due_updates == 0
+
+
+def _by_turns(steps: list[Transition]) -> list[Transition]:
+    """Returns `steps` with every other episode of 25 walked backward, and each with its number."""
+    return [
+        replace(step, task=(BACKWARD if index // 25 % 2 else FORWARD).number, episode=index // 25)
+        for index, step in enumerate(steps)
+    ]
+
+
+def test_each_task_learns_from_its_own_steps_alone(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    tmp_path: Path,
+) -> None:
+    # What a learner of several does to one of them is what a learner of that one alone does.
+    config = make_config(checkpoint_every=10_000, replay_capacity=200)
+    both = _by_turns(steps)
+    ahead = [step for step in both[:200] if step.task == FORWARD.number]
+    alone = [replace(step, sequence=number) for number, step in enumerate(ahead, 1)]
+    other = create_at(tmp_path / 'alone', {})
+    half = make_config(checkpoint_every=10_000, replay_capacity=100)
+    single = _training(other, robot, half, alone)
+    _lived(single, 1, 100)
+    first = _training(run, robot, config, both, (FORWARD, BACKWARD))
+    _lived(first, 1, 175)
+    assert first.learner.updates == single.learner.updates
+    again = single.learner.learned_tensors()
+    for name, tensor in first.learner.learned_tensors().items():
+        assert torch.equal(tensor, again[name]), name
+
+
+def test_at_the_end_of_an_episode_there_is_a_model_of_every_task_within_one_of_its_own(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    config = make_config(publish_every=20)
+    training = _training(run, robot, config, _by_turns(steps), (FORWARD, BACKWARD))
+    given = [training.take_in(b'%d' % n, lambda: True) for n in range(1, 51)]
+    told = {n: models for n, models in enumerate(given, 1) if models}
+    assert list(told) == [20, 25, 40, 50]
+    assert [set(models) for models in told.values()] == [
+        {FORWARD},
+        {FORWARD, BACKWARD},
+        {BACKWARD},
+        {FORWARD, BACKWARD},
+    ]
+    spans = {
+        n: {(card.use_from, card.use_until, card.made_after) for card in _cards(models.values())}
+        for n, models in told.items()
+    }
+    assert spans == {
+        20: {(40, 60, 20)},
+        25: {(25, 60, 25)},
+        40: {(60, 80, 40)},
+        50: {(50, 80, 50)},
+    }
+
+
+def _cards(models: Iterable[bytes]) -> list[ModelCard]:
+    return [OnnxPolicy(model).card for model in models]
+
+
+def test_a_killed_run_of_several_tasks_goes_on_bit_for_bit(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    tmp_path: Path,
+) -> None:
+    config, both = make_config(checkpoint_every=100), _by_turns(steps)
+    training = _training(run, robot, config, both, (FORWARD, BACKWARD))
+    _lived(training, 1, 100)
+    shutil.copytree(run.path, tmp_path / 'killed')
+    killed = RunDirectory(tmp_path / 'killed')
+    assert killed.policy_of('').is_file()
+    assert killed.policy_of('_backward').is_file()
+    resumed = _training(killed, robot, config, both, (FORWARD, BACKWARD))
+    for last in (225, 250):  # one ends with a step ahead, the other with one back
+        for one in (training, resumed):
+            _lived(one, one.sequence + 1, last)
+        again = resumed.learner.learned_tensors()
+        for name, tensor in training.learner.learned_tensors().items():
+            assert torch.equal(tensor, again[name]), name
+    assert training.updates == resumed.updates > 100
+
+
+def test_a_step_of_a_task_that_is_not_learned_is_refused(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    strange = [replace(step, task=LEFT.number) for step in steps]
+    training = _training(run, robot, make_config(), strange)
+    with pytest.raises(ForeignTaskError, match='task left, but this run learns forward'):
+        _lived(training, 1, 1)
+    assert training.sequence == 0
+
+
+def test_the_learners_of_a_run_begin_differently_and_that_of_walking_forward_with_its_seed() -> (
+    None
+):
+    seeds = [seed_of(kind, 7) for kind in (FORWARD, BACKWARD, LEFT)]
+    assert seeds[0] == 7
+    assert len(set(seeds)) == 3
+    assert seeds[1:] != [seed_of(kind, 8) for kind in (BACKWARD, LEFT)]

@@ -18,6 +18,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import JointTarget
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.course import Course
 from quad_learner.task.walk import WalkTask
 
 PERIOD_NS = 25_000_000
@@ -29,10 +30,15 @@ class Seat:
     """A driver, and a safety layer played by the test."""
 
     def __init__(
-        self, robot: RobotModel, task: WalkTask, builders: Any, counters: Counters
+        self,
+        robot: RobotModel,
+        task: WalkTask,
+        course: Course,
+        builders: Any,
+        counters: Counters,
     ) -> None:
         self.standing = True
-        self.driver = Driver(robot, task, lambda _: self.standing, counters)
+        self.driver = Driver(robot, task, course, lambda _: self.standing, counters)
         self.robot = robot
         self._samples, self._estimates, self._commands = builders
         self.decision = 3
@@ -84,7 +90,8 @@ def seat(
     def make(counters: Counters | None = None, steps: int = 20, **task: Any) -> Seat:
         config = task_config(episode_s=steps * 0.025, use_oscillator=False, **task)
         builders = (sample_of, estimate_of, command_of)
-        return Seat(robot, WalkTask(robot, config), builders, counters or Counters())
+        course = Course(config, np.random.default_rng(0))
+        return Seat(robot, WalkTask(robot, config), course, builders, counters or Counters())
 
     return make
 

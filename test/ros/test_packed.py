@@ -84,6 +84,7 @@ def test_a_step_comes_back_with_every_whole_number_exact(
     step = Transition(
         sequence=sequence,
         episode=sequence // 2,
+        task=4,
         step=399,
         time_ns=time_ns,
         policy_version=version,

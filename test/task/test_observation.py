@@ -28,11 +28,12 @@ class Seen:
 
     def __call__(self, **changed: Any) -> np.ndarray[Any, Any]:
         sample = {k: changed.pop(k) for k in list(changed) if k.startswith(('joint', 'foot'))}
-        attitude = Attitude(*changed.pop('attitude', (0.0, 0.0, 0.0)))
+        attitude = Attitude(*changed.pop('attitude', (0.0, 0.0, 0.0)), yaw=0.0)
         action = changed.pop('action', np.zeros(12))
         phase = changed.pop('phase', np.zeros(2))
+        command = changed.pop('command', np.zeros(3))
         return self.observer.observe(
-            self._sample(**sample), self._estimate(**changed), attitude, action, phase
+            self._sample(**sample), self._estimate(**changed), attitude, action, phase, command
         )
 
 
@@ -52,6 +53,20 @@ def test_the_parts_lie_side_by_side_and_fill_the_frame(robot: RobotModel) -> Non
     covered = sorted(index for part in parts for index in range(part.start, part.stop))
     assert covered == list(range(FRAME))
     assert place.size == FRAME
+
+
+def test_a_velocity_to_follow_is_seen_where_there_is_one_and_only_there(
+    robot: RobotModel, task_config: Configure, sample_of: Samples, estimate_of: Estimates
+) -> None:
+    scales = {'history': 0, 'velocity_scale': 2.0, 'angular_velocity_scale': 0.5}
+    plain = Seen(robot, task_config(**scales), sample_of, estimate_of)
+    told = Seen(robot, task_config(tasks=['velocity'], **scales), sample_of, estimate_of)
+    command = np.array([0.5, -0.25, 0.8])
+    assert plain(command=command).shape == (FRAME,)
+    seen = told(command=command)
+    assert seen.shape == (FRAME + 3,)
+    np.testing.assert_allclose(seen[told.place.command], [1.0, -0.5, 0.4])
+    np.testing.assert_array_equal(seen[:FRAME], plain(command=command))
 
 
 def test_joint_angles_are_seen_from_the_stance_in_action_boxes(

@@ -9,6 +9,7 @@ import pytest
 
 from quad_learner.task import reward
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, RIGHT, VELOCITY
 from quad_learner.task.reward import Motion
 
 Configure = Callable[..., TaskConfig]
@@ -24,6 +25,9 @@ def motion(**changed: Any) -> Motion:
         'joint_acceleration': np.zeros(12),
         'torque': np.zeros(12),
         'action_change': np.zeros(12),
+        'displacement': (0.0, 0.0),
+        'turned': 0.0,
+        'commanded': np.zeros(3),
     }
     return Motion(**(whole | changed))
 
@@ -49,14 +53,14 @@ def config(task_config: Configure) -> TaskConfig:
 def test_speed_earns_its_share_of_the_target_and_no_more(
     config: TaskConfig, speed: float, earned: float
 ) -> None:
-    assert reward.forward(motion(forward_speed=speed), config) == pytest.approx(earned)
+    assert reward.walking(motion(forward_speed=speed), config, along=1.0) == pytest.approx(earned)
 
 
 def test_speed_in_a_dive_earns_less_than_level(config: TaskConfig) -> None:
     # At one scale of lean a speed is worth 1/e of itself; at three 1/e⁹.
     dive = motion(forward_speed=0.8, lean=0.5)
-    assert reward.forward(dive, config) == pytest.approx(1.0 / math.e)
-    assert reward.forward(motion(forward_speed=0.8, lean=1.5), config) < 2e-4
+    assert reward.walking(dive, config, along=1.0) == pytest.approx(1.0 / math.e)
+    assert reward.walking(motion(forward_speed=0.8, lean=1.5), config, along=1.0) < 2e-4
 
 
 def test_drifting_and_turning_cost_the_same_both_ways(config: TaskConfig) -> None:
@@ -106,3 +110,53 @@ def test_with_the_shipped_weights_walking_pays_more_than_standing_and_standing_t
     stand = reward.reward(motion(), shipped)
     dive = reward.reward(motion(forward_speed=1.0, lean=0.7), shipped)
     assert walk > stand > dive
+
+
+def test_walking_backward_earns_what_walking_ahead_does_the_other_way(config: TaskConfig) -> None:
+    ahead, back = motion(forward_speed=0.4), motion(forward_speed=-0.4)
+    assert reward.reward(back, config, BACKWARD) == pytest.approx(0.75)
+    assert reward.reward(ahead, config, BACKWARD) == pytest.approx(-0.25)
+
+
+def test_turning_earns_its_share_of_the_target_to_its_own_side(task_config: Configure) -> None:
+    # 0.25 alive, 0.6 of 1.2 rad/s; going astray costs 0.1 · 0.5 (3-4-5), turning itself nothing.
+    config = task_config(
+        target_yaw_rate_rad_s=1.2, alive_reward=0.25, lateral_weight=0.1, torque_weight=0.0
+    )
+    turn = motion(yaw_rate=0.6, forward_speed=0.3, lateral_speed=-0.4)
+    assert reward.reward(turn, config, LEFT) == pytest.approx(0.25 + 0.5 - 0.05)
+    assert reward.reward(turn, config, RIGHT) == pytest.approx(0.25 - 0.5 - 0.05)
+    spin = motion(yaw_rate=-9.0)
+    assert reward.reward(spin, config, RIGHT) == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize(
+    'ahead, left, turn, share',
+    [(0.4, 0.1, 0.5, 1.0), (0.0, 0.1, 0.5, 0.5), (0.4, 0.1, 0.0, 0.5), (-2.0, 0.0, -3.0, -1.0)],
+)
+def test_following_earns_less_by_what_is_missing_of_the_command(
+    task_config: Configure, ahead: float, left: float, turn: float, share: float
+) -> None:
+    config = task_config(target_speed_m_s=0.8, target_yaw_rate_rad_s=1.0, alive_reward=0.0)
+    does = motion(
+        forward_speed=ahead,
+        lateral_speed=left,
+        yaw_rate=turn,
+        commanded=np.array([0.4, 0.1, 0.5]),
+    )
+    assert reward.reward(does, config, VELOCITY) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    'kind, earned', [(FORWARD, 0.4), (BACKWARD, -0.4), (LEFT, 0.8), (RIGHT, -0.8)]
+)
+def test_the_displacement_reward_is_way_or_turn_a_second_less_acceleration(
+    task_config: Configure, kind: Any, earned: float
+) -> None:
+    # 1 cm and 0.02 rad in 25 ms are 0.4 m/s and 0.8 rad/s. Two joints change their velocity by
+    # 4 rad/s: 0.1 rad/step² each, 0.02 together squared, times 0.1, 40 times a second.
+    acceleration = np.zeros(12)
+    acceleration[:2] = 160.0, -160.0
+    moved = motion(displacement=(0.01, 0.5), turned=0.02, joint_acceleration=acceleration)
+    config = task_config(acceleration_weight=0.1)
+    assert reward.displacement(moved, config, kind, 0.025) == pytest.approx(earned - 0.08)

@@ -1,0 +1,282 @@
+"""Does it stay where it may be, and learn all tasks, with nobody near?
+
+The benchmark `learning` with several tasks in a bounded workspace: each task has a learner of its
+own, the scheduler leads the robot back, and it gets up by itself. Where it is, is told by the
+robot's own estimate, or with --external-pose by a simulated tag once a second; what is scored is
+the truth.
+
+    python benchmarks/autonomy.py --seeds 0 1 2 --minutes 60
+    python benchmarks/autonomy.py --minutes 3 --tasks forward,backward --external-pose
+
+Prints a line a seed, a table and one line of JSON.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ['OMP_NUM_THREADS'] = '1'
+
+import argparse
+import json
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from learning import Trial, read
+from quad_learner import configuration
+from quad_learner.experience.durable import write_atomically
+from quad_learner.graph import GraphConfig
+from quad_learner.gymnasium_env import WalkEnv
+from quad_learner.learning.learner import Learner
+from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.mirror import Mirror
+from quad_learner.learning.trainee import seed_of, share_of
+from quad_learner.policy.chooser import Chooser
+from quad_learner.policy.config import PolicyConfig
+from quad_learner.policy.driver import Look
+from quad_learner.resources import config_directory
+from quad_learner.robot.rotations import roll_pitch_yaw
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.course import workspace_of
+from quad_learner.task.kinds import KINDS, Kind, kinds
+from quad_learner.task.symmetry import symmetry
+from quad_learner.task.workspace import Place
+from scoring import ScoredEnv, TrialOver, line, without_curves
+
+OUT = Path('runs/benchmarks/autonomy.json')
+EXTERNAL_POSE_HZ = 1.0
+"""[Hz] of the simulated tag with --external-pose"""
+LAST = 3
+"""episodes of a task that its speed is the mean of"""
+SHORT_S = 1.0
+"""[s] an episode that is shorter, and did not end in a fall, is no evidence of speed"""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One episode, by the truth."""
+
+    kind: Kind
+    end_s: float
+    seconds: float
+    ahead: float
+    """way made good along the first heading [m]"""
+    turned: float
+    """[rad], whole turns included"""
+    reward: float
+    """mean of a step"""
+    fell: bool
+
+    @property
+    def speed(self) -> float:
+        """In the task's own unit, m/s or rad/s; of `velocity` the mean reward of a step."""
+        if self.kind.commanded:
+            return self.reward
+        return (self.kind.along * self.ahead + self.kind.turn * self.turned) / self.seconds
+
+
+class WatchedEnv(ScoredEnv):
+    """Also notes where the robot really is, at each decision while it drives and gets up."""
+
+    def __init__(self, walk: WalkEnv, minutes: float, config: TaskConfig) -> None:
+        super().__init__(walk, minutes)
+        self._workspace = workspace_of(config)
+        self.legs: list[Leg] = []
+        self.outside = self.watched = 0
+        self.furthest = -math.inf
+        """beyond the bounds [m]"""
+        self._yaw = self._turned = 0.0
+        self._lost: list[float] = []
+
+    def watch(self) -> None:
+        """Notes where the robot is now."""
+        truth = self.walk.graph.sim.truth()
+        yaw = roll_pitch_yaw(truth.orientation)[2]
+        place = Place(float(truth.position[0]), float(truth.position[1]), yaw)
+        beyond = self._workspace.beyond(place)
+        self.watched += 1
+        self.outside += beyond > 0.0
+        self.furthest = max(self.furthest, beyond)
+        self._turned += math.remainder(yaw - self._yaw, 2.0 * math.pi)
+        self._yaw = yaw
+        thought = self.walk.course.place
+        self._lost.append(math.hypot(thought.x - place.x, thought.y - place.y))
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """Gets the robot up."""
+        self.walk.on_decision = self.watch
+        found = super().reset(**options)
+        self._turned = 0.0
+        return found
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Drives for one policy period."""
+        result = super().step(action)
+        if result[2] or result[3]:
+            episode = self.rows[-1].episode
+            leg = Leg(
+                self.walk.kind,
+                episode.end_s,
+                self._length / self.walk.robot.policy_hz,
+                episode.displacement,
+                self._turned,
+                episode.total_reward / self._length,
+                episode.fell,
+            )
+            self.legs.append(leg)
+        return result
+
+    def autonomy(self) -> dict[str, Any]:
+        """Returns the figures of the trial."""
+        own = {
+            kind.name: [leg for leg in self.legs if leg.kind is kind]
+            for kind in self.walk.course.kinds
+        }
+        return {
+            'human_resets': int(self.walk.graph.sim.human_resets),
+            'outside_share': round(self.outside / max(1, self.watched), 5),
+            'furthest_out_m': round(self.furthest, 3),
+            'lost_m': round(statistics.fmean(self._lost[-1000:]), 3),
+            'speeds': {name: last_speed(legs) for name, legs in own.items()},
+            'minutes': {
+                name: round(sum(leg.seconds for leg in legs) / 60.0, 2)
+                for name, legs in own.items()
+            },
+            'episodes_of': {name: len(legs) for name, legs in own.items()},
+            'falls_of': {name: sum(leg.fell for leg in legs) for name, legs in own.items()},
+            'curves_of': {
+                name: [(round(leg.end_s, 1), round(leg.speed, 3), leg.fell) for leg in legs]
+                for name, legs in own.items()
+            },
+        }
+
+
+def last_speed(legs: Sequence[Leg]) -> float | None:
+    """Returns the mean speed of the last episodes that tell, None where there are too few."""
+    telling = [leg.speed for leg in legs if leg.fell or leg.seconds >= SHORT_S][-LAST:]
+    return round(float(np.mean(telling)), 3) if len(telling) == LAST else None
+
+
+class WatchedWalk(WalkEnv):
+    """Calls `on_decision` each decision, those of getting up included."""
+
+    on_decision: Callable[[], None] = staticmethod(lambda: None)
+
+    def _to_decision(self) -> Look:
+        look = super()._to_decision()
+        self.on_decision()
+        return look
+
+
+def learn(
+    seed: int, minutes: float, tasks: Sequence[str], changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the figures of one seed."""
+    torch.set_num_threads(1)
+    changes = {**changes, 'tasks': list(tasks)}
+    policy = read(PolicyConfig, 'policy', changes)
+    task = read(TaskConfig, 'task', changes)
+    config = share_of(read(LearnerConfig, 'learner', changes), len(tasks))
+    others = {field.name for kind in (PolicyConfig, LearnerConfig) for field in fields(kind)}
+    walk = WatchedWalk(**{key: value for key, value in changes.items() if key not in others})
+    sizes = walk.observation_space.shape[0], walk.action_space.shape[0]
+    graph = configuration.read(GraphConfig, config_directory() / 'graph.yaml', {'seed': seed})
+    noise = graph.generator('exploration')
+    env = WatchedEnv(walk, minutes, task)
+
+    def trial(kind: Kind) -> Trial:
+        found = symmetry(walk.robot, task, kind)
+        mirror = None if found is None else Mirror(*found)
+        learner = Learner(*sizes, config, seed_of(kind, seed), mirror)
+        return Trial(env, learner, Chooser(policy, *sizes, 1.0 / walk.robot.policy_hz, noise))
+
+    trials = {kind: trial(kind) for kind in kinds(tasks)}
+    try:
+        observation, _ = env.reset(seed=seed)
+        while True:
+            trials[walk.kind].episode(observation)
+            observation, _ = env.reset()
+    except TrialOver as over:
+        problem = str(over)
+    updates = {kind.name: each.learner.updates for kind, each in trials.items()}
+    result = {'seed': seed, **env.figures(), **env.autonomy(), 'updates': updates}
+    env.close()
+    return result | {'problem': problem}
+
+
+def table(results: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
+    """Returns a Markdown table: a line a seed."""
+    units = {
+        name: 'reward' if KINDS[name].commanded else 'rad/s' if KINDS[name].turn else 'm/s'
+        for name in tasks
+    }
+    titles = [
+        *('seed', 'human resets', 'outside [%]', 'furthest out [m]', 'falls'),
+        *(f'{name} [{units[name]}]' for name in tasks),
+    ]
+    lines = [titles, ['---'] * len(titles)]
+    for result in results:
+        speeds = (result['speeds'][name] for name in tasks)
+        lines.append(
+            [
+                *(str(result[name]) for name in ('seed', 'human_resets')),
+                f'{100.0 * result["outside_share"]:.2f}',
+                *(str(result[name]) for name in ('furthest_out_m', 'falls')),
+                *('—' if speed is None else f'{speed:.2f}' for speed in speeds),
+            ]
+        )
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+
+
+def main() -> None:
+    """Prints a line a seed, the table and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--minutes', type=float, default=60.0, help='of robot time')
+    parser.add_argument('--tasks', default='forward,backward,left,right', help='with commas')
+    parser.add_argument('--workspace', default='4x3', help='length x width [m] (default 4x3)')
+    parser.add_argument('--external-pose', action='store_true', help='a tag tells where it is')
+    parser.add_argument('--jobs', type=int, default=2, help='seeds at a time')
+    parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE')
+    parser.add_argument('--out', type=Path, default=OUT, help=f'JSON with curves (default {OUT})')
+    options = parser.parse_args()
+    tasks = options.tasks.split(',')
+    changes: dict[str, Any] = {
+        'workspace_m': [float(size) for size in options.workspace.split('x')],
+        'external_pose_hz': EXTERNAL_POSE_HZ if options.external_pose else 0.0,
+    }
+    pairs = (words.split('=', 1) for words in options.set)
+    changes |= {name: yaml.safe_load(value) for name, value in pairs}
+    results = []
+    with ProcessPoolExecutor(options.jobs) as pool:
+        futures = [
+            pool.submit(learn, seed, options.minutes, tasks, changes) for seed in options.seeds
+        ]
+        for future in as_completed(futures):
+            results.append(future.result())
+            print(line(shown(results[-1])), flush=True)
+    results.sort(key=lambda result: options.seeds.index(result['seed']))
+    print(table(results, tasks))
+    asked = {key: value for key, value in vars(options).items() if key != 'out'}
+    content = {'benchmark': 'autonomy', **asked, 'results': results}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(options.out, json.dumps(content) + '\n')
+    print(json.dumps(content | {'results': [shown(result) for result in results]}))
+
+
+def shown(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the figures that fit a line."""
+    return {k: v for k, v in without_curves(result).items() if k != 'curves_of'}
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,119 @@
+"""The learner of one task of a run, with its models and its checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from quad_learner.experience.durable import write_atomically
+from quad_learner.experience.run_directory import RunDirectory
+from quad_learner.learning import checkpoint
+from quad_learner.learning.export import policy_onnx
+from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.mirror import Mirror
+from quad_learner.robot.model import RobotModel
+from quad_learner.task.kinds import FORWARD, Kind
+from quad_learner.task.symmetry import Symmetry
+
+
+class Trainee:
+    """Learns one task."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        run: RunDirectory,
+        robot: RobotModel,
+        sizes: tuple[int, int],
+        config: LearnerConfig,
+        seed: int,
+        symmetry: Symmetry | None,
+    ) -> None:
+        """Args:
+        kind: the task.
+        run: where everything is kept.
+        robot: names the models.
+        sizes: numbers in an observation and in an action.
+        config: how to learn.
+        seed: of the run.
+        symmetry: of robot and task, None for none.
+        """
+        self._config = config
+        self._checkpoint = run.checkpoint_of(kind.suffix)
+        self._policy = run.policy_of(kind.suffix)
+        self._identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
+        mirror = None if symmetry is None else Mirror(*symmetry)
+        self.learner = Learner(*sizes, config, seed_of(kind, seed), mirror)
+        self.version = 0
+        """of the newest model"""
+        self.last: UpdateMetrics | None = None
+        """of the newest update"""
+        self._extra = 0
+
+    def open(self) -> None:
+        """Takes up the checkpoint, where there is one.
+
+        Raises:
+            CheckpointError: it cannot be used.
+        """
+        if checkpoint.exists(self._checkpoint):
+            self.version = checkpoint.load(self._checkpoint, self.learner, self._identity)
+
+    def end_episode(self) -> None:
+        """Owes the updates of the pause that follows."""
+        if self.learner.updates > 0:
+            self._extra = self._config.updates_per_reset
+
+    @property
+    def due_updates(self) -> int:
+        """Updates to make now: those owed for steps, and those of the pause between episodes."""
+        return self.learner.due_updates + self._extra
+
+    def forgive(self) -> None:
+        """Owes nothing any more."""
+        self.learner.pace.forgive()
+        self._extra = 0
+
+    def update(self) -> None:
+        """Makes one update."""
+        if self.learner.due_updates == 0:
+            self._extra = max(0, self._extra - 1)
+        self.last = self.learner.update()
+
+    def model(self, sequence: int, use_from: int) -> bytes:
+        """Returns the policy as it is after step `sequence`, meant for those after `use_from`."""
+        every = self._config.publish_every
+        # The next model is made at the next multiple and meant for one stretch later.
+        use_until = (sequence // every + 2) * every
+        self.learner.recover()
+        span = {'use_from': use_from, 'use_until': use_until, 'made_after': sequence}
+        return self._onnx({name: str(step) for name, step in span.items()})
+
+    def _onnx(self, more: dict[str, str]) -> bytes:
+        return policy_onnx(
+            self.learner.actor, {'version': str(self.version), **self._identity, **more}
+        )
+
+    def save(self) -> None:
+        """Writes checkpoint and policy.
+
+        Raises:
+            OSError: they were not written.
+        """
+        self.learner.recover()
+        checkpoint.save(self._checkpoint, self.learner, self.version, self._identity)
+        write_atomically(self._policy, self._onnx({}))
+
+
+def seed_of(kind: Kind, seed: int) -> int:
+    """Returns the seed of one task's learner: the run's for walking forward, else its own."""
+    if kind is FORWARD:
+        return seed
+    return int(np.random.SeedSequence((seed, kind.number)).generate_state(1)[0])
+
+
+def share_of(config: LearnerConfig, tasks: int) -> LearnerConfig:
+    """Returns `config` for one of so many `tasks`: they share the memory for steps."""
+    return replace(config, replay_capacity=max(1, config.replay_capacity // tasks))

@@ -1,0 +1,95 @@
+"""Which task comes next: the one whose motion leads back to the centre (Ha et al. 2020).
+
+In the body's frame each task leads somewhere: ahead, back, or to the side that it turns towards.
+The task taken is one that leads within 45° of the direction of the centre, so that four tasks have
+a quadrant each. Among several, and near the centre, where every direction is as good, it is the
+one that has waited longest; the order given breaks ties. Out of bounds the robot first faces the
+centre, or turns its back on it. One that waits too long is taken as soon as there is room.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from quad_learner.task.kinds import Kind
+from quad_learner.task.workspace import Place, Workspace
+
+NEAR_M = 0.25
+"""[m] so close to the centre its direction says nothing: a body's length"""
+ROOM_M = 0.4
+"""[m] so far inside the inner edge any task may be tried: what 1 s of walking takes"""
+SECTOR = math.cos(math.pi / 4.0) - 1e-9
+"""cosine between a task's direction and the centre's from which on it leads there"""
+HOMING = math.cos(math.pi / 8.0)
+"""the same for walking in from out of bounds, where there is no room for detours"""
+
+
+class Scheduler:
+    """Remembers how long each task has waited; it knows nothing but what it is told."""
+
+    def __init__(self, kinds: Sequence[Kind], workspace: Workspace, patience: int) -> None:
+        """Args:
+        kinds: the tasks.
+        workspace: where to stay.
+        patience: episodes that a task may wait while there is room for it.
+        """
+        self._kinds = tuple(kinds)
+        self._workspace = workspace
+        self._patience = patience
+        # The first comes first.
+        self._waited = [len(self._kinds) - index for index in range(len(self._kinds))]
+        self._last: Kind | None = None
+
+    def next(self, place: Place) -> Kind:
+        """Returns the task of the episode that begins at `place`."""
+        candidates = self._candidates(place)
+        waited = {kind: n for kind, n in self._counted() if kind in candidates}
+        return max(waited, key=lambda kind: waited[kind])
+
+    def begun(self, begun: Kind) -> None:
+        """Takes note of an episode of the task `begun`."""
+        self._waited = [0 if kind is begun else n + 1 for kind, n in self._counted()]
+        self._last = begun
+
+    def _counted(self) -> list[tuple[Kind, int]]:
+        return list(zip(self._kinds, self._waited, strict=True))
+
+    def _candidates(self, place: Place) -> Sequence[Kind]:
+        excursion = self._workspace.excursion(place)
+        starved = [kind for kind, waited in self._counted() if waited > self._patience]
+        if starved and excursion < -ROOM_M:
+            return starved
+        if place.distance < NEAR_M or math.isinf(excursion):
+            return self._kinds
+        if excursion > 0.0:
+            return self._homing(place)
+        return self._leading(self._kinds, place, SECTOR)
+
+    def _homing(self, place: Place) -> Sequence[Kind]:
+        walking = [kind for kind in self._kinds if kind.turn == 0.0]
+        turning = [kind for kind in self._kinds if kind.turn != 0.0]
+        # A turn that is not learned yet gets the robot nowhere: every other time it walks.
+        turned = self._last is not None and self._last.turn != 0.0
+        if not turning or (walking and turned):
+            return self._leading(walking, place, HOMING)
+        straight = [kind for kind in walking if lead(kind, place) >= HOMING]
+        return straight or self._leading(turning, place, SECTOR)
+
+    def _leading(self, kinds: Sequence[Kind], place: Place, least: float) -> Sequence[Kind]:
+        leads = {kind: lead(kind, place) for kind in kinds}
+        best = max(leads.values())
+        return [kind for kind, value in leads.items() if value >= min(least, best)]
+
+
+def lead(kind: Kind, place: Place) -> float:
+    """Returns the cosine between where `kind` leads from `place` and the centre, −1 … 1."""
+    if kind.leads is None:
+        return 1.0
+    ahead, left = place.centre
+    return kind.leads[0] * ahead + kind.leads[1] * left
+
+
+def faces(place: Place) -> bool:
+    """Tells whether a robot at `place` has the centre straight ahead or straight behind it."""
+    return abs(place.centre[0]) >= HOMING
