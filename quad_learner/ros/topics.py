@@ -144,7 +144,10 @@ RESET_TARGET = Topic(
 RESET_STATE = Topic('reset/state', DiagnosticStatus, 1.0, 10, True, 'reset', 'state, attempts')
 MODEL = Topic('policy/model', UInt8MultiArray, 0.0, 4, True, 'learner', 'ONNX, newest first to go')
 EXTERNAL_POSE = Topic(
-    'external/pose', PoseStamped, about='of the body in the workspace, where somebody knows it'
+    'external/pose',
+    PoseStamped,
+    publisher_node='whoever knows it',
+    about='of the body in the workspace: motion capture, a tag; the simulated robot if asked',
 )
 PROGRESS = Topic(
     'learner/progress', Float64MultiArray, 0.0, 1, True, 'learner', 'where the numbering stands'

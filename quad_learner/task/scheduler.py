@@ -4,7 +4,7 @@ In the body's frame each task leads somewhere: ahead, back, or to the side that 
 The task taken is one that leads within 45° of the direction of the centre, so that four tasks have
 a quadrant each. Among several, and near the centre, where every direction is as good, it is the
 one that has waited longest; the order given breaks ties. Out of bounds the robot first faces the
-centre, or turns its back on it. One that waits too long is taken as soon as there is room.
+centre, or turns its back on it. One that waits too long is taken as soon as there is room for it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import math
 from collections.abc import Sequence
 
 from quad_learner.task.kinds import Kind
-from quad_learner.task.workspace import Place, Workspace
+from quad_learner.task.workspace import SLACK_M, Place, Workspace
 
 NEAR_M = 0.25
 """[m] so close to the centre its direction says nothing: a body's length"""
 ROOM_M = 0.4
 """[m] so far inside the inner edge any task may be tried: what 1 s of walking takes"""
+EDGE_M = 2.0 * SLACK_M
+"""[m] so far out an episode still counts as begun within: where those before it ended"""
 SECTOR = math.cos(math.pi / 4.0) - 1e-9
 """cosine between a task's direction and the centre's from which on it leads there"""
 HOMING = math.cos(math.pi / 8.0)
@@ -57,8 +59,12 @@ class Scheduler:
 
     def _candidates(self, place: Place) -> Sequence[Kind]:
         excursion = self._workspace.excursion(place)
-        starved = [kind for kind, waited in self._counted() if waited > self._patience]
-        if starved and excursion < -ROOM_M:
+        starved = [
+            kind
+            for kind, waited in self._counted()
+            if waited > self._patience and self._may_try(kind, place, excursion)
+        ]
+        if starved:
             return starved
         if place.distance < NEAR_M or math.isinf(excursion):
             return self._kinds
@@ -66,15 +72,22 @@ class Scheduler:
             return self._homing(place)
         return self._leading(self._kinds, place, SECTOR)
 
+    def _may_try(self, kind: Kind, place: Place, excursion: float) -> bool:
+        if excursion > EDGE_M:
+            return False
+        # A turn needs no room, and at the edge is where episodes of walking end.
+        return kind.turn != 0.0 or excursion < -ROOM_M or lead(kind, place) > 0.0
+
     def _homing(self, place: Place) -> Sequence[Kind]:
         walking = [kind for kind in self._kinds if kind.turn == 0.0]
         turning = [kind for kind in self._kinds if kind.turn != 0.0]
         # A turn that is not learned yet gets the robot nowhere: every other time it walks.
         turned = self._last is not None and self._last.turn != 0.0
-        if not turning or (walking and turned):
-            return self._leading(walking, place, HOMING)
-        straight = [kind for kind in walking if lead(kind, place) >= HOMING]
-        return straight or self._leading(turning, place, SECTOR)
+        least = 0.0 if turned else HOMING
+        inward = [kind for kind in walking if lead(kind, place) >= least]
+        if inward or not turning:
+            return self._leading(inward or walking, place, HOMING)
+        return self._leading(turning, place, SECTOR)
 
     def _leading(self, kinds: Sequence[Kind], place: Place, least: float) -> Sequence[Kind]:
         leads = {kind: lead(kind, place) for kind in kinds}

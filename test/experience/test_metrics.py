@@ -79,6 +79,14 @@ def test_the_summary_has_every_figure_that_a_run_must_show(
         'walk_speed_m_s': 0.4,
         'episode_duration_s': 10.0,
         'episodes': 4,
+        'tasks': {
+            'forward': {
+                'episodes': 4,
+                'minutes': 0.67,
+                'falls': 1,
+                'mean_speed_last_3_episodes': 0.5,
+            }
+        },
         'falls': 1,
         'human_resets': 1,
         'trips': 1,
@@ -90,6 +98,26 @@ def test_the_summary_has_every_figure_that_a_run_must_show(
         'updates': 1600,
         'policy_version': 0,
         'versions': {'numpy': '2.4.6'},
+    }
+
+
+def test_each_task_has_its_own_figures_and_an_episode_that_left_its_own_length(
+    recorder: RunRecorder, episode: MakeEpisode
+) -> None:
+    for number in range(1, 5):
+        recorder.episode(episode(number, displacement=5.0), 0.0)
+        # 2 rad in the 4 s until it left the workspace
+        times = {'start_s': number * 10.0, 'end_s': number * 10.0 + 4.0}
+        recorder.episode(
+            episode(number, displacement=2.0, task=2, left=True, fell=number == 2, **times), 0.0
+        )
+    summary = recorder.summary(robot_time_s=60.0, wall_time_s=1.0)
+    assert summary['mean_speed_last_3_episodes'] == 0.5, 'of the task that was done first'
+    assert summary['tasks']['left'] == {
+        'episodes': 4,
+        'minutes': 0.27,
+        'falls': 1,
+        'mean_speed_last_3_episodes': 0.5,
     }
 
 

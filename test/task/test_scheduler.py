@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, RIGHT, VELOCITY, Kind
-from quad_learner.task.scheduler import Scheduler, faces
-from quad_learner.task.workspace import Place, Workspace
+from quad_learner.task.scheduler import Scheduler, faces, lead
+from quad_learner.task.workspace import Leash, Place, Workspace
 
 ROOM = Workspace(half_x=2.0, half_y=1.5, margin=0.4)
 NO_BOUNDS = Workspace(math.inf, math.inf, 0.4)
@@ -87,11 +87,21 @@ def test_well_inside_no_task_waits_much_longer_than_it_may(bearings: list[float]
 
 
 def test_near_the_edge_a_task_that_starves_waits_for_room() -> None:
-    scheduler = Scheduler(FOUR, ROOM, patience=2)
+    both = (FORWARD, BACKWARD)
+    scheduler = Scheduler(both, ROOM, patience=2)
     for _ in range(10):
         scheduler.begun(FORWARD)
+    # Facing the centre: backward leads away from it.
     assert scheduler.next(Place(1.5, 0.0, math.pi)) is FORWARD
-    assert scheduler.next(Place(0.9, 0.0, math.pi)) is not FORWARD
+    assert scheduler.next(Place(1.1, 0.0, math.pi)) is BACKWARD
+
+
+def test_a_turn_that_starves_needs_no_room_but_not_out_of_bounds() -> None:
+    scheduler = Scheduler((FORWARD, LEFT), ROOM, patience=2)
+    for _ in range(10):
+        scheduler.begun(FORWARD)
+    assert scheduler.next(Place(1.7, 0.0, math.pi)) is LEFT
+    assert scheduler.next(Place(1.9, 0.0, math.pi)) is FORWARD
 
 
 @pytest.mark.parametrize(
@@ -112,6 +122,7 @@ def test_out_of_bounds_a_turn_that_leads_nowhere_is_followed_by_a_walk() -> None
         taken.append(scheduler.next(place))
         scheduler.begun(taken[-1])
     assert taken == [LEFT, FORWARD, LEFT, FORWARD]
+    assert lead(FORWARD, place) > 0.0
 
 
 def test_with_two_tasks_the_one_that_leads_less_away_is_taken() -> None:
@@ -137,17 +148,19 @@ def test_it_faces_the_centre_or_turns_its_back_on_it(bearing: float, does: bool)
 def test_a_robot_that_can_do_all_it_is_told_stays_inside() -> None:
     """A point that walks 0.6 m/s or turns 1 rad/s, each a little wrong, in a room of 4 m x 3 m."""
     chance = np.random.default_rng(0)
-    scheduler = Scheduler(FOUR, ROOM, patience=8)
+    scheduler, leash = Scheduler(FOUR, ROOM, patience=8), Leash()
     place, tried, outside = Place(0.0, 0.0, 0.0), dict.fromkeys(FOUR, 0), 0
-    for _ in range(2000):
+    for _ in range(400):
         kind = scheduler.next(place)
         scheduler.begun(kind)
         tried[kind] += 1
-        for _ in range(100):  # 10 s in tenths
-            step = Place(0.06 * kind.along, 0.0, 0.1 * kind.turn)
-            place = place.after(Place(*(np.array(step) + 0.01 * chance.standard_normal(3))))
+        leash.begin(ROOM.excursion(place))
+        homing = ROOM.excursion(place) > 0.0
+        for error in chance.normal(0.0, 0.01, (100, 3)).tolist():  # 10 s in tenths
+            x, y, yaw = error
+            place = place.after(Place(0.06 * kind.along + x, y, 0.1 * kind.turn + yaw))
             outside += ROOM.beyond(place) > 0.0
-            if ROOM.excursion(place) > 0.1 and kind.along:
+            if leash.left(ROOM.excursion(place)) or (homing and kind.turn and faces(place)):
                 break
     assert outside == 0
-    assert min(tried.values()) > 200
+    assert min(tried.values()) > 35, 'a tenth each, and a turn lasts longer than a walk'
