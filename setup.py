@@ -13,6 +13,7 @@ NODES = (
     'safety',
     'reset',
     'policy',
+    'drive',
     'learner',
     'monitor',
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,29 @@ def nodes(backend: str) -> tuple[NodeSpec, ...]:
     Raises:
         ConfigurationError: there is no such backend.
     """
+    return (
+        *_body(backend),
+        NodeSpec('policy', 'policy', ('policy', 'task', 'reset'), respawn=True),
+        NodeSpec('monitor', 'monitor', ('monitor', 'task'), respawn=True),
+        # Gradient steps must never push the control processes off a core.
+        NodeSpec(
+            'learner', 'learner', ('learner', 'task'), niceness=10, respawn=True, ends_run=True
+        ),
+    )
+
+
+def drive_nodes(backend: str) -> tuple[NodeSpec, ...]:
+    """Returns the table for driving learned policies on `backend`, in the order of starting.
+
+    Raises:
+        ConfigurationError: there is no such backend.
+    """
+    files = ('policy', 'task', 'reset', 'drive')
+    return (*_body(backend), NodeSpec('policy', 'drive', files, respawn=True))
+
+
+def _body(backend: str) -> tuple[NodeSpec, ...]:
+    """Returns what every graph has: the robot, and what keeps it safe and gets it up."""
     if backend not in BACKENDS:
         raise ConfigurationError(f'backend {backend!r} is not one of {", ".join(BACKENDS)}')
     robot_files = {'sim': ('simulation',), 'ros2_control': ('ros2_control',)}[backend]
@@ -51,12 +74,6 @@ def nodes(backend: str) -> tuple[NodeSpec, ...]:
         NodeSpec('safety', 'safety', ('safety',), ends_run=True),
         NodeSpec('estimator', 'estimator', ('estimator',), respawn=True),
         NodeSpec('reset', 'reset', ('reset',), respawn=True),
-        NodeSpec('policy', 'policy', ('policy', 'task', 'reset'), respawn=True),
-        NodeSpec('monitor', 'monitor', ('monitor', 'task'), respawn=True),
-        # Gradient steps must never push the control processes off a core.
-        NodeSpec(
-            'learner', 'learner', ('learner', 'task'), niceness=10, respawn=True, ends_run=True
-        ),
     )
 
 
@@ -65,6 +82,7 @@ def parameters(
     shared: Mapping[str, Any],
     params_file: Path | None,
     earlier: Path | None = None,
+    but_not: Collection[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """Returns every parameter of every node.
 
@@ -75,6 +93,7 @@ def parameters(
         shared: values that this run sets, in every node that has such a parameter.
         params_file: a ROS parameter file of the user's: `/**:` for all nodes, or a node's name.
         earlier: folder with one file a node that a run which goes on was started with.
+        but_not: nodes that take nothing from there.
 
     Raises:
         ConfigurationError: a file cannot be read, or names a node that is not there.
@@ -85,7 +104,7 @@ def parameters(
         merged = read_values(config / 'graph.yaml')
         for name in spec.files:
             merged |= read_values(config / f'{name}.yaml')
-        if earlier is not None:
+        if earlier is not None and spec.name not in but_not:
             merged |= read_values(earlier / f'{spec.name}.yaml')
         values[spec.name] = merged
     if params_file is not None:

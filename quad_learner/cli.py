@@ -1,4 +1,4 @@
-"""`quad-learner`: learn, evaluate, report, export, doctor."""
+"""`quad-learner`: learn, evaluate, drive, report, export, doctor."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument('--seed', type=int, default=1000, help='of the world (default 1000)')
     evaluate.add_argument('--task', default='forward', choices=tuple(KINDS), help='which policy')
     evaluate.set_defaults(run=_evaluate)
+    _add_drive(commands)
     report = commands.add_parser('report', help='make report.html and gait.gif of a run anew')
     report.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     report.set_defaults(run=_report)
@@ -74,6 +75,22 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument('--runs', type=Path, default=Path('runs'), help='folder of the runs')
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_drive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    drive = commands.add_parser(
+        'drive',
+        help='let joy or cmd_vel steer what a run has learned (needs onnxruntime, no torch)',
+        description='Starts the robot and what keeps it safe, and listens to joy '
+        '(sensor_msgs/Joy, with its button held) and cmd_vel (geometry_msgs/Twist). Nothing '
+        'is learned. Stop with Ctrl-C.',
+    )
+    drive.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
+    drive.add_argument('--backend', default='sim', help='sim (default) or ros2_control (hardware)')
+    drive.add_argument('--params-file', type=Path, help='ROS parameter file that replaces values')
+    drive.add_argument('--namespace', default='', help='of all nodes')
+    drive.add_argument('--log-level', default='info', help='of all nodes (default info)')
+    drive.set_defaults(run=_drive)
 
 
 def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -267,6 +284,22 @@ def _means(scores: list[Score]) -> tuple[str, ...]:
         f'{returned[0]:.1f} ± {returned[1]:.1f}',
         '',
         f'{sum(score.fell for score in scores)}/{len(scores)}',
+    )
+
+
+def _drive(options: argparse.Namespace) -> int:
+    from quad_learner.driving import DriveOptions, drive
+
+    sys.stdout.write('drive with joy or cmd_vel; stop with Ctrl-C\n')
+    sys.stdout.flush()
+    return drive(
+        DriveOptions(
+            run=options.folder,
+            backend=options.backend,
+            params_file=options.params_file,
+            namespace=options.namespace,
+            log_level=options.log_level,
+        )
     )
 
 

@@ -55,7 +55,7 @@ def build(config: type[Config], values: Mapping[str, Any], source: str) -> Confi
 
     Args:
         config: a dataclass whose fields come from `parameter`, annotated float, int, bool, str or
-            tuple[float, ...] / tuple[str, ...].
+            tuple[float, ...] / tuple[int, ...] / tuple[str, ...].
         values: one entry a field, no more and no fewer.
         source: what to name in an error, such as the file read.
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from quad_learner import bringup
@@ -21,7 +19,7 @@ from quad_learner.experience.run_directory import RunDirectory, create, create_a
 from quad_learner.experience.versions import installed_versions
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
-from quad_learner.supervisor import Supervisor
+from quad_learner.supervisor import Interrupt, Supervisor
 
 LOCKSTEP_FACTOR = 0.0
 """real-time factor that means: as fast as the machine allows"""
@@ -109,7 +107,7 @@ def _supervise(
     run = ready.run
     _say(f'run {run.path}; stop at any time with Ctrl-C, go on with --resume')
     supervisor = Supervisor(environment, run.logs)
-    interrupted = _Interrupt()
+    interrupted = Interrupt()
     reason: str | None = None
     try:
         for spec in ready.specs:
@@ -137,26 +135,6 @@ def _supervise(
         sys.stderr.write(f'quad_learner: {reason}\nThe run is kept in {run.path}.\n')
         return Ending(1, finished=False)
     return Ending(0, finished=True)
-
-
-class _Interrupt:
-    """True from the first SIGINT or SIGTERM on."""
-
-    def __init__(self) -> None:
-        self._came = False
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        self._before = {number: signal.signal(number, self._note) for number in numbers}
-
-    def release(self) -> None:
-        """Lets the signals do again what they did before: what follows may be broken off."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, _: int, __: FrameType | None) -> None:
-        self._came = True
-
-    def __bool__(self) -> bool:
-        return self._came
 
 
 def _shared(options: LearnOptions) -> dict[str, Any]:

@@ -30,6 +30,8 @@ CONFIGS: Mapping[str, tuple[str, ...]] = {
 }
 SHARED = 'quad_learner.graph:GraphConfig'
 """read by every node"""
+DRIVE = 'quad_learner.drive.config:DriveConfig'
+"""read by whoever drives learned policies in the policy's seat"""
 ROS2_CONTROL = 'quad_learner.robot.ros2_control_config:Ros2ControlConfig'
 """read by the robot node instead of the simulation's on hardware"""
 
@@ -43,7 +45,8 @@ def check_all(values: Mapping[str, Mapping[str, Any]]) -> None:
     hardware = 'joint_states_topic' in values.get('robot', {})
     for node, merged in values.items():
         names = (ROS2_CONTROL,) if node == 'robot' and hardware else CONFIGS[node]
-        check_node(node, merged, names)
+        steered = node == 'policy' and 'joy_axes' in merged
+        check_node(node, merged, (*names, DRIVE) if steered else names)
 
 
 def check_node(node: str, merged: Mapping[str, Any], names: tuple[str, ...]) -> None:

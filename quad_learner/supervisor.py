@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from quad_learner.bringup import NodeSpec
 from quad_learner.restarts import Meaning, Restarts
@@ -138,6 +139,26 @@ class Supervisor:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and any(c.process.poll() is None for c in children):
             time.sleep(POLL_S / 5)
+
+
+class Interrupt:
+    """True from the first SIGINT or SIGTERM on."""
+
+    def __init__(self) -> None:
+        self._came = False
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._before = {number: signal.signal(number, self._note) for number in numbers}
+
+    def release(self) -> None:
+        """Lets the signals do again what they did before: what follows may be broken off."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, _: int, __: FrameType | None) -> None:
+        self._came = True
+
+    def __bool__(self) -> bool:
+        return self._came
 
 
 def _tail(log: Path) -> str:

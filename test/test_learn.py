@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from quad_learner import learn
 from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.metrics_table import LEARNER_COLUMNS, header_of
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, create_at
 from quad_learner.learn import LearnOptions, prepare
+from quad_learner.supervisor import Interrupt
 
 
 def kept(run: RunDirectory, node: str) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def test_an_unknown_robot_is_found_before_any_folder_is_made(tmp_path: Path) -> 
 
 def test_signals_are_only_held_while_the_run_lasts() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    held = learn._Interrupt()
+    held = Interrupt()
     assert not held
     signal.raise_signal(signal.SIGINT)
     assert held

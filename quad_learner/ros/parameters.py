@@ -23,6 +23,7 @@ _TYPES = {
     'bool': Parameter.Type.BOOL,
     'str': Parameter.Type.STRING,
     'tuple[float, ...]': Parameter.Type.DOUBLE_ARRAY,
+    'tuple[int, ...]': Parameter.Type.INTEGER_ARRAY,
     'tuple[str, ...]': Parameter.Type.STRING_ARRAY,
 }
 _OF_ROS = ('use_sim_time', 'start_type_description_service')

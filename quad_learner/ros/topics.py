@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, Twist
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import BatteryState, Imu, JointState
+from sensor_msgs.msg import BatteryState, Imu, JointState, Joy
 from std_msgs.msg import Float32MultiArray, Float64, Float64MultiArray, UInt8MultiArray
 from std_srvs.srv import Trigger
 
@@ -149,6 +149,8 @@ EXTERNAL_POSE = Topic(
     publisher_node='whoever knows it',
     about='of the body in the workspace: motion capture, a tag; the simulated robot if asked',
 )
+JOY = Topic('joy', Joy, publisher_node='joy_node', about='a game controller, while driving')
+CMD_VEL = Topic('cmd_vel', Twist, publisher_node='a planner, keyboard', about='while driving')
 PROGRESS = Topic(
     'learner/progress', Float64MultiArray, 0.0, 1, True, 'learner', 'where the numbering stands'
 )
@@ -209,12 +211,13 @@ TABLE = (
     JOINT_COMMAND,
     SAFETY_STATE,
     MODEL,
-    EXTERNAL_POSE,
     PROGRESS,
     *(metric(name) for name in METRICS),
     DIAGNOSTICS,
 )
 """Every topic of the graph."""
+FROM_OUTSIDE = (EXTERNAL_POSE, JOY, CMD_VEL)
+"""What is listened to, where somebody says it."""
 
 
 @dataclass(frozen=True)

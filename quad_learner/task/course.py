@@ -63,7 +63,7 @@ class Course:
         """Begins an episode of that task here."""
         self._scheduler.begun(self._kind)
         excursion = self.workspace.excursion(self.place)
-        self._homing = excursion > 0.0
+        self._homing = excursion > 0.0 and not faces(self.place)
         self._leash.begin(excursion)
         self._commander.begin()
 

@@ -105,6 +105,11 @@ class WalkTask:
         self._joint_velocity = sample.joint_velocity
         return self._observe(sample, estimate, self._attitude(estimate))
 
+    def go_over(self, estimate: Estimate, kind: Kind) -> None:
+        """Goes over to the task `kind`, along the body's heading now; the rhythm goes on."""
+        self._kind = kind
+        self._heading = roll_pitch_yaw(estimate.orientation)[2]
+
     def target(self, action: Array, time_ns: int) -> Array:
         """Returns the joint positions [rad], (joints,), that `action` asks for at `time_ns`."""
         self._decision_ns = time_ns

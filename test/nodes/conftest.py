@@ -49,9 +49,13 @@ class Bench:
         """Returns the stamp of a tick, rounded down to a nanosecond."""
         return tick * 1_000_000_000 // self.robot.command_hz
 
-    def start(self, kind: type[Any], spec: str, **changed: Any) -> Any:
-        """Builds the node `kind` with the parameters of `spec`, some of them changed."""
-        specs = [s for s in bringup.nodes('sim') if s.name == spec]
+    def start(self, kind: type[Any], spec: str, drive: bool = False, **changed: Any) -> Any:
+        """Builds the node `kind` with the parameters of `spec`, some of them changed.
+
+        Where it is to `drive` what was learned, `spec` is of that table of nodes.
+        """
+        table = bringup.drive_nodes('sim') if drive else bringup.nodes('sim')
+        specs = [s for s in table if s.name == spec]
         values = bringup.parameters(specs, {'gear': 'lockstep'}, None)[spec] | changed
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         self.node = kind(context=self._context, parameter_overrides=overrides)

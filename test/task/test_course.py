@@ -82,6 +82,11 @@ def test_a_turn_out_of_bounds_is_over_when_it_faces_the_centre(
     assert not robot.course.is_over()
     robot.at(1.9, 0.0, 0.95 * math.pi)
     assert robot.course.is_over()
+    # One that faces it from the start, because turning is to be learned too, goes on as well.
+    robot.at(1.6, 0.0, math.pi)
+    robot.course.begin()
+    robot.at(1.6, 0.0, math.pi)
+    assert not robot.course.is_over()
     # Inside, a turn may go on for as long as it likes.
     robot.at(0.5, 0.0, math.pi / 2)
     assert robot.course.next() is LEFT

@@ -1,0 +1,152 @@
+"""Sits in the policy's seat and lets the learned policies follow a command.
+
+    REST ── something is wanted, the robot stands ──► ASK ── safety grants ──► DRIVE
+      ▲                                                                         │
+      └────────── stood for a while, a fall, a trip, an operator ◄──────────────┘
+
+One motion goes over into another without a jump: what the new one asks for begins at the position
+asked for last, and the difference fades. The rhythm goes on, for the new policy sees its phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.drive.config import DriveConfig
+from quad_learner.drive.selector import Selector
+from quad_learner.policy.chooser import Chooser
+from quad_learner.policy.driver import GRACE_DECISIONS
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import (
+    NANOSECONDS,
+    Estimate,
+    JointCommand,
+    JointTarget,
+    SensorSample,
+)
+from quad_learner.robot.ticks import Ticks
+from quad_learner.safety.modes import Authority, Mode
+from quad_learner.task.kinds import Kind
+from quad_learner.task.walk import WalkTask
+
+Array = NDArray[np.float64]
+Vector = NDArray[np.float32]
+
+
+class Phase(Enum):
+    """What the pilot is doing."""
+
+    REST = 'rest'
+    ASK = 'ask'
+    DRIVE = 'drive'
+
+
+class Pilot:
+    """Decides once a policy period."""
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        task: WalkTask,
+        choosers: Mapping[Kind, Chooser],
+        selector: Selector,
+        config: DriveConfig,
+        stands: Callable[[SensorSample], bool],
+    ) -> None:
+        """Args:
+        robot: the robot.
+        task: what the policies observe, and what their actions mean.
+        choosers: the learned policies.
+        selector: says which of them follows a command.
+        config: how to go over from one to another.
+        stands: tells from a sample whether the robot is ready to be driven.
+        """
+        self._robot = robot
+        self._task = task
+        self._choosers = choosers
+        self._selector = selector
+        self._stands = stands
+        self._ticks = Ticks(robot)
+        self._blend_ns = max(1, round(config.blend_s * NANOSECONDS))
+        self._idle_ns = round(config.idle_s * NANOSECONDS)
+        self.phase = Phase.REST
+        self.kind: Kind | None = None
+        """what is being done; None: it stands"""
+        self._request = 0
+        self._waited = 0
+        self._since_ns = 0
+        self._offset = np.zeros_like(robot.stance)
+        self._asked = robot.stance
+
+    def decide(
+        self,
+        sample: SensorSample,
+        estimate: Estimate,
+        command: JointCommand | None,
+        wanted: Array,
+    ) -> JointTarget:
+        """Returns the target of this decision period.
+
+        Args:
+            sample: sensed now.
+            estimate: of now.
+            command: safety's command of the tick before; None before the first.
+            wanted: velocity ahead, to the left [m/s], yaw rate [rad/s], (3,); zeros: stand.
+        """
+        if command is not None:
+            self._follow(sample, command, wanted)
+            if self.phase is Phase.DRIVE:
+                self._asked = self._drive(sample, estimate, command, wanted)
+        request = 0 if self.phase is Phase.REST else self._request
+        return self._target(sample.time_ns, request)
+
+    def _target(self, time_ns: int, request: int) -> JointTarget:
+        robot = self._robot
+        position = self._asked if self.phase is Phase.DRIVE else robot.stance
+        return JointTarget(time_ns, Authority.POLICY, request, position, robot.kp, robot.kd)
+
+    def _follow(self, sample: SensorSample, command: JointCommand, wanted: Array) -> None:
+        """Moves on to the next phase where it is time."""
+        drives = command.mode is Mode.ACTIVE and command.authority is Authority.POLICY
+        if self.phase is Phase.REST:
+            called = self._selector.choose(wanted, None) is not None
+            if called and command.authority is Authority.RESET and self._stands(sample):
+                self.phase, self._waited = Phase.ASK, 0
+                self._request = 1 + self._ticks.decision(sample.time_ns)
+        elif self.phase is Phase.ASK:
+            self._waited += 1
+            if drives and command.request == self._request:
+                self.phase, self.kind = Phase.DRIVE, None
+                self._since_ns, self._asked = sample.time_ns, self._robot.stance
+                self._offset = np.zeros_like(self._asked)
+            elif self._waited > GRACE_DECISIONS:
+                self.phase = Phase.REST
+        elif not drives or (self.kind is None and sample.time_ns - self._since_ns > self._idle_ns):
+            self.phase = Phase.REST
+
+    def _drive(
+        self, sample: SensorSample, estimate: Estimate, command: JointCommand, wanted: Array
+    ) -> Array:
+        """Returns the joint positions [rad] to ask for, (joints,)."""
+        kind = self._selector.choose(wanted, self.kind)
+        changed, before = kind is not self.kind, self.kind
+        self.kind = kind
+        if kind is None:
+            position = self._robot.stance
+        else:
+            if before is None:
+                observation = self._task.begin(sample, estimate, command, kind, wanted)
+            else:
+                if changed:
+                    self._task.go_over(estimate, kind)
+                observation = self._task.step(sample, estimate, command, wanted).observation
+            action = self._choosers[kind].choose(observation, changed).action
+            position = self._task.target(action.astype(np.float64), sample.time_ns)
+        if changed:
+            self._since_ns, self._offset = sample.time_ns, self._asked - position
+        left = 1.0 - (sample.time_ns - self._since_ns) / self._blend_ns
+        return position + max(left, 0.0) * self._offset

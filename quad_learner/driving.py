@@ -1,0 +1,99 @@
+"""Driving the learned policies of a run: `quad-learner drive`. No torch is needed or imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quad_learner import bringup
+from quad_learner.configuration import ConfigurationError, read_values
+from quad_learner.exclusive import claim
+from quad_learner.experience.run_directory import RunDirectory, open_run
+from quad_learner.graph import REAL_TIME
+from quad_learner.learn import node_environment
+from quad_learner.parameter_check import check_all
+from quad_learner.supervisor import Interrupt, Supervisor
+
+
+@dataclass(frozen=True)
+class DriveOptions:
+    """What the command line asked for."""
+
+    run: Path
+    backend: str = 'sim'
+    params_file: Path | None = None
+    namespace: str = ''
+    log_level: str = 'info'
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is there before the first process starts."""
+
+    run: RunDirectory
+    logs: Path
+    specs: tuple[bringup.NodeSpec, ...]
+    files: dict[str, Path]
+
+
+def prepare(options: DriveOptions) -> Prepared:
+    """Checks everything that was asked for, then writes the parameter files.
+
+    Raises:
+        ConfigurationError: something asked for cannot be.
+        RunDirectoryError: there is no such run, or it has no policy.
+    """
+    run = open_run(options.run)
+    if not any(run.path.glob('policy*.onnx')):
+        run.require_policy()
+    shared: dict[str, Any] = {
+        'robot': read_values(run.parameters / 'policy.yaml')['robot'],
+        'gear': REAL_TIME,
+        'run_directory': str(run.path),
+        'elapsed_s': 0.0,
+        'noise_scale': 0.0,
+    }
+    specs = bringup.drive_nodes(options.backend)
+    # A run that was learned in simulation may be driven on the robot: its body is another's.
+    but_not = () if _backend_of(run) == options.backend else ('robot',)
+    values = bringup.parameters(specs, shared, options.params_file, run.parameters, but_not)
+    check_all(values)
+    folder = run.path / 'drive'
+    (folder / 'logs').mkdir(parents=True, exist_ok=True)
+    return Prepared(run, folder / 'logs', specs, bringup.write_parameters(values, folder))
+
+
+def drive(options: DriveOptions) -> int:
+    """Runs the graph until Ctrl-C; returns the exit code for the terminal.
+
+    Raises:
+        ConfigurationError: something asked for cannot be.
+        RunDirectoryError: there is no such run, or it has no policy.
+    """
+    environment = node_environment()
+    with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
+        ready = prepare(options)
+        supervisor = Supervisor(environment, ready.logs)
+        interrupted = Interrupt()
+        reason: str | None = None
+        try:
+            for spec in ready.specs:
+                arguments = ['--params-file', str(ready.files[spec.name])]
+                arguments += ['--log-level', options.log_level]
+                if options.namespace:
+                    arguments += ['-r', f'__ns:=/{options.namespace.strip("/")}']
+                supervisor.start(spec, arguments)
+            while reason is None and not interrupted:
+                reason = supervisor.watch()
+        finally:
+            supervisor.stop()
+            interrupted.release()
+    if reason:
+        raise ConfigurationError(f'{reason}; see {ready.logs}')
+    return 0
+
+
+def _backend_of(run: RunDirectory) -> str:
+    hardware = 'joint_states_topic' in read_values(run.parameters / 'robot.yaml')
+    return 'ros2_control' if hardware else 'sim'

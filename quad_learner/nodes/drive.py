@@ -1,0 +1,175 @@
+"""The drive node: sits in the policy's seat and lets learned policies follow `joy` and `cmd_vel`.
+
+It needs onnxruntime alone. Nothing is learned and nothing is written.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quad_learner.configuration import ConfigurationError
+from quad_learner.drive.config import DriveConfig
+from quad_learner.drive.pilot import Phase, Pilot
+from quad_learner.drive.selector import Selector
+from quad_learner.drive.steering import Steering
+from quad_learner.experience.run_directory import open_run
+from quad_learner.policy.chooser import Chooser
+from quad_learner.policy.config import PolicyConfig
+from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.standing import is_standing
+from quad_learner.robot.signals import Estimate, JointTarget, SensorSample
+from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.commands import CommandListener
+from quad_learner.ros.diagnostics import OK, StateReport
+from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.messages import MessageError
+from quad_learner.ros.packed import Records
+from quad_learner.ros.process import run
+from quad_learner.ros.samples import SampleAssembler
+from quad_learner.ros.wire import EstimateWire
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import Kind, kinds
+from quad_learner.task.walk import WalkTask
+
+
+class DriveNode(GraphNode):
+    """Decides once a policy period, on the newest command."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('policy', TaskConfig, PolicyConfig, ResetConfig, DriveConfig, **options)
+        task_config, policy_config, reset_config, drive_config = self.configs
+        task = WalkTask(self.robot, task_config)
+        choosers = self._learned(task, task_config, policy_config)
+        largest = np.array(task_config.command_max)
+        self._steering = Steering(drive_config, largest)
+        self._pilot = Pilot(
+            self.robot,
+            task,
+            choosers,
+            Selector(tuple(choosers), drive_config, largest),
+            drive_config,
+            lambda sample: is_standing(sample, self.robot, reset_config),
+        )
+        self._records = Records(self.robot)
+        self._estimates = EstimateWire(self.robot)
+        self._sample: SensorSample | None = None
+        self._estimate: Estimate | None = None
+        self._last: JointTarget | None = None
+        self._wire()
+
+    def _learned(
+        self, task: WalkTask, task_config: TaskConfig, policy_config: PolicyConfig
+    ) -> dict[Kind, Chooser]:
+        """Returns the policies of the run, by task.
+
+        Raises:
+            ConfigurationError: there is none, or one is for another robot or task.
+        """
+        run_directory = open_run(Path(self.graph.run_directory))
+        choosers = {}
+        for kind in kinds(task_config.tasks):
+            path = run_directory.policy_of(kind.suffix)
+            if not path.is_file():
+                continue
+            chooser = Chooser(
+                policy_config,
+                task.observation_size,
+                task.action_size,
+                1.0 / self.robot.policy_hz,
+                self.graph.generator('drive'),
+            )
+            try:
+                chooser.swap(OnnxPolicy(path.read_bytes()))
+            except PolicyError as error:
+                raise ConfigurationError(f'{path}: {error}') from error
+            choosers[kind] = chooser
+        if not choosers:
+            run_directory.require_policy()
+        return choosers
+
+    def _wire(self) -> None:
+        self._target = topics.POLICY_TARGET.publisher(self)
+        self._state = StateReport(self, topics.POLICY_STATE)
+        decisions = self.ticks.is_decision
+        self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
+        topics.ODOM.subscribe_to_some(self, self._on_odometry, decisions)
+        self._commands = CommandListener(self, self._records, self._on_command)
+        topics.JOY.subscribe(self, self._on_joy)
+        topics.CMD_VEL.subscribe(self, self._on_twist)
+        self.every(1.0, self._tell)
+
+    def _on_joy(self, message: Any) -> None:
+        if not self._steering.joy(message.axes, message.buttons, steady_ns()):
+            self.diagnostics.count('joy_not_followed')
+
+    def _on_twist(self, message: Any) -> None:
+        linear, turn = message.linear, message.angular.z
+        if not self._steering.twist(linear.x, linear.y, turn, steady_ns()):
+            self.diagnostics.count('cmd_vel_not_followed')
+
+    def _on_sample(self, sample: SensorSample) -> None:
+        if self._last is not None and sample.time_ns <= self._last.time_ns:
+            self._target.publish(self._records.target_to(self._last))
+            return
+        self._sample = sample
+        self._decide()
+
+    def _on_odometry(self, _: int, data: bytes) -> None:
+        try:
+            self._estimate = self._estimates.odometry_from(data)
+        except MessageError as error:
+            self.diagnostics.values['refused'] = str(error)
+            return
+        self._decide()
+
+    def _on_command(self) -> None:
+        if self.graph.lockstep:
+            self._decide()
+
+    def _decide(self) -> None:
+        sample, estimate = self._sample, self._estimate
+        if sample is None or estimate is None or estimate.time_ns != sample.time_ns:
+            return
+        if self._last is not None and sample.time_ns <= self._last.time_ns:
+            return
+        command = self._commands.newest
+        before = self.ticks.index(sample.time_ns) - 1
+        answered = command is not None and self.ticks.index(command.time_ns) == before
+        if self.graph.lockstep and before >= 0 and not answered:
+            return
+        phase, kind = self._pilot.phase, self._pilot.kind
+        wanted = self._steering.wanted(steady_ns())
+        self._last = self._pilot.decide(sample, estimate, command, wanted)
+        self._target.publish(self._records.target_to(self._last))
+        self.diagnostics.count('targets')
+        if (phase, kind) != (self._pilot.phase, self._pilot.kind):
+            self._tell()
+
+    def _tell(self) -> None:
+        self._state.publish(OK, self._pilot.phase.value, {'task': self._does})
+
+    @property
+    def _does(self) -> str:
+        kind = self._pilot.kind if self._pilot.phase is Phase.DRIVE else None
+        return 'stand' if kind is None else kind.name
+
+    def report(self) -> tuple[bytes, str]:
+        """Returns level and summary for `/diagnostics`."""
+        self.diagnostics.values['task'] = self._does
+        self.diagnostics.values['problem'] = self._commands.problem
+        return OK, self._pilot.phase.value
+
+
+def main() -> None:
+    """Runs the node."""
+    sys.exit(run(DriveNode))
+
+
+if __name__ == '__main__':
+    main()

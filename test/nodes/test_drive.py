@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from quad_learner.experience.run_directory import create_at
+from quad_learner.nodes.drive import DriveNode
+from quad_learner.ros import topics
+from quad_learner.ros.messages import odometry_to
+from quad_learner.safety.modes import Authority
+
+PERIOD_NS = 25_000_000
+OBSERVATIONS, ACTIONS = 102, 12
+
+
+def wants(action: float) -> bytes:
+    """Returns a model that always wants `action` of each joint, and is sure of it."""
+    constants = {
+        'zeros': np.zeros((OBSERVATIONS, ACTIONS), np.float32),
+        'raw': np.full(ACTIONS, np.arctanh(action), np.float32),
+        'sure': np.full(ACTIONS, -5.0, np.float32),
+    }
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, ACTIONS])
+        for name in ('mean_raw', 'log_std')
+    ]
+    graph = helper.make_graph(
+        [
+            helper.make_node('Gemm', ['observation', 'zeros', 'raw'], ['mean_raw']),
+            helper.make_node('Gemm', ['observation', 'zeros', 'sure'], ['log_std']),
+        ],
+        'constant',
+        [helper.make_tensor_value_info('observation', TensorProto.FLOAT, [1, OBSERVATIONS])],
+        ends,
+        [numpy_helper.from_array(values, name) for name, values in constants.items()],
+    )
+    opset = [helper.make_opsetid('', 17)]
+    return bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+
+
+class Drive:
+    """The node, with all others played by the test."""
+
+    def __init__(self, bench: Any, builders: Any) -> None:
+        self.bench = bench
+        self._samples, self._estimates, self._commands = builders
+        self.decision = 0
+
+    def decide(self, **command: Any) -> Any:
+        """Returns the target of the next decision; safety's last command was `command`."""
+        bench, stamp = self.bench, self.decision * PERIOD_NS
+        if self.decision:
+            before = bench.stamp(bench.per_decision * self.decision - 1)
+            given = self._commands(time_ns=before, **command)
+            bench.say(topics.JOINT_COMMAND, bench.records.command_to(given))
+        bench.say(topics.ODOM, odometry_to(self._estimates(time_ns=stamp)))
+        bench.sense(self._samples(time_ns=stamp))
+        self.decision += 1
+
+        def answered() -> Any:
+            found = map(bench.records.target_from, bench.heard['policy/target'])
+            return [target for target in found if target.time_ns == stamp]
+
+        return bench.until(answered, f'the target of {stamp} ns')[-1]
+
+    def twist(self, ahead: float, turn: float) -> None:
+        message = topics.CMD_VEL.type()
+        message.linear.x, message.angular.z = ahead, turn
+        counts = self.bench.node._steering
+        self.bench.say(topics.CMD_VEL, message)
+        self.bench.until(lambda: counts._came_ns is not None, 'the velocity')
+
+
+@pytest.fixture
+def drive(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any, tmp_path: Path) -> Drive:
+    run = create_at(tmp_path / 'run', {})
+    run.policy_of('').write_bytes(wants(0.5))
+    run.policy_of('_left').write_bytes(wants(-0.5))
+    bench.listen(topics.POLICY_TARGET)
+    bench.start(
+        DriveNode,
+        'policy',
+        drive=True,
+        run_directory=str(run.path),
+        tasks=['forward', 'backward', 'left'],
+        use_oscillator=False,
+        noise_scale=0.0,
+        blend_s=0.0,
+        command_age_max_s=10.0,
+    )
+    return Drive(bench, (sample_of, estimate_of, command_of))
+
+
+@pytest.mark.parametrize('ahead, turn, action', [(0.6, 0.0, 0.5), (0.0, 1.0, -0.5)])
+def test_it_lets_the_policy_drive_that_follows_the_command(
+    drive: Drive, ahead: float, turn: float, action: float
+) -> None:
+    robot = drive.bench.robot
+    drive.decide()
+    assert drive.decide(authority=Authority.RESET, request=1).request == 0
+    drive.twist(ahead, turn)
+    asked = drive.decide(authority=Authority.RESET, request=1)
+    assert asked.request > 0
+    drive.decide(authority=Authority.POLICY, request=asked.request)
+    target = drive.decide(authority=Authority.POLICY, request=asked.request)
+    assert (target.request, target.source) == (asked.request, Authority.POLICY)
+    np.testing.assert_allclose(
+        target.position, robot.stance + action * robot.action_box, rtol=1e-6
+    )
+
+
+def test_what_was_never_learned_moves_nothing(drive: Drive) -> None:
+    drive.decide()
+    drive.twist(-0.6, 0.0)
+    assert drive.decide(authority=Authority.RESET, request=1).request == 0
