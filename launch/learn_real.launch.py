@@ -39,8 +39,10 @@ from quad_learner.learn import (
     LOCKSTEP_FACTOR,
     LearnOptions,
     Preparation,
+    lengths_of,
     node_environment,
     prepare,
+    tasks_of,
 )
 from quad_learner.restarts import Meaning, Restarts
 
@@ -53,6 +55,9 @@ ARGUMENTS = {
     'resume': ('', 'folder of a run to go on with, such as runs/latest'),
     'minutes': ('', 'robot time to learn for [min]; empty: 10'),
     'seed': ('', 'of everything random; empty: 0. In lockstep the same seed gives the same run'),
+    'tasks': ('', 'what to learn, with commas, such as forward,left; empty: forward'),
+    'workspace': ('', 'length and width of the workspace [m], such as 4x3; empty: no bounds'),
+    'external_pose': ('false', 'of backend sim: a camera tells external/pose once a second'),
     'real_time_factor': (
         '0',
         'of backend sim. 0: lockstep, as fast as it goes; 1: real time',
@@ -134,6 +139,9 @@ def _options(given: dict[str, str]) -> LearnOptions:
         backend=given['backend'],
         minutes=_number(given, 'minutes', float),
         seed=_number(given, 'seed', int),
+        tasks=tasks_of(given['tasks']) if given['tasks'] else None,
+        workspace_m=lengths_of(given['workspace']) if given['workspace'] else None,
+        external_pose=_switch(given, 'external_pose'),
         resume=_path(given['resume']),
         run_directory=_path(given['run_dir']),
         params_file=_path(given['params_file']),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import shutil
 import sys
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 """exit code: what was asked for cannot be; the message says why and what to do"""
-EXTERNAL_POSE_HZ = 1.0
-"""[Hz] of the simulated camera: in a second the estimate drifts by less than it errs"""
 INTERRUPTED = 130
 """exit code after Ctrl-C, as shells have it"""
 
@@ -88,6 +85,13 @@ def _add_drive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     drive.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     drive.add_argument('--backend', default='sim', help='sim (default) or ros2_control (hardware)')
     drive.add_argument('--params-file', type=Path, help='ROS parameter file that replaces values')
+    drive.add_argument(
+        '--real-time-factor',
+        type=float,
+        default=1.0,
+        choices=(0.0, 1.0),
+        help='1 (default): real time; 0: lockstep, simulation alone',
+    )
     drive.add_argument('--namespace', default='', help='of all nodes')
     drive.add_argument('--log-level', default='info', help='of all nodes (default info)')
     drive.set_defaults(run=_drive)
@@ -105,13 +109,10 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     learn.add_argument('--seed', type=int, help='same seed, same run in lockstep (default 0)')
     learn.add_argument(
         '--tasks',
-        type=_tasks,
         metavar='NAMES',
         help='what to learn, with commas: forward (default), backward, left, right, velocity',
     )
-    learn.add_argument(
-        '--workspace', type=_workspace, metavar='LxW', help='where to stay [m], such as 4x3'
-    )
+    learn.add_argument('--workspace', metavar='LxW', help='where to stay [m], such as 4x3')
     learn.add_argument(
         '--external-pose',
         action='store_true',
@@ -138,26 +139,8 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     learn.set_defaults(run=_learn)
 
 
-def _tasks(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(','))
-    unknown = [name for name in names if name not in KINDS]
-    if unknown or len(set(names)) != len(names):
-        raise argparse.ArgumentTypeError(f'{text!r}: each once, of {", ".join(KINDS)}')
-    return names
-
-
-def _workspace(text: str) -> tuple[float, float]:
-    try:
-        length, width = (float(size) for size in text.split('x'))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f'{text!r} must be like 4x3, in metres') from error
-    if not (0.0 < length < math.inf and 0.0 < width < math.inf):
-        raise argparse.ArgumentTypeError(f'{text!r} must be two finite lengths above 0 m')
-    return length, width
-
-
 def _learn(options: argparse.Namespace) -> int:
-    from quad_learner.learn import LearnOptions, learn
+    from quad_learner.learn import LearnOptions, learn, lengths_of, tasks_of
 
     if options.resume is not None and options.run_dir is not None:
         raise ConfigurationError('--resume goes on in the folder of that run: leave out --run-dir')
@@ -167,9 +150,9 @@ def _learn(options: argparse.Namespace) -> int:
             backend=options.backend,
             minutes=options.minutes,
             seed=options.seed,
-            tasks=options.tasks,
-            workspace_m=options.workspace,
-            external_pose_hz=EXTERNAL_POSE_HZ if options.external_pose else None,
+            tasks=None if options.tasks is None else tasks_of(options.tasks),
+            workspace_m=None if options.workspace is None else lengths_of(options.workspace),
+            external_pose=options.external_pose,
             resume=options.resume,
             runs=options.runs,
             run_directory=options.run_dir,
@@ -296,6 +279,7 @@ def _drive(options: argparse.Namespace) -> int:
         DriveOptions(
             run=options.folder,
             backend=options.backend,
+            lockstep=options.real_time_factor == 0.0,
             params_file=options.params_file,
             namespace=options.namespace,
             log_level=options.log_level,

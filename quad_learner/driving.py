@@ -10,7 +10,7 @@ from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError, read_values
 from quad_learner.exclusive import claim
 from quad_learner.experience.run_directory import RunDirectory, open_run
-from quad_learner.graph import REAL_TIME
+from quad_learner.graph import LOCKSTEP, REAL_TIME
 from quad_learner.learn import node_environment
 from quad_learner.parameter_check import check_all
 from quad_learner.supervisor import Interrupt, Supervisor
@@ -22,6 +22,8 @@ class DriveOptions:
 
     run: Path
     backend: str = 'sim'
+    lockstep: bool = False
+    """the simulated world waits for each command"""
     params_file: Path | None = None
     namespace: str = ''
     log_level: str = 'info'
@@ -45,11 +47,13 @@ def prepare(options: DriveOptions) -> Prepared:
         RunDirectoryError: there is no such run, or it has no policy.
     """
     run = open_run(options.run)
+    if options.lockstep and options.backend != 'sim':
+        raise ConfigurationError('a robot waits for nobody: lockstep is for the backend sim alone')
     if not any(run.path.glob('policy*.onnx')):
         run.require_policy()
     shared: dict[str, Any] = {
         'robot': read_values(run.parameters / 'policy.yaml')['robot'],
-        'gear': REAL_TIME,
+        'gear': LOCKSTEP if options.lockstep else REAL_TIME,
         'run_directory': str(run.path),
         'elapsed_s': 0.0,
         'noise_scale': 0.0,

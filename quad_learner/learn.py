@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -20,9 +21,39 @@ from quad_learner.experience.versions import installed_versions
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.supervisor import Interrupt, Supervisor
+from quad_learner.task.kinds import KINDS
 
 LOCKSTEP_FACTOR = 0.0
 """real-time factor that means: as fast as the machine allows"""
+EXTERNAL_POSE_HZ = 1.0
+"""[Hz] of the simulated camera: in a second the estimate drifts by less than the camera errs"""
+
+
+def tasks_of(text: str) -> tuple[str, ...]:
+    """Returns the tasks in `text`, such as 'forward,backward'.
+
+    Raises:
+        ConfigurationError: one is unknown, or named twice.
+    """
+    names = tuple(text.split(','))
+    if not set(names) <= set(KINDS) or len(set(names)) != len(names):
+        raise ConfigurationError(f'tasks {text!r} must be some of {", ".join(KINDS)}, each once')
+    return names
+
+
+def lengths_of(text: str) -> tuple[float, float]:
+    """Returns length and width [m] in `text`, such as '4x3'.
+
+    Raises:
+        ConfigurationError: it is anything else.
+    """
+    try:
+        length, width = (float(size) for size in text.split('x'))
+    except ValueError:
+        length = width = math.nan
+    if not (0.0 < length < math.inf and 0.0 < width < math.inf):
+        raise ConfigurationError(f'workspace {text!r} must be like 4x3: length x width [m]')
+    return length, width
 
 
 @dataclass(frozen=True)
@@ -35,8 +66,8 @@ class LearnOptions:
     seed: int | None = None
     tasks: tuple[str, ...] | None = None
     workspace_m: tuple[float, float] | None = None
-    external_pose_hz: float | None = None
-    """of the simulated robot's own tag"""
+    external_pose: bool = False
+    """a camera tells where the simulated robot is"""
     resume: Path | None = None
     runs: Path = Path('runs')
     run_directory: Path | None = None
@@ -150,8 +181,8 @@ def _shared(options: LearnOptions) -> dict[str, Any]:
         shared['tasks'] = list(options.tasks)
     if options.workspace_m is not None:
         shared['workspace_m'] = list(options.workspace_m)
-    if options.external_pose_hz is not None:
-        shared['external_pose_hz'] = options.external_pose_hz
+    if options.external_pose:
+        shared['external_pose_hz'] = EXTERNAL_POSE_HZ
     if options.minutes is not None:
         shared['minutes'] = float(options.minutes)
     lockstep = options.backend == 'sim' and options.real_time_factor == LOCKSTEP_FACTOR

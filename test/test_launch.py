@@ -22,13 +22,15 @@ import yaml
 
 from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError
+from quad_learner.experience.run_directory import create_at
 from quad_learner.ros.topics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / 'launch' / 'learn_real.launch.py'
 TOOLS = ROOT / 'config' / 'tools'
 ASKED_OF_IT = {
-    'robot', 'backend', 'params_file', 'run_dir', 'resume', 'minutes', 'seed', 'real_time_factor',
+    'robot', 'backend', 'params_file', 'run_dir', 'resume', 'minutes', 'seed', 'tasks',
+    'workspace', 'external_pose', 'real_time_factor',
     'namespace', 'use_sim_time', 'log_level', 'record',
 }  # fmt: skip
 STAND_INS = {
@@ -75,7 +77,11 @@ class Launched:
 
     def __init__(self, entities: list[Any], context: Context) -> None:
         self.context = context
-        self.nodes = {e.named['name']: e.named for e in entities if e.named.get('package')}
+        self.nodes = {
+            e.named.get('name', e.named['executable']): e.named
+            for e in entities
+            if e.named.get('package')
+        }
         self.others = [e for e in entities if not e.named.get('package')]
 
     def ends(self, node: str, code: int) -> list[Any]:
@@ -86,13 +92,18 @@ class Launched:
 
 
 @pytest.fixture
-def launch_file(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Returns the names in the launch file, read with stand-ins for launch."""
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts stand-ins in the place of launch."""
     for name, classes in STAND_INS.items():
         module = ModuleType(name)
         for each in classes:
             setattr(module, each, type(each, (Recorder,), {}))
         monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.fixture
+def launch_file(stand_ins: None) -> dict[str, Any]:
+    """Returns the names in the launch file, read with stand-ins for launch."""
     return runpy.run_path(str(FILE))
 
 
@@ -152,6 +163,18 @@ def test_the_learner_gives_way_to_control_and_nobody_else_does(
 
 
 def test_arguments_reach_the_parameters(launched: Callable[..., Launched]) -> None:
+    given = {'tasks': 'left,backward', 'workspace': '4x3.5', 'external_pose': 'true'}
+    node = launched(**given).nodes
+    policy, robot, learner = (
+        yaml.safe_load(Path(node[name]['parameters'][0]).read_text())['/**']['ros__parameters']
+        for name in ('policy', 'robot', 'learner')
+    )
+    assert policy['tasks'] == learner['tasks'] == ['left', 'backward']
+    assert policy['workspace_m'] == [4.0, 3.5]
+    assert robot['external_pose_hz'] > 0.0
+
+
+def test_those_of_the_run_reach_the_parameters_too(launched: Callable[..., Launched]) -> None:
     given = {'robot': 'minitaur', 'minutes': '0.5', 'seed': '7', 'real_time_factor': '1'}
     node = launched(**given, namespace='dog', log_level='debug').nodes['policy']
     values = yaml.safe_load(Path(node['parameters'][0]).read_text())['/**']['ros__parameters']
@@ -176,6 +199,8 @@ def test_the_graph_stays_on_this_machine_unless_the_user_says_otherwise(
     [
         ({'minutes': 'abc'}, 'minutes:=abc must be a number'),
         ({'seed': '1.5'}, 'seed:=1.5 must be a whole number'),
+        ({'tasks': 'forward,sideways'}, "tasks 'forward,sideways' must be some of forward, b"),
+        ({'workspace': '4'}, "workspace '4' must be like 4x3"),
         ({'real_time_factor': '2'}, 'real_time_factor:=2 must be 0'),
         ({'backend': 'simm'}, "'simm' is not one of sim, ros2_control"),
         ({'robot': 'a2'}, "robot 'a2' is not known"),
@@ -221,6 +246,32 @@ def test_what_cannot_be_mended_ends_the_launch_with_an_error(
 ) -> None:
     with pytest.raises(RuntimeError, match=f'the {node} node ended with code {code}'):
         launched().ends(node, code)
+
+
+def test_driving_starts_its_own_table_with_the_parameters_of_the_run(
+    stand_ins: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('ROS_DOMAIN_ID', '72')
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    run = create_at(tmp_path / 'run', {})
+    values = bringup.parameters(bringup.nodes('sim'), {'episode_s': 7.0}, None)
+    bringup.write_parameters(values, run.parameters)
+    run.policy.write_bytes(b'...')
+    names = runpy.run_path(str(FILE.with_name('drive.launch.py')))
+    defaults = {name: default for name, (default, _) in names['ARGUMENTS'].items()}
+    context = Context(defaults | {'run': str(run.path), 'joy': 'true', 'namespace': 'dog'})
+    launched = Launched(names['_start'](context), context)
+    for lock in context.globals.values():
+        lock.close()
+    assert [node['executable'] for node in launched.nodes.values()] == [
+        *(spec.executable for spec in bringup.drive_nodes('sim')),
+        'joy_node',
+    ]
+    policy = yaml.safe_load(Path(launched.nodes['policy']['parameters'][0]).read_text())
+    assert policy['/**']['ros__parameters']['episode_s'] == 7.0
+    with pytest.raises(RuntimeError, match='the safety node ended with code 1'):
+        launched.ends('safety', 1)
+    assert [type(action).__name__ for action in launched.ends('policy', 1)] == ['LogInfo']
 
 
 def test_an_end_during_shutdown_is_no_error(launched: Callable[..., Launched]) -> None:

@@ -1,0 +1,100 @@
+"""Several tasks in a bounded workspace, twice with one seed, and then driven by `cmd_vel`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rclpy.node import Node
+
+from quad_learner.experience.reader import ExperienceReader
+from quad_learner.experience.run_directory import RunDirectory
+from quad_learner.ros import topics
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(3000)]
+
+ARGUMENTS = (
+    '--tasks', 'left,forward,velocity', '--workspace', '4x3', '--external-pose', '--minutes', '0.3',
+    '--seed', '5', '--no-report',
+)  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def run(learn: Callable[..., Any], folder: Path) -> RunDirectory:
+    """Returns a finished run."""
+    learning = learn(*ARGUMENTS, '--run-dir', str(folder / 'tasks'))
+    assert learning.ends(1200.0) == 0, learning.said
+    return RunDirectory(folder / 'tasks')
+
+
+def records(run: RunDirectory) -> list[bytes]:
+    return [record.data for record in ExperienceReader(run.experience).records()]
+
+
+def test_each_task_is_practised_and_has_a_policy_and_a_checkpoint(run: RunDirectory) -> None:
+    with run.metrics.open() as file:
+        practised = {row['task'] for row in csv.DictReader(file)}
+    assert practised == {'0', '2', '4'}
+    summary = json.loads(run.summary.read_text())
+    assert set(summary['tasks']) == {'forward', 'left', 'velocity'}
+    assert summary['human_resets'] == 0
+    for suffix in ('', '_left', '_velocity'):
+        assert run.policy_of(suffix).is_file()
+        assert any(run.checkpoint_of(suffix).iterdir())
+
+
+def test_the_same_seed_gives_the_same_run_to_the_bit(
+    run: RunDirectory, learn: Callable[..., Any], folder: Path
+) -> None:
+    again = learn(*ARGUMENTS, '--run-dir', str(folder / 'again'))
+    assert again.ends(1200.0) == 0, again.said
+    first, second = records(run), records(RunDirectory(folder / 'again'))
+    assert len(first) > 400
+    assert first == second
+
+
+def test_what_was_learned_follows_a_command_and_stands_without(
+    run: RunDirectory,
+    domain: Any,
+    folder: Path,
+    watcher: Node,
+    seen_until: Callable[..., Any],
+) -> None:
+    said: list[tuple[str, str]] = []
+    topics.POLICY_STATE.subscribe(
+        watcher, lambda m: said.append((m.message, {v.key: v.value for v in m.values}['task']))
+    )
+    commands = topics.CMD_VEL.publisher(watcher)
+    with (folder / 'drive.txt').open('w') as output:
+        driving = subprocess.Popen(
+            [sys.executable, '-m', 'quad_learner.cli', 'drive', str(run.path)]
+            + ['--real-time-factor', '0'],
+            env=domain.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    ahead = topics.CMD_VEL.type()
+    ahead.linear.x = 0.4
+
+    def drives() -> bool:
+        assert driving.poll() is None, (folder / 'drive.txt').read_text()
+        commands.publish(ahead)
+        return ('drive', 'velocity') in said
+
+    try:
+        seen_until(drives, 300.0, lambda: f'that it drives: {said}')
+        after = len(said)
+        seen_until(lambda: ('rest', 'stand') in said[after:], 120.0, lambda: f'a rest: {said}')
+    finally:
+        driving.send_signal(signal.SIGINT)
+        code = driving.wait(30.0)
+    assert code == 0
