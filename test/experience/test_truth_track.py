@@ -24,6 +24,18 @@ def test_the_way_made_good_is_along_the_heading_at_the_start(heading: float, way
     assert walked(heading=heading).displacement(20, 80) == pytest.approx(way, abs=1e-9)
 
 
+def test_a_turn_counts_every_time_round() -> None:
+    # 0.6 rad each 10 ns: after ten of them nearly once round; there is no seam.
+    track = TruthTrack(100)
+    for number in range(31):
+        half = 0.3 * number
+        facing = np.array([0.0, 0.0, math.sin(half), math.cos(half)])
+        track.add(10 * number, np.zeros(3), facing)
+    assert track.turned(0, 300) == pytest.approx(18.0)
+    assert track.turned(20, 100) == pytest.approx(4.8)
+    assert track.turned(0, 301) is None
+
+
 def test_between_two_poses_the_later_one_counts() -> None:
     assert walked().displacement(15, 75) == pytest.approx(6.0)
 

@@ -11,9 +11,11 @@ from std_msgs.msg import UInt8MultiArray
 
 from quad_learner.nodes.policy import PolicyNode
 from quad_learner.ros import topics
-from quad_learner.ros.messages import odometry_to
+from quad_learner.ros.messages import odometry_to, place_to
 from quad_learner.ros.packed import Progress, progress_to
 from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.task.kinds import FORWARD, LEFT
+from quad_learner.task.workspace import Place
 
 PERIOD_NS = 25_000_000
 
@@ -191,7 +193,80 @@ def test_a_model_that_is_garbage_is_refused_and_the_last_one_drives_on(graph: Gr
     garbage.data = b'garbage'
     graph.bench.say(topics.MODEL, garbage)
     begun(graph)
-    assert graph.bench.node._chooser.version == 3
+    assert graph.bench.node._choosers[FORWARD].version == 3
+
+
+@pytest.fixture
+def two(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any) -> Graph:
+    """Returns the node with two tasks in turn."""
+    bench.listen(topics.POLICY_TARGET, topics.EXPERIENCE, topics.EPISODE, topics.POLICY_STATE)
+    bench.start(
+        PolicyNode,
+        'policy',
+        noise_scale=0.0,
+        use_oscillator=False,
+        tasks=['forward', 'left'],
+    )
+    return Graph(bench, (sample_of, estimate_of, command_of))
+
+
+def lived(graph: Graph) -> None:
+    """Lets an episode of two steps begin and end by an operator's stop."""
+    request = graph.decide(authority=Authority.RESET, request=1).request
+    for _ in range(2):
+        graph.decide(authority=Authority.POLICY, request=request)
+    graph.decide(
+        mode=Mode.SOFT_STOP, authority=Authority.NOBODY, request=0, reasons=Reason.OPERATOR
+    )
+
+
+def test_each_task_is_driven_by_its_own_model_and_its_steps_say_so(two: Graph) -> None:
+    taught(two)
+    size = two.bench.node._task.observation_size
+    two.bench.say(topics.model(LEFT.suffix), model(size, -0.5, version=8, made_after=1000))
+    two.bench.until(lambda: two.bench.node._models[LEFT]._waiting, 'the model')
+    two.decide()
+    lived(two)
+    lived(two)
+    steps = two.bench.until(lambda: len(two.steps()) == 4 and two.steps(), 'four steps')
+    assert [step.task for step in steps] == [FORWARD.number] * 2 + [LEFT.number] * 2
+    assert [step.policy_version for step in steps] == [3, 3, 8, 8]
+    np.testing.assert_allclose(steps[0].asked, 0.5, rtol=1e-6)
+    np.testing.assert_allclose(steps[3].asked, np.tanh(-0.5), rtol=1e-6)
+    ends = two.bench.until(
+        lambda: len(two.bench.heard['policy/episode']) == 2 and two.bench.heard['policy/episode'],
+        'two episodes',
+    )
+    told = [two.bench.records.episode_from(end).task for end in ends]
+    assert told == [FORWARD.number, LEFT.number]
+
+
+def test_in_lockstep_no_task_begins_before_its_model_knows_of_the_last_episode(two: Graph) -> None:
+    taught(two)
+    size = two.bench.node._task.observation_size
+    left = topics.model(LEFT.suffix)
+    two.bench.say(left, model(size, -0.5, version=8, made_after=0))
+    two.decide()
+    lived(two)
+    two.decide(authority=Authority.RESET, request=1)  # it asks, now for the other task
+    before = two.decision * PERIOD_NS
+    two.speak(authority=Authority.RESET, request=1)
+    two.bench.settle()
+    assert two.targets()[-1].time_ns < before
+    two.bench.say(left, model(size, -0.5, version=8, made_after=2))
+    two.bench.until(lambda: two.targets()[-1].time_ns == before, 'the decision')
+
+
+def test_an_external_pose_moves_the_place_half_a_second_later(two: Graph) -> None:
+    taught(two)
+    two.decide()
+    two.bench.say(topics.EXTERNAL_POSE, place_to(0, Place(1.5, -0.5, 0.25)))
+    two.bench.until(lambda: two.bench.node._poses, 'the pose')
+    for _ in range(19):
+        two.decide(authority=Authority.NOBODY, request=0, mode=Mode.STANDBY)
+        assert two.bench.node._course.place.x == 0.0
+    two.decide(authority=Authority.NOBODY, request=0, mode=Mode.STANDBY)
+    assert two.bench.node._course.place == pytest.approx((1.5, -0.5, 0.25))
 
 
 def test_at_the_end_of_the_runs_time_it_says_that_it_has_finished(

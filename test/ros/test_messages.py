@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import JointState
 
 from quad_learner.robot.signals import Health
 from quad_learner.ros import messages
 from quad_learner.ros.messages import MessageError, NamedReader
+from quad_learner.task.workspace import Place
 
 NAMES = ('hip', 'knee', 'ankle')
 Make = Callable[..., Any]
@@ -131,3 +133,22 @@ def test_the_battery_is_told_as_ros_expects_it() -> None:
     assert message.voltage == 24.5
     assert message.percentage == 0.75  # of one, as in sensor_msgs/BatteryState
     assert message.present
+
+
+def test_a_place_comes_back_from_a_pose_however_the_body_leans() -> None:
+    sent = messages.place_to(3_000_000_007, Place(1.5, -2.0, -2.5))
+    stamp, place = messages.place_from(sent)
+    assert stamp == 3_000_000_007
+    assert place == pytest.approx((1.5, -2.0, -2.5))
+    leaning = Rotation.from_euler('ZYX', (0.5, 0.3, -0.2)).as_quat()
+    pose = sent.pose.orientation
+    pose.x, pose.y, pose.z, pose.w = (1.005 * leaning).tolist()
+    assert messages.place_from(sent)[1].yaw == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize('w', [0.0, 2.0, float('nan')])
+def test_a_pose_without_a_rotation_is_refused(w: float) -> None:
+    sent = messages.place_to(0, Place(0.0, 0.0, 0.0))
+    sent.pose.orientation.w = w
+    with pytest.raises(MessageError, match='external pose'):
+        messages.place_from(sent)

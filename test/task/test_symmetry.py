@@ -12,6 +12,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import Estimate, JointCommand, SensorSample
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import FORWARD, LEFT, RIGHT, VELOCITY, Kind
 from quad_learner.task.symmetry import Symmetry, symmetry
 from quad_learner.task.walk import WalkTask
 
@@ -61,7 +62,7 @@ class Life:
         self.mirrored = mirrored
         self._turned = turned
         self._robot = robot
-        self._side = -1.0 if mirrored else 1.0
+        self.side = -1.0 if mirrored else 1.0
 
     def joints(self, values: Any) -> Any:
         return other_legs(values) if self.mirrored else np.array(values)
@@ -70,15 +71,15 @@ class Life:
         return np.array(values)[OTHER_SIDE] if self.mirrored else np.array(values)
 
     def orientation(self, roll: float, pitch: float, yaw: float) -> Any:
-        return self._turned(self._side * roll, pitch, self._side * yaw)
+        return self._turned(self.side * roll, pitch, self.side * yaw)
 
     def polar(self, values: Any) -> Any:
         """A velocity: what points left points right in the mirror."""
-        return np.array(values) * [1.0, self._side, 1.0]
+        return np.array(values) * [1.0, self.side, 1.0]
 
     def axial(self, values: Any) -> Any:
         """A rate of turning: a left roll is a right roll, a nod stays a nod."""
-        return np.array(values) * [self._side, 1.0, self._side]
+        return np.array(values) * [self.side, 1.0, self.side]
 
 
 def observed(
@@ -87,6 +88,7 @@ def observed(
     config: TaskConfig,
     builders: tuple[Samples, Estimates, Commands],
     start_ns: int,
+    kind: Kind = FORWARD,
 ) -> Any:
     """Returns the observation after three steps, whose decisions come each 25 ms."""
     samples, estimates, commands = builders
@@ -108,12 +110,40 @@ def observed(
             angular_velocity=life.axial(chance.uniform(-1.0, 1.0, 3)),
         )
         command = commands(position=life.joints(robot.stance + chance.uniform(-0.1, 0.1, 12)))
+        wanted = chance.uniform(-1.0, 1.0, 3) * [1.0, life.side, life.side]
         if step == 0:
-            observation = task.begin(sample, estimate, command)
+            observation = task.begin(sample, estimate, command, kind, wanted)
         else:
-            observation = task.step(sample, estimate, command).observation
+            observation = task.step(sample, estimate, command, wanted).observation
         task.target(np.zeros(12), time_ns)
     return observation
+
+
+def test_whoever_follows_a_velocity_follows_the_mirrored_one_in_a_mirror(
+    robot: RobotModel,
+    task_config: Configure,
+    turned: Any,
+    sample_of: Samples,
+    estimate_of: Estimates,
+    command_of: Commands,
+) -> None:
+    config = task_config(tasks=['velocity'], use_oscillator=False, history=1)
+    found = symmetry(robot, config, VELOCITY)
+    assert found is not None
+    builders = (sample_of, estimate_of, command_of)
+    seen, in_mirror = (
+        observed(Life(mirrored, turned, robot), robot, config, builders, 0, VELOCITY)
+        for mirrored in (False, True)
+    )
+    shown = found.observation_sign * seen[found.observation_index]
+    np.testing.assert_allclose(shown, in_mirror, atol=2e-6)
+
+
+@pytest.mark.parametrize('kind', [LEFT, RIGHT])
+def test_a_turn_has_no_mirror_of_its_own(
+    robot: RobotModel, task_config: Configure, kind: Kind
+) -> None:
+    assert symmetry(robot, task_config(), kind) is None
 
 
 @pytest.mark.parametrize('name', ['a1'])

@@ -10,7 +10,9 @@ import pytest
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Estimate, JointCommand, SensorSample
 from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.task.commander import REST
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, RIGHT, VELOCITY, Kind
 from quad_learner.task.walk import Outcome, WalkTask
 
 Samples = Callable[..., SensorSample]
@@ -32,13 +34,15 @@ class Walk:
         self._samples, self._estimates, self._commands = builders
         self._time_ns = 10 * PERIOD_NS
 
-    def begin(self, **changed: Any) -> Any:
-        return self.task.begin(*self._signals(changed))
+    def begin(self, kind: Kind = FORWARD, wanted: Any = REST, **changed: Any) -> Any:
+        return self.task.begin(*self._signals(changed), kind, wanted)
 
-    def step(self, action: Any = None, **changed: Any) -> Outcome:
+    def step(
+        self, action: Any = None, wanted: Any = REST, is_over: bool = False, **changed: Any
+    ) -> Outcome:
         self.task.target(np.zeros(12) if action is None else action, self._time_ns)
         self._time_ns += PERIOD_NS
-        return self.task.step(*self._signals(changed))
+        return self.task.step(*self._signals(changed), wanted, is_over)
 
     def _signals(self, changed: dict[str, Any]) -> tuple[SensorSample, Estimate, JointCommand]:
         sample = self._samples(
@@ -54,8 +58,10 @@ class Walk:
                 else {}
             ),
         )
+        at = {'position': changed['estimated']} if 'estimated' in changed else {}
         estimate = self._estimates(
             time_ns=self._time_ns,
+            **at,
             **{
                 k: v
                 for k, v in changed.items()
@@ -285,3 +291,95 @@ def test_the_rhythm_starts_with_the_episode(walk: Callable[..., Walk], robot: Ro
     quarter_ns = round(1e9 / 2.25 / 4)
     lifted = episode.task.target(np.zeros(12), 10 * PERIOD_NS + quarter_ns) - robot.stance
     np.testing.assert_allclose(lifted[:6], [0.0, 0.25, -0.5, 0.0, 0.0, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize('kind, earned', [(FORWARD, -0.4), (BACKWARD, 0.4), (LEFT, 0.0)])
+def test_each_task_earns_by_its_own_reward(
+    walk: Callable[..., Walk], kind: Kind, earned: float
+) -> None:
+    episode = walk()
+    episode.begin(kind)
+    assert episode.step(velocity_body=np.array([-0.4, 0, 0])).reward == pytest.approx(earned)
+
+
+@pytest.mark.parametrize('kind, seen', [(FORWARD, 0.5), (BACKWARD, 0.5), (LEFT, 0.0)])
+def test_only_who_keeps_a_heading_sees_one(
+    walk: Callable[..., Walk], turned: Any, kind: Kind, seen: float
+) -> None:
+    episode = walk(history=0)
+    episode.begin(kind)
+    assert episode.step(orientation=turned(yaw=0.5)).observation[-3] == pytest.approx(seen)
+
+
+def test_turning_earns_by_the_gyro_and_going_along_is_the_bodys_own(
+    walk: Callable[..., Walk], turned: Any
+) -> None:
+    episode = walk(target_yaw_rate_rad_s=1.0, lateral_weight=1.0)
+    episode.begin(RIGHT)
+    outcome = episode.step(
+        orientation=turned(yaw=math.pi / 2),
+        angular_velocity=np.array([0.0, 0.0, -0.6]),
+        velocity_body=np.array([0.25, 0.0, 0.0]),
+    )
+    assert outcome.reward == pytest.approx(0.6 - 0.25)
+
+
+def test_a_step_is_judged_by_the_velocity_that_it_was_to_follow(
+    walk: Callable[..., Walk],
+) -> None:
+    # What is wanted from now on is seen, but what was wanted before is what was followed.
+    episode = walk(tasks=['velocity'], history=0, velocity_scale=1.0)
+    first = episode.begin(VELOCITY, np.array([0.5, 0.0, 0.0]))
+    assert first[-3:].tolist() == [0.5, 0.0, 0.0]
+    followed = episode.step(
+        velocity_body=np.array([0.5, 0.0, 0.0]), wanted=np.array([-0.25, 0.0, 0.0])
+    )
+    assert followed.reward == pytest.approx(1.0)
+    assert followed.observation[-3:].tolist() == [-0.25, 0.0, 0.0]
+    assert episode.step(velocity_body=np.array([0.5, 0.0, 0.0])).reward == pytest.approx(0.25)
+
+
+def test_leaving_the_workspace_cuts_the_episode_and_a_fall_there_is_a_fall(
+    walk: Callable[..., Walk],
+) -> None:
+    episode = walk()
+    episode.begin()
+    left = episode.step(is_over=True)
+    assert (left.terminated, left.truncated) == (False, True)
+    assert not episode.task.complete
+    episode.begin()
+    fell = episode.step(is_over=True, **STOPPED, reasons=Reason.TILT)
+    assert (fell.terminated, fell.truncated) == (True, False)
+
+
+@pytest.mark.parametrize(
+    'kind, earned', [(FORWARD, 0.4), (BACKWARD, -0.4), (LEFT, 2.0), (RIGHT, -2.0)]
+)
+def test_displacement_is_the_way_along_the_first_heading_and_the_turn_of_each_step(
+    walk: Callable[..., Walk], turned: Any, kind: Kind, earned: float
+) -> None:
+    # It faces +y and goes there by 1 cm a step of 25 ms, turning by 0.05 rad, also over the seam.
+    episode = walk(reward='displacement', acceleration_weight=0.0)
+    place = np.array([3.0, 1.0, 0.3])
+    episode.begin(kind, orientation=turned(yaw=math.pi / 2), estimated=place)
+    for number in (1, 2):
+        outcome = episode.step(
+            orientation=turned(yaw=math.pi / 2 + 0.05 * number),
+            estimated=place + np.array([0.0, 0.01 * number, 0.0]),
+        )
+        assert outcome.reward == pytest.approx(earned)
+    episode.begin(kind, orientation=turned(yaw=math.pi - 0.02), estimated=place)
+    over = episode.step(
+        orientation=turned(yaw=-math.pi + 0.03), estimated=place + np.array([-0.01, 0.0, 0.0])
+    )
+    assert over.reward == pytest.approx(earned, rel=1e-3)
+
+
+def test_one_task_goes_over_into_another_along_the_heading_of_that_moment(
+    walk: Callable[..., Walk], turned: Any, estimate_of: Estimates
+) -> None:
+    episode = walk(history=0)
+    episode.begin(LEFT)
+    episode.step()
+    episode.task.go_over(estimate_of(orientation=turned(yaw=1.0)), FORWARD)
+    assert episode.step(orientation=turned(yaw=1.2)).observation[-3] == pytest.approx(0.2)

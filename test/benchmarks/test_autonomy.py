@@ -1,0 +1,41 @@
+"""Claims about how the benchmark of autonomy scores a task's episodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autonomy import Leg, last_speed
+from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, RIGHT, VELOCITY, Kind
+
+
+def leg(kind: Kind = FORWARD, **changed: Any) -> Leg:
+    whole = {
+        'end_s': 100.0,
+        'seconds': 4.0,
+        'ahead': -2.0,
+        'turned': 3.0,
+        'reward': 0.9,
+        'fell': False,
+    }
+    return Leg(kind, **(whole | changed))
+
+
+@pytest.mark.parametrize(
+    'kind, speed',
+    [(FORWARD, -0.5), (BACKWARD, 0.5), (LEFT, 0.75), (RIGHT, -0.75), (VELOCITY, 0.9)],
+)
+def test_a_speed_is_in_the_tasks_own_direction_and_over_its_own_time(
+    kind: Kind, speed: float
+) -> None:
+    assert leg(kind).speed == pytest.approx(speed)
+
+
+def test_the_last_three_episodes_tell_but_not_those_that_were_over_at_once() -> None:
+    legs = [leg(ahead=ahead) for ahead in (40.0, 1.0, 2.0)]
+    assert last_speed(legs[1:]) is None
+    short = leg(ahead=9.0, seconds=0.5)
+    fall = leg(ahead=0.2, seconds=0.5, fell=True)
+    # 1 m and 2 m in 4 s, and 0.2 m in the half second before a fall.
+    assert last_speed([*legs, short, fall]) == pytest.approx((0.25 + 0.5 + 0.4) / 3.0, abs=1e-3)
