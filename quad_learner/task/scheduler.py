@@ -19,6 +19,8 @@ NEAR_M = 0.25
 """[m] so close to the centre its direction says nothing: a body's length"""
 ROOM_M = 0.4
 """[m] so far inside the inner edge any task may be tried: what 1 s of walking takes"""
+STRIDE_M = 0.3
+"""[m] what half a second of walking takes"""
 EDGE_M = 2.0 * SLACK_M
 """[m] so far out an episode still counts as begun within: where those before it ended"""
 SECTOR = math.cos(math.pi / 4.0) - 1e-9
@@ -76,15 +78,24 @@ class Scheduler:
         if excursion > EDGE_M:
             return False
         # A turn needs no room, and at the edge is where episodes of walking end.
-        return kind.turn != 0.0 or excursion < -ROOM_M or lead(kind, place) > 0.0
+        return kind.turn != 0.0 or excursion < -ROOM_M or self._leads_in(kind, place)
+
+    def _leads_in(self, kind: Kind, place: Place) -> bool:
+        """Tells whether half a second of walking is not further out; beside a wall that is more
+        than a direction towards the centre."""
+        after = place.after(Place(kind.along * STRIDE_M, 0.0, 0.0))
+        return self._workspace.excursion(after) <= self._workspace.excursion(place)
 
     def _homing(self, place: Place) -> Sequence[Kind]:
         walking = [kind for kind in self._kinds if kind.turn == 0.0]
         turning = [kind for kind in self._kinds if kind.turn != 0.0]
         # A turn that is not learned yet gets the robot nowhere: every other time it walks.
         turned = self._last is not None and self._last.turn != 0.0
-        least = 0.0 if turned else HOMING
-        inward = [kind for kind in walking if lead(kind, place) >= least]
+        inward = [
+            kind
+            for kind in walking
+            if lead(kind, place) >= HOMING or (turned and self._leads_in(kind, place))
+        ]
         if inward or not turning:
             return self._leading(inward or walking, place, HOMING)
         return self._leading(turning, place, SECTOR)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 SLACK_M = 0.1
-"""[m] a step may lead so much further out than the best place of the episode so far"""
+"""[m] who is on the way back in may stray so much further out again"""
 
 
 class Place(NamedTuple):
@@ -79,9 +79,9 @@ class Leash:
 
     def begin(self, excursion: float) -> None:
         """Begins an episode `excursion` [m] beyond the inner edge."""
-        self._least = max(excursion, 0.0)
+        self._least = max(excursion, -SLACK_M)
 
     def left(self, excursion: float) -> bool:
         """Tells whether the robot, now `excursion` [m] beyond the inner edge, has left."""
-        self._least = min(self._least, max(excursion, 0.0))
+        self._least = min(self._least, max(excursion, -SLACK_M))
         return excursion > self._least + SLACK_M

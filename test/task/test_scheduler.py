@@ -96,6 +96,18 @@ def test_near_the_edge_a_task_that_starves_waits_for_room() -> None:
     assert scheduler.next(Place(1.1, 0.0, math.pi)) is BACKWARD
 
 
+def test_beside_a_wall_a_direction_towards_the_centre_may_lead_out() -> None:
+    # In the corner (1.5, −1.15) of the room: walking ahead at −131° is 87° off the centre, inward
+    # by the compass, but out through the wall at y = −1.5.
+    both = (FORWARD, RIGHT)
+    place = Place(1.5, -1.15, -131.0 * degrees)
+    assert 0.0 < lead(FORWARD, place) < 0.1
+    scheduler = Scheduler(both, ROOM, patience=2)
+    for _ in range(10):
+        scheduler.begun(RIGHT)
+    assert scheduler.next(place) is RIGHT
+
+
 def test_a_turn_that_starves_needs_no_room_but_not_out_of_bounds() -> None:
     scheduler = Scheduler((FORWARD, LEFT), ROOM, patience=2)
     for _ in range(10):
