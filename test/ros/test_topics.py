@@ -10,7 +10,9 @@ from quad_learner.ros import topics
 
 PACKAGE = Path(__file__).resolve().parent.parent.parent / 'quad_learner'
 SPELT_HERE = PACKAGE / 'ros' / 'topics.py'
-NAMES = {topic.name for topic in topics.TABLE} | {s.name for s in topics.SERVICES}
+NAMES = {topic.name for topic in (*topics.TABLE, *topics.FROM_OUTSIDE)} | {
+    s.name for s in topics.SERVICES
+}
 # A word of one syllable may mean something else: 'odom' is also the frame that ROS calls so, and
 # 'experience' a folder of the run. What a node hands to ROS is looked at by itself below.
 PLAIN = {name for name in NAMES if '/' not in name}
@@ -47,7 +49,7 @@ def test_no_other_file_makes_a_publisher_or_listener_of_its_own() -> None:
 
 def test_every_topic_of_the_module_is_in_the_table_once() -> None:
     declared = [value for value in vars(topics).values() if isinstance(value, topics.Topic)]
-    names = [topic.name for topic in topics.TABLE]
+    names = [topic.name for topic in (*topics.TABLE, *topics.FROM_OUTSIDE)]
     assert len(names) == len(set(names))
     assert {topic.name for topic in declared} <= set(names)
     assert {f'learner/{name}' for name in topics.METRICS} <= set(names)
@@ -64,7 +66,9 @@ def test_names_are_relative_so_that_robots_live_in_namespaces() -> None:
     assert absolute == {'/clock', '/diagnostics'}  # what every tool of ROS expects at the root
 
 
-@pytest.mark.parametrize('topic', topics.TABLE, ids=lambda topic: topic.name)
+@pytest.mark.parametrize(
+    'topic', (*topics.TABLE, *topics.FROM_OUTSIDE), ids=lambda topic: topic.name
+)
 def test_every_topic_has_a_sender_a_rate_and_words(topic: topics.Topic) -> None:
     assert topic.publisher_node
     assert topic.about
