@@ -18,7 +18,7 @@ Only `terminated` ends the future; a truncated step is valued by what would have
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics
 from quad_learner.learning.action_box import ActionBox
@@ -190,12 +191,12 @@ class Learner:
     def _capped(self, transition: Transition) -> Transition:
         """Counts no more margin than the cap: else a level body pays for a lean."""
         cap = self.config.margin_cap_rad
-        return transition if transition.constraint <= cap else replace(transition, constraint=cap)
+        return replace(transition, constraint=cap) if transition.constraint > cap else transition
 
-    def rebuild(self, transitions: Iterable[Transition]) -> None:
+    def rebuild(self, steps: Steps) -> None:
         """Fills the replay after a restart; normaliser, counters and debt stay as they are."""
-        for transition in transitions:
-            self.replay.add(self._capped(transition))
+        capped = np.minimum(steps.constraint, self.config.margin_cap_rad)
+        self.replay.add_all(replace(steps, constraint=capped))
 
     def update(self) -> UpdateMetrics:
         """Makes one update of critics, and when it is their turn of actor and multipliers.

@@ -10,9 +10,10 @@ import ctypes
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding
 import numpy as np
 import torch
-from numba import int64, void
+from numba import int64, types, void
 from numba.extending import get_cython_function_address
 
 from quad_learner.learning.compiled import APART, compiled
@@ -23,6 +24,7 @@ _BYTES = np.dtype(np.float32).itemsize
 _BLOCK = 64
 """rows made at once of a product with a transposed right side: MKL is half as fast with 128"""
 _SGEMM_ARGUMENTS = 13
+_SYMBOL = 'quad_learner_sgemm'
 _PLAIN_TRANSPOSED = np.frombuffer(b'NT', np.uint8)
 _ONE_ZERO = np.array((1.0, 0.0), np.float32)
 
@@ -36,7 +38,9 @@ def _address() -> int:
     return int(get_cython_function_address('scipy.linalg.cython_blas', 'sgemm'))
 
 
-_sgemm = ctypes.CFUNCTYPE(None, *_SGEMM_ARGUMENTS * [ctypes.c_void_p])(_address())
+# By name, not by address: what is kept on disk must find it where it lies the next time.
+llvmlite.binding.add_symbol(_SYMBOL, _address())
+_sgemm = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS * [types.intp]))
 
 
 @compiled(void(APART, int64, APART, int64, APART), inner=True)

@@ -9,12 +9,14 @@ no steps, and the learner goes over what it has; the next episode begins with th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 from quad_learner.experience.durable import write_atomically
-from quad_learner.experience.log import ExperienceLog, LogUnavailableError
+from quad_learner.experience.log import ExperienceLog, LogUnavailableError, segments
 from quad_learner.experience.reader import ExperienceReader
 from quad_learner.experience.run_directory import RunDirectory
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
 from quad_learner.learning.export import policy_onnx
@@ -25,6 +27,10 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.task.symmetry import Symmetry
 
 Read = Callable[[bytes], Transition]
+ReadAll = Callable[[Sequence[bytes]], Steps]
+
+RESTORED_AT_ONCE = 2048
+"""steps: a few megabytes, that stay in the processor's cache or near it"""
 
 
 class Training:
@@ -40,6 +46,7 @@ class Training:
         symmetry: Symmetry | None,
         clock: Callable[[], int],
         read: Read,
+        read_all: ReadAll,
     ) -> None:
         """Args:
         run: where everything is kept.
@@ -50,11 +57,13 @@ class Training:
         symmetry: of robot and task, None for none.
         clock: steady time [ns], for the log's syncs.
         read: turns a logged message into a transition.
+        read_all: does the same for many, at least one.
         """
         self._run = run
         self._robot = robot
         self._config = config
         self._read = read
+        self._read_all = read_all
         self._identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
         mirror = None if symmetry is None else Mirror(*symmetry)
         self.learner = Learner(*sizes, config, seed, mirror)
@@ -87,22 +96,42 @@ class Training:
         if checkpoint.exists(self._run.checkpoint):
             self.version = checkpoint.load(self._run.checkpoint, self.learner, self._identity)
         self._restore()
+        if self.sequence:
+            # Models were given away after the checkpoint: no number may stand for two of them.
+            self.version += 1
         self._log.open()
 
     def _restore(self) -> None:
         """Rebuilds the replay from the log; what came after the checkpoint is taken in anew."""
-        last = self.learner.last_sequence
-        try:
-            for record in ExperienceReader(self._run.experience).records():
-                transition = self._read(record.data)
-                if transition.sequence > last:
-                    self.learner.ingest(transition)
-                else:
-                    self.learner.rebuild((transition,))
-                self._follow(transition)
-        except FileNotFoundError:
+        if not segments(self._run.experience):
             return
+        last = self.learner.last_sequence
+        records = ExperienceReader(self._run.experience).records()
+        while data := [record.data for record in islice(records, RESTORED_AT_ONCE)]:
+            steps = self._read_all(data)
+            self._follow_all(steps)
+            new = steps.sequence > last
+            known = int(new.argmax()) if new.any() else len(steps)
+            self.learner.rebuild(steps[:known])
+            for later in data[known:]:
+                self._ingest_or_rebuild(self._read(later), last)
         self.learner.pace.forgive()
+
+    def _ingest_or_rebuild(self, transition: Transition, last: int) -> None:
+        if transition.sequence > last:
+            self.learner.ingest(transition)
+        else:
+            self.learner.rebuild(Steps.of((transition,)))
+
+    def _follow_all(self, steps: Steps) -> None:
+        ended = steps.terminated | steps.truncated
+        for reward, fell, end in zip(
+            steps.reward.tolist(), steps.terminated.tolist(), ended.tolist(), strict=True
+        ):
+            self._count(reward, fell, end)
+        self.sequence, self.episode = int(steps.sequence[-1]), int(steps.episode[-1])
+        self._reward, self._constraint = float(steps.reward[-1]), float(steps.constraint[-1])
+        self.version = max(self.version, int(steps.policy_version.max()))
 
     def take_in(self, data: bytes, may_update: Callable[[], bool]) -> bytes | None:
         """Logs and learns from one step; returns a new model when one is due.
@@ -158,20 +187,25 @@ class Training:
     def _follow(self, transition: Transition) -> None:
         self.sequence, self.episode = transition.sequence, transition.episode
         self._reward, self._constraint = transition.reward, transition.constraint
-        self._return += transition.reward
+        ended = transition.terminated or transition.truncated
+        self._count(transition.reward, transition.terminated, ended)
+
+    def _count(self, reward: float, fell: bool, ended: bool) -> None:
+        self._return += reward
         self._length += 1.0
-        self._falls += transition.terminated
-        if transition.terminated or transition.truncated:
+        self._falls += fell
+        if ended:
             self._episode_return, self._episode_length = self._return, self._length
             self._return = self._length = 0.0
 
     def _model_if_due(self, ended: bool) -> bytes | None:
         every = self._config.publish_every
+        is_due = ended or self.sequence % every == 0
+        self.version += is_due
         if self.sequence % self._config.checkpoint_every == 0:
             self.save()
-        if not ended and self.sequence % every:
+        if not is_due:
             return None
-        self.version += 1
         # Between episodes there is time to wait for the newest; within one, acting goes on.
         return self._model(self.sequence if ended else self.sequence + every)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rclpy.serialization import deserialize_message
 from std_msgs.msg import Float32MultiArray, Float64, UInt8MultiArray
 
 from quad_learner.experience.run_directory import open_run
@@ -50,7 +49,8 @@ class LearnerNode(GraphNode):
             self.graph.seed,
             symmetry(self.robot, task_config),
             steady_ns,
-            self._read,
+            self._records.transition_from,
+            self._records.transitions_from,
         )
         self._training.open()
         self._finish_at: int | None = None
@@ -71,9 +71,6 @@ class LearnerNode(GraphNode):
         self.every(METRICS_S, self._publish_metrics)
         self._publish_model(self._training.first_model())
         self._publish_progress()
-
-    def _read(self, data: bytes) -> Any:
-        return self._records.transition_from(deserialize_message(data, EXPERIENCE_TYPE))
 
     def _on_experience(self, data: bytes) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Float32MultiArray
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.policy.driver import EpisodeEnd
 from quad_learner.robot.model import RobotModel
@@ -34,6 +36,8 @@ _SCALARS = (
     'truncated',
     'reasons',
 )
+_COUNTS = ('sequence', 'episode', 'policy_version')
+NOT_FINITE = 'a step that holds a number that is not finite'
 
 
 class Records:
@@ -221,7 +225,7 @@ class Records:
         """
         block = self._unpack(self._experience, message)
         if not all(np.isfinite(part).all() for part in block.values()):
-            raise MessageError('a step that holds a number that is not finite')
+            raise MessageError(NOT_FINITE)
         scalar = {name: block[name][0] for name in _SCALARS}
         return Transition(
             sequence=int(scalar['sequence']),
@@ -238,6 +242,26 @@ class Records:
             terminated=bool(scalar['terminated']),
             truncated=bool(scalar['truncated']),
             reasons=Reason(int(scalar['reasons'])),
+        )
+
+    def transitions_from(self, messages: Sequence[bytes]) -> Steps:
+        """Returns what `transition_from` finds in each of `messages`, at least one, as columns.
+
+        Raises:
+            MessageError: as for `transition_from`, of any of them.
+        """
+        try:
+            block = self._experience.unpack_all(messages)
+        except RecordError as error:
+            raise MessageError(str(error)) from error
+        if not all(np.isfinite(part).all() for part in block.values()):
+            raise MessageError(NOT_FINITE)
+        scalar = {name: block[name][:, 0] for name in _SCALARS}
+        return Steps(
+            **{name: scalar[name].astype(np.int64) for name in _COUNTS},
+            **{name: scalar[name].astype(np.float64) for name in ('reward', 'constraint')},
+            **{name: scalar[name] != 0.0 for name in ('terminated', 'truncated')},
+            **{name: block[name] for name in ('observation', 'action', 'next_observation')},
         )
 
     def _unpack(self, record: Record, message: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
 from quad_learner.learning.checkpoint import CheckpointError
@@ -52,7 +53,7 @@ def test_a_resumed_learner_agrees_bit_for_bit_for_100_updates(
 
     resumed = Learner(3, 2, config, seed=99)
     assert checkpoint.load(tmp_path, resumed) == 4
-    resumed.rebuild(step for step in steps if step.sequence <= resumed.last_sequence)
+    resumed.rebuild(Steps.of([s for s in steps if s.sequence <= resumed.last_sequence]))
     for number in range(100):
         if number % 2:
             learner.ingest(steps[80 + number // 2])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.learner import Learner, UpdateMetrics
 from quad_learner.learning.learner_config import LearnerConfig
@@ -148,7 +149,7 @@ def test_rebuilding_owes_nothing_and_counts_nothing_twice(
     generator = np.random.default_rng(0)
     steps = [make_step(number, generator) for number in range(1, 61)]
     learner = Learner(3, 2, make_config(), 0)
-    learner.rebuild(steps)
+    learner.rebuild(Steps.of(steps))
     assert len(learner.replay) == 60
     assert (learner.due_updates, learner.pace.steps, learner.normaliser.count) == (0, 0, 0)
 

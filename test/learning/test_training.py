@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from quad_learner.experience.run_directory import RunDirectory, create_at
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
 from quad_learner.learning.learner_config import LearnerConfig
@@ -51,7 +52,15 @@ def _training(
 ) -> Training:
     """Opens a run whose messages are the steps' numbers."""
     training = Training(
-        run, robot, (3, 2), config, 0, None, lambda: 0, lambda data: steps[int(data) - 1]
+        run,
+        robot,
+        (3, 2),
+        config,
+        0,
+        None,
+        lambda: 0,
+        lambda data: steps[int(data) - 1],
+        lambda many: Steps.of([steps[int(data) - 1] for data in many]),
     )
     training.open()
     return training
