@@ -64,7 +64,8 @@ class Training:
         self._config = config
         self._read = read
         self._read_all = read_all
-        self._identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
+        self.identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
+        """what a checkpoint must be of to be taken up"""
         mirror = None if symmetry is None else Mirror(*symmetry)
         self.learner = Learner(*sizes, config, seed, mirror)
         self._log = ExperienceLog(run.experience, clock)
@@ -76,6 +77,8 @@ class Training:
         """of the newest model"""
         self.lost = 0
         """steps that never arrived"""
+        self.passed_over: tuple[str, ...] = ()
+        """why newer checkpoints than the one taken up were not used"""
         self.problem = ''
         """why learning is paused, empty while it is not"""
         self._unlogged: list[bytes] = []
@@ -94,7 +97,9 @@ class Training:
             LogUnavailableError: the log cannot be written.
         """
         if checkpoint.exists(self._run.checkpoint):
-            self.version = checkpoint.load(self._run.checkpoint, self.learner, self._identity)
+            found = checkpoint.load(self._run.checkpoint, self.learner, self.identity)
+            self.version = int(found.manifest['version'])
+            self.passed_over = found.passed_over
         self._restore()
         if self.sequence:
             # Models were given away after the checkpoint: no number may stand for two of them.
@@ -259,7 +264,7 @@ class Training:
         try:
             self._log.sync()
             self.learner.recover()
-            checkpoint.save(self._run.checkpoint, self.learner, self.version, self._identity)
+            checkpoint.save(self._run.checkpoint, self.learner, self.version, self.identity)
             write_atomically(self._run.policy, self._onnx({}))
         except OSError as error:
             return f'the checkpoint was not written: {error}'
