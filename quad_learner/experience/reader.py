@@ -29,6 +29,11 @@ _MESSAGE = struct.Struct('<HIQQ')
 _CHANNEL = struct.Struct('<HHI')
 """of a channel: itself, its schema, length of its topic; then the topic and more"""
 _DATA_END_BYTES = 4
+_IMPOSSIBLE = {
+    0: 'a hole, as a power cut leaves where a file had grown',
+    Opcode.FOOTER: 'the record that ends it is missing',
+}
+"""kinds of records that cannot be met before the end, and what they mean"""
 
 
 class Record(NamedTuple):
@@ -156,8 +161,8 @@ class _SegmentReader:
             channel, _, length = _CHANNEL.unpack_from(content)
             if content[_CHANNEL.size :][:length] == TOPIC.encode():
                 self._channels.add(channel)
-        elif kind == Opcode.FOOTER:
-            raise _DamagedError('the record that ends it is missing')
+        elif kind in _IMPOSSIBLE:
+            raise _DamagedError(_IMPOSSIBLE[kind])
 
     def _close(self, content: bytes) -> None:
         if len(content) != _DATA_END_BYTES:

@@ -29,6 +29,9 @@ ZERO, HALF, ONE, TWO = (np.float32(number) for number in (0.0, 0.5, 1.0, 2.0))
 
 Function = Callable[..., Any]
 
+_NUMBA: Any = numba_config
+"""its settings, which have no types"""
+
 
 def _folder() -> Path:
     """Returns where what is compiled from the present sources is kept."""
@@ -47,12 +50,12 @@ def _kept(folder: Path) -> Iterator[bool]:
     except OSError:
         yield False
         return
-    before = numba_config.CACHE_DIR
-    numba_config.CACHE_DIR = str(folder)
+    before = _NUMBA.CACHE_DIR
+    _NUMBA.CACHE_DIR = str(folder)
     try:
         yield os.access(folder, os.W_OK)
     finally:
-        numba_config.CACHE_DIR = before
+        _NUMBA.CACHE_DIR = before
 
 
 _FOLDER = _folder()
