@@ -9,6 +9,7 @@ no steps, and the learner goes over what it has; the next episode begins with th
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 
@@ -81,7 +82,9 @@ class Training:
         """why newer checkpoints than the one taken up were not used"""
         self.problem = ''
         """why learning is paused, empty while it is not"""
-        self._unlogged: list[bytes] = []
+        self.unsaved = ''
+        """why the last checkpoint was not written, empty where it was"""
+        self._unlogged: deque[tuple[Transition, bytes]] = deque()
         self._extra = 0
         self._last: UpdateMetrics | None = None
         self._falls = 0
@@ -163,6 +166,11 @@ class Training:
         return self._model_if_due(ended)
 
     @property
+    def unlogged(self) -> int:
+        """Steps that wait in memory for the disk to take them."""
+        return len(self._unlogged)
+
+    @property
     def due_updates(self) -> int:
         """Updates to make now: those owed for steps, and those of the pause between episodes."""
         return self.learner.due_updates + self._extra
@@ -179,12 +187,15 @@ class Training:
 
     def _append(self, transition: Transition, data: bytes) -> None:
         """Logs a step; while the disk refuses, steps wait in memory and learning pauses."""
-        self._unlogged.append(data)
+        self._unlogged.append((transition, data))
+        self._log_what_waits()
+
+    def _log_what_waits(self) -> None:
         try:
             while self._unlogged:
-                waiting = self._read(self._unlogged[0])
-                self._log.append(waiting.sequence, self._unlogged[0], waiting.time_ns)
-                self._unlogged.pop(0)
+                waiting, data = self._unlogged[0]
+                self._log.append(waiting.sequence, data, waiting.time_ns)
+                self._unlogged.popleft()
             self.problem = ''
         except LogUnavailableError as error:
             self.problem = str(error)
@@ -261,14 +272,22 @@ class Training:
 
     def save(self) -> str:
         """Writes checkpoint and policy; returns what went wrong, empty when nothing did."""
+        self.unsaved = ''
         try:
-            self._log.sync()
-            self.learner.recover()
-            checkpoint.save(self._run.checkpoint, self.learner, self.version, self.identity)
-            write_atomically(self._run.policy, self._onnx({}))
+            self._write_checkpoint()
         except OSError as error:
-            return f'the checkpoint was not written: {error}'
-        return ''
+            self.unsaved = f'the checkpoint was not written: {error}'
+        return self.unsaved
+
+    def _write_checkpoint(self) -> None:
+        self._log_what_waits()
+        if self.problem:
+            # It would know of steps that no restart finds in the log.
+            raise OSError(self.problem)
+        self._log.sync()
+        self.learner.recover()
+        checkpoint.save(self._run.checkpoint, self.learner, self.version, self.identity)
+        write_atomically(self._run.policy, self._onnx({}))
 
     def close(self) -> str:
         """Saves and closes the log; returns what went wrong, empty when nothing did."""

@@ -140,8 +140,11 @@ class LearnerNode(GraphNode):
         values['updates_per_second'] = self._rate
         values['model_version'] = training.version
         values['lost_steps'] = training.lost
-        if training.problem:
-            return ERROR, training.problem
+        values['unlogged_steps'] = training.unlogged
+        if training.problem or training.unsaved:
+            return ERROR, training.problem or training.unsaved
+        if training.passed_over:
+            return WARN, f'an older checkpoint was taken up: {"; ".join(training.passed_over)}'
         if training.lost:
             return WARN, f'{training.lost} steps never arrived'
         return OK, f'{training.sequence} steps, {training.learner.updates} updates'
