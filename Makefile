@@ -6,6 +6,8 @@ SHELL := /bin/bash
 MINUTES ?= 10
 ROBOT ?= a1
 SEED ?= 0
+# make crash TRIALS=1000: kills at random moments; a tenth as many of the whole learner
+TRIALS ?= 1000
 # More words for quad-learner learn, or for pytest: make learn ARGS=--help, make test ARGS='-k safety'
 ARGS ?=
 
@@ -19,7 +21,7 @@ SETUPTOOLS := 'setuptools<80'
 # One thread a process: the nodes share the cores, and more threads only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help venv learn test check format lint type contracts bench docs clean
+.PHONY: help venv learn test crash check format lint type contracts bench docs clean
 
 help:  ## list these words
 	@echo 'make <word>, with Python 3.11 (or 3.10) and nothing else installed:'
@@ -55,6 +57,9 @@ learn: $(READY)  ## learn to walk from scratch, MINUTES of robot time; results i
 
 test: $(READY)  ## run all tests in random order; the slowest ten are listed
 	$(BIN)/python -m pytest -p no:junitxml --durations=10 $(ARGS)
+
+crash: $(READY)  ## kill the learner TRIALS times, cut the power, turn bits over: is anything lost?
+	$(BIN)/python benchmarks/crash.py --trials $(TRIALS) --training $$(($(TRIALS) / 10)) $(ARGS)
 
 check: $(READY)  ## format, lint, spelling, types, import contracts, tests: all that is asked of a change
 	$(BIN)/ruff format --check .
