@@ -72,7 +72,7 @@ DELAY_S, DELAY_FROM_START_S = 0.003, 0.03
 """longest wait after the last of them, and, in a part of the trials, from the start on"""
 EARLY = 0.2
 """part of the trials that are killed while they may still be starting"""
-LEARNER_PROMISES_MAX = 15
+LEARNER_PROMISES_MAX = 25
 STATE_SMALL_BYTES, LOG_STEPS = 512, 20
 """of what bits are turned over in"""
 BASE_STEPS, MORE_STEPS, POWER_STEPS = 15, 9, 90

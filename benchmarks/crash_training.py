@@ -30,7 +30,7 @@ SMALL = {
     'critic_width': 16,
     'actor_width': 16,
     'publish_every': 5,
-    'checkpoint_every': 5,
+    'checkpoint_every': 10,
 }
 
 

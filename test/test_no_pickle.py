@@ -99,7 +99,7 @@ def test_all_that_a_run_keeps_is_loaded_without_an_unpickler(
     config = configuration.read(
         LearnerConfig,
         config_directory() / 'learner.yaml',
-        {'critic_width': 8, 'actor_width': 8, 'replay_capacity': 10, 'mirror': False},
+        {'critic_width': 8, 'actor_width': 8, 'replay_capacity': 1000, 'mirror': False},
     )
     learner = Learner(3, 2, config, 0)
     checkpoint.save(tmp_path / 'checkpoint', learner, 1)
@@ -117,7 +117,7 @@ def test_a_pickle_in_a_checkpoints_place_runs_nothing(tmp_path: Path, name: str)
     config = configuration.read(
         LearnerConfig,
         config_directory() / 'learner.yaml',
-        {'critic_width': 8, 'actor_width': 8, 'replay_capacity': 10, 'mirror': False},
+        {'critic_width': 8, 'actor_width': 8, 'replay_capacity': 1000, 'mirror': False},
     )
     learner = Learner(3, 2, config, 0)
     path = checkpoint.save(tmp_path / 'checkpoint', learner, 1)

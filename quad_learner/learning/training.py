@@ -218,7 +218,8 @@ class Training:
         every = self._config.publish_every
         is_due = ended or self.sequence % every == 0
         self.version += is_due
-        if self.sequence % self._config.checkpoint_every == 0:
+        # One that failed is tried again before its time, but not at each step.
+        if self.sequence % self._config.checkpoint_every == 0 or (is_due and self.unsaved):
             self.save()
         if not is_due:
             return None
