@@ -206,7 +206,7 @@ class Replay:
     def _fit(steps: Steps) -> NDArray[np.bool_]:
         """Returns which steps hold nothing but numbers that can be kept."""
         # A comparison with what is not a number is false.
-        fit = np.abs(steps.observation).max(1) <= HALF_MAX
+        fit: NDArray[np.bool_] = np.abs(steps.observation).max(1) <= HALF_MAX
         fit &= np.abs(steps.next_observation).max(1) <= HALF_MAX
         fit &= np.abs(steps.action).max(1) <= SINGLE_MAX
         fit &= np.abs(steps.reward) <= SINGLE_MAX

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 MODEL_BYTES_MAX = 64 << 20
@@ -35,7 +34,7 @@ def objection(model: bytes) -> str:
         return f'it has {len(model)} bytes, more than {MODEL_BYTES_MAX}'
     try:
         parsed = onnx.ModelProto.FromString(model)
-    except DecodeError as error:
+    except Exception as error:  # of a library that onnx brings, and of no class of ours
         return f'it is not ONNX ({error})'
     return _of_versions(parsed) or _of_nodes(parsed) or _of_constants(parsed) or _of_sizes(parsed)
 

@@ -36,7 +36,6 @@ _SCALARS = (
     'truncated',
     'reasons',
 )
-_COUNTS = ('sequence', 'episode', 'policy_version')
 NOT_FINITE = 'a step that holds a number that is not finite'
 
 
@@ -256,12 +255,18 @@ class Records:
             raise MessageError(str(error)) from error
         if not all(np.isfinite(part).all() for part in block.values()):
             raise MessageError(NOT_FINITE)
-        scalar = {name: block[name][:, 0] for name in _SCALARS}
+        column = {name: block[name][:, 0] for name in _SCALARS}
         return Steps(
-            **{name: scalar[name].astype(np.int64) for name in _COUNTS},
-            **{name: scalar[name].astype(np.float64) for name in ('reward', 'constraint')},
-            **{name: scalar[name] != 0.0 for name in ('terminated', 'truncated')},
-            **{name: block[name] for name in ('observation', 'action', 'next_observation')},
+            sequence=column['sequence'].astype(np.int64),
+            episode=column['episode'].astype(np.int64),
+            policy_version=column['policy_version'].astype(np.int64),
+            observation=block['observation'],
+            action=block['action'],
+            reward=column['reward'].astype(np.float64),
+            constraint=column['constraint'].astype(np.float64),
+            next_observation=block['next_observation'],
+            terminated=column['terminated'] != 0.0,
+            truncated=column['truncated'] != 0.0,
         )
 
     def _unpack(self, record: Record, message: Any) -> dict[str, Any]:

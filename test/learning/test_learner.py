@@ -154,6 +154,19 @@ def test_rebuilding_owes_nothing_and_counts_nothing_twice(
     assert (learner.due_updates, learner.pace.steps, learner.normaliser.count) == (0, 0, 0)
 
 
+@pytest.mark.parametrize('rebuilt', [False, True])
+def test_a_margin_that_is_no_number_is_refused_and_not_taken_for_the_cap(
+    make_config: ConfigBuilder, make_step: StepBuilder, rebuilt: bool
+) -> None:
+    learner = Learner(3, 2, make_config(), 0)
+    poisoned = make_step(1, np.random.default_rng(0), constraint=float('nan'))
+    if rebuilt:
+        learner.rebuild(Steps.of((poisoned,)))
+    else:
+        learner.ingest(poisoned)
+    assert (len(learner.replay), learner.replay.refused) == (0, 1)
+
+
 def _values_of_a_steady_step(
     make_config: ConfigBuilder, make_step: StepBuilder, ends: str, seen: Seen, **changes: Any
 ) -> tuple[float, float]:
