@@ -23,7 +23,7 @@ ALIGNED = 4
 _BYTES = np.dtype(np.float32).itemsize
 _BLOCK = 64
 """rows made at once of a product with a transposed right side: MKL is half as fast with 128"""
-_SGEMM_ARGUMENTS = 13
+_SGEMM_ARGUMENTS: list[Any] = 13 * [types.intp]
 _SYMBOL = 'quad_learner_sgemm'
 _PLAIN_TRANSPOSED = np.frombuffer(b'NT', np.uint8)
 _ONE_ZERO = np.array((1.0, 0.0), np.float32)
@@ -40,7 +40,7 @@ def _address() -> int:
 
 # By name, not by address: what is kept on disk must find it where it lies the next time.
 llvmlite.binding.add_symbol(_SYMBOL, _address())
-_sgemm = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS * [types.intp]))
+_sgemm = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS))
 
 
 @compiled(void(APART, int64, APART, int64, APART), inner=True)
