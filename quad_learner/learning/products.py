@@ -40,7 +40,7 @@ def _address() -> int:
 
 # By name, not by address: what is kept on disk must find it where it lies the next time.
 llvmlite.binding.add_symbol(_SYMBOL, _address())
-_sgemm = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS))
+_sgemm: Any = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS))
 
 
 @compiled(void(APART, int64, APART, int64, APART), inner=True)
