@@ -169,7 +169,7 @@ def _values_of_a_steady_step(
         critic_rate=0.01,
         batch_size=64,
         warmup_steps=64,
-        replay_capacity=2000,
+        replay_capacity=8000,
         renorm_warmup=50,
         reward_critics=1,
         safety_critics=1,
@@ -179,12 +179,12 @@ def _values_of_a_steady_step(
         **changes,
     )
     learner, generator = Learner(3, 2, config, 0), np.random.default_rng(0)
-    for number in range(1, 2001):
+    for number in range(1, 8001):
         ended = {'terminated': False, ends: number % 10 == 0}
         learner.ingest(make_step(number, generator, reward=1.0, constraint=0.3, **ended, **seen))
-    found = [learner.update() for _ in range(600)]
-    value = float(np.mean([one.reward_value for one in found[-50:]]))
-    return value, found[-1].constraint / (1.0 - config.safety_discount)
+    found = [learner.update() for _ in range(900)][-500:]  # long enough for slow swings to cancel
+    value, margin = np.mean([(one.reward_value, one.constraint) for one in found], axis=0).tolist()
+    return value, margin / (1.0 - config.safety_discount)
 
 
 ALIKE: Seen = {name: np.zeros(3, np.float32) for name in ('observation', 'next_observation')}
@@ -218,9 +218,7 @@ def test_a_cut_episode_is_valued_as_if_it_went_on(
     # 2.71 + 0.729 v, the last three 2.71, 1.9 and 1, so v = 2.458 + 0.5103 v.
     value = {1: 1.0 / 0.19, 3: 2.458 / 0.4897}[n_step]
     values = _values_of_a_steady_step(make_config, make_step, 'terminated', seen, **changes)
-    # Values of plain crossq swing by about 1 from seed to seed; what is told apart lies 5 apart.
-    slack = 1.5 if kind == 'crossq' else 0.6
-    assert values == (pytest.approx(value, abs=slack), pytest.approx(0.3 * value, abs=0.6))
+    assert values == (pytest.approx(value, abs=0.6), pytest.approx(0.3 * value, abs=0.6))
 
 
 class _Outcome(NamedTuple):
