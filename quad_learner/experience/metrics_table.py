@@ -19,7 +19,7 @@ LEARNER_COLUMNS: Mapping[str, str] = {
     'backlog': LARGEST,
     'lambda': LAST,
     'alpha': LAST,
-    'action_box': LAST,
+    'box_share': LAST,
     'reward': MEAN,
     'constraint': MEAN,
     'entropy': MEAN,

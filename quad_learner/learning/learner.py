@@ -28,7 +28,7 @@ from torch import Tensor
 
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics
-from quad_learner.learning.action_box import ActionBox
+from quad_learner.learning.box_share import BoxShare
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.bellman import bellman_slope
 from quad_learner.learning.compiled import ONE
@@ -408,7 +408,7 @@ class Learner:
         }
 
     def dual_state(self) -> dict[str, dict[str, float]]:
-        """Returns the states of λ, α and the action box."""
+        """Returns the states of λ, α and the share of the box."""
         return {
             'multiplier': self.multiplier.state(),
             'temperature': self.temperature.state(),
@@ -449,10 +449,10 @@ def _temperature(config: LearnerConfig, actions: int) -> Temperature:
     )
 
 
-def _box(config: LearnerConfig) -> ActionBox:
-    """Returns the action box: all open where nothing is constrained."""
+def _box(config: LearnerConfig) -> BoxShare:
+    """Returns the share of the box: all of it where nothing is constrained."""
     start = config.box_start if config.constrained else 1.0
-    return ActionBox(start, config.box_opening)
+    return BoxShare(start, config.box_opening)
 
 
 def _pace(config: LearnerConfig) -> Pace:

@@ -204,7 +204,7 @@ class Training:
             'constraint': self._constraint,
             'lambda': self.learner.multiplier.value,
             'alpha': self.learner.temperature.value,
-            'action_box': self.learner.box.value,
+            'box_share': self.learner.box.value,
             'episode_return': self._episode_return,
             'episode_length': self._episode_length,
             'falls': float(self._falls),

@@ -154,7 +154,7 @@ METRICS = (
     'constraint',
     'lambda',
     'alpha',
-    'action_box',
+    'box_share',
     'episode_return',
     'episode_length',
     'falls',
