@@ -28,9 +28,9 @@ from torch import Tensor
 
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics
-from quad_learner.learning.box_share import BoxShare
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.bellman import bellman_slope
+from quad_learner.learning.box_share import BoxShare
 from quad_learner.learning.compiled import ONE
 from quad_learner.learning.flat import FlatAdam, Numbers
 from quad_learner.learning.last_good import LastGood
