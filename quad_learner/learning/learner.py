@@ -31,7 +31,7 @@ from quad_learner.learning import critics
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.bellman import bellman_slope
 from quad_learner.learning.box_share import BoxShare
-from quad_learner.learning.compiled import ONE
+from quad_learner.learning.compiled_at_start import ONE
 from quad_learner.learning.flat import FlatAdam, Numbers
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig

@@ -1,6 +1,7 @@
 """How the learner's inner loops are compiled: what an update does takes no way through Python.
 
-Every array is float32. What is not finite stays so on the way: the optimiser looks for it at the
+Unlike those of quad_learner/compiled.py they are not kept on disk: they call functions of other
+files, products by addresses that only hold for this process among them. Every array is float32. What is not finite stays so on the way: the optimiser looks for it at the
 end.
 """
 
@@ -21,7 +22,7 @@ ZERO, HALF, ONE, TWO = (np.float32(number) for number in (0.0, 0.5, 1.0, 2.0))
 Function = Callable[..., Any]
 
 
-def compiled(
+def compiled_at_start(
     signature: Any, reordered: bool = True, inner: bool = False
 ) -> Callable[[Function], Function]:
     """Compiles for these types when this file is imported: an update never waits for it.
