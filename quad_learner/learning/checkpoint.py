@@ -29,7 +29,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from quad_learner.learning.learner import ActorLosses, Learner
+from quad_learner.learning.learner import Learner
+from quad_learner.learning.update_metrics import ActorLosses
 
 FORMAT = 'quad_learner checkpoint 2'
 """names the layout above; a change of it changes the number"""

@@ -1,7 +1,9 @@
 """How the learner's inner loops are compiled: what an update does takes no way through Python.
 
 Unlike those of quad_learner/compiled.py they are not kept on disk: they call functions of other
-files, products by addresses that only hold for this process among them. Every array is float32. What is not finite stays so on the way: the optimiser looks for it at the
+files, and the BLAS by an address that holds for one process alone.
+
+Every array is float32. What is not finite stays so on the way: the optimiser looks for it at the
 end.
 """
 

@@ -18,9 +18,10 @@ from quad_learner.experience.run_directory import RunDirectory
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
 from quad_learner.learning.export import policy_onnx
-from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
+from quad_learner.learning.update_metrics import UpdateMetrics
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.symmetry import Symmetry
 
