@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from quad_learner.experience.transition import Transition
-from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.update_metrics import UpdateMetrics
 from quad_learner.safety.modes import Reason
 
 ConfigBuilder = Callable[..., LearnerConfig]
@@ -230,7 +231,7 @@ class _Outcome(NamedTuple):
     value: float
     """what the reward critics say of the policy"""
     earned: float
-    """what its last steps' reward is worth for ever"""
+    """what its last steps' reward and entropy are worth for ever"""
 
     def is_the_optimum(self) -> bool:
         """Says nothing of what the optimum is worth, but that it is valued by what it earns."""
@@ -268,7 +269,7 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
         }
     )
     learner, generator = Learner(1, 1, config, 0), np.random.default_rng(0)
-    actions, prices, values, rewards = [], [], [], []
+    actions, prices, rewards, seen = [], [], [], []
     for number in range(1, 1401):
         observation = generator.standard_normal(1).astype(np.float32)
         action = _explored(learner, observation, generator)
@@ -277,14 +278,16 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
             reward, margin = margin, reward
         learner.ingest(_toy_step(number, observation, action, reward, margin, generator))
         while learner.due_updates:
-            values.append(learner.update().reward_value)
+            seen.append(learner.update())
         actions.append(float(action[0]))
         rewards.append(reward)
         prices.append(learner.multiplier.value)
     late = float(np.mean(actions[-300:]))
     # The critics value the actions of the replay, older ones among them: Q = r + γ V.
-    value = (float(np.mean(values[-300:])) - float(np.mean(rewards[-1000:]))) / 0.9
-    earned = float(np.mean(rewards[-300:])) / (1.0 - 0.9)
+    valued = float(np.mean([one.reward_value for one in seen[-300:]]))
+    value = (valued - float(np.mean(rewards[-1000:]))) / 0.9
+    bonus = config.initial_temperature * float(np.mean([one.entropy for one in seen[-300:]]))
+    earned = (float(np.mean(rewards[-300:])) + bonus) / (1.0 - 0.9)
     return _Outcome(late, 0.5 - late, float(np.mean(prices[-300:])), value, earned)
 
 
