@@ -211,6 +211,7 @@ def _counts(axes: Axes, minutes: Array, rows: Sequence[Row]) -> None:
 
 def _drawer(panel: _Panel, minutes: Array, columns: Mapping[str, Array]) -> Callable[[Axes], None]:
     def draw_on(axes: Axes) -> None:
+        """Draws the panel's lines, those of `right` on a second scale."""
         handles = _lines(axes, panel.lines, minutes, columns)
         axes.set_ylabel(panel.unit)
         if panel.zero:

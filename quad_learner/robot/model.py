@@ -163,6 +163,11 @@ class _Reader:
         self._content = content
 
     def model(self) -> RobotModel:
+        """Returns the robot.
+
+        Raises:
+            ConfigurationError: an entry is missing or out of bounds.
+        """
         legs = [str(leg) for leg in self._get('joint_order')]
         joints = self._expand(legs, self._get('joint_names'))
         values: dict[str, Any] = {
