@@ -92,11 +92,11 @@ class InProcessGraph:
             target: policy's answer on the tick of a decision, None on the others.
         """
         sample = self.sample
+        self._look_at_health(sample)
         if target is not None:
             self._policy = target
-            self._reset = self.get_up.step(sample, self.command)
+            self._reset = self.get_up.step(sample, self.command, self._health)
             self._seen = self.estimate
-        self._look_at_health(sample)
         before = self._state.command
         command, self._state = self._core.step(self._state, self._inputs(sample), sample.time_ns)
         self.command = command

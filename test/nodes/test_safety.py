@@ -112,7 +112,7 @@ def test_an_operator_stops_the_robot_for_good_and_lets_it_go_on(
     health = Health(0, 24.0, 0.8, np.full(12, 33.0))
     safety.say(topics.BATTERY, battery_to(health))
     safety.say(topics.MOTOR_TEMPERATURE, safety.records.temperature_to(health))
-    safety.until(lambda: safety.node._health, 'health')
+    safety.until(lambda: safety.node._health.newest, 'health')
     half = safety.robot.command_hz // 2
     for number in range(half + 1):  # half a second, when charge and warmth are looked at
         tick(safety, number, builders)
@@ -176,7 +176,7 @@ def test_charge_and_warmth_belong_together_whichever_comes_first(
     for topic, message in said if battery_first else said[::-1]:
         safety.say(topic, message)
         safety.settle(5)
-    known = safety.until(lambda: safety.node._health, 'health')
+    known = safety.until(lambda: safety.node._health.newest, 'health')
     assert known.battery_charge == pytest.approx(0.8)
     np.testing.assert_array_equal(known.motor_temperature, 33.0)
 

@@ -15,7 +15,7 @@ from quad_learner.reset.get_up import GetUp, State
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import JointCommand, JointTarget, SensorSample
+from quad_learner.robot.signals import Health, JointCommand, JointTarget, SensorSample
 from quad_learner.safety.modes import Authority, Mode, Reason
 
 SampleBuilder = Callable[..., SensorSample]
@@ -115,6 +115,7 @@ class Body:
         self.joints = robot.stance.copy()
         self.roll = 0.0
         self.changes: dict[str, object] = {}
+        self.health: Health | None = None
         self.ticks = 0
         self.states: list[State] = []
 
@@ -129,7 +130,7 @@ class Body:
             time_ns=self.ticks * TICK_NS,
             **{'joint_position': self.joints, **self.changes},
         )
-        target = self.machine.step(sample, self.executed)
+        target = self.machine.step(sample, self.executed, self.health)
         if self.executed.authority is Authority.RESET and target.kp.any():
             self.joints = target.position
         if self.executed.authority is not Authority.POLICY:
