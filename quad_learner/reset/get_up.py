@@ -116,6 +116,11 @@ class GetUp:
         return self._state is State.READY
 
     @property
+    def resting(self) -> bool:
+        """Whether it lies down, or lies, for the sake of motors or battery."""
+        return self._state in (State.LIE_DOWN, State.REST)
+
+    @property
     def attempt(self) -> int:
         """The attempt it is at, from 1."""
         return self._attempt
