@@ -76,7 +76,7 @@ class Trial:
 
     def _model(self) -> OnnxPolicy:
         self._version += 1
-        return OnnxPolicy(policy_onnx(self.learner.actor, {'version': str(self._version)}))
+        return OnnxPolicy(policy_onnx(self.learner.give(), {'version': str(self._version)}))
 
     def episode(self, observation: Any) -> None:
         """Runs one episode from its first observation on, and learns from it."""

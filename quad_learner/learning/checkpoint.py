@@ -32,7 +32,7 @@ from torch import Tensor
 from quad_learner.learning.learner import Learner
 from quad_learner.learning.update_metrics import ActorLosses
 
-FORMAT = 'quad_learner checkpoint 2'
+FORMAT = 'quad_learner checkpoint 3'
 """names the layout above; a change of it changes the number"""
 GENERATIONS_KEPT = 2
 """the newest, and one to fall back to"""
@@ -154,6 +154,8 @@ def _resume(learner: Learner, checkpoint: Checkpoint, identity: Mapping[str, str
     for name, tensor in learner.learned_tensors().items():
         with torch.no_grad():
             tensor.copy_(checkpoint.tensors[name])
+    for name, tensor in learner.incumbent.tensors().items():
+        tensor.copy_(checkpoint.tensors[f'incumbent.{name}'])
     learner.torch_generator.set_state(checkpoint.tensors['torch_generator'])
     learner.normaliser.mean = checkpoint.tensors['normaliser.mean'].numpy().copy()
     learner.normaliser.squares = checkpoint.tensors['normaliser.squares'].numpy().copy()
@@ -164,6 +166,7 @@ def _resume(learner: Learner, checkpoint: Checkpoint, identity: Mapping[str, str
 def _tensors(learner: Learner) -> dict[str, Tensor]:
     return {
         **learner.learned_tensors(),
+        **{f'incumbent.{name}': part for name, part in learner.incumbent.tensors().items()},
         'normaliser.mean': torch.from_numpy(learner.normaliser.mean),
         'normaliser.squares': torch.from_numpy(learner.normaliser.squares),
         'torch_generator': learner.torch_generator.get_state(),
@@ -181,6 +184,7 @@ def _numbers(learner: Learner) -> dict[str, Any]:
         'owed': learner.pace.owed,
         'observed': learner.normaliser.count,
         'duals': learner.dual_state(),
+        'incumbent': learner.incumbent.state(),
         'numpy_generator': learner.numpy_generator.bit_generator.state,
     }
 
@@ -196,6 +200,7 @@ def _restore_numbers(learner: Learner, numbers: Mapping[str, Any]) -> None:
     learner.pace.owed = float(numbers['owed'])
     learner.normaliser.count = int(numbers['observed'])
     learner.restore_duals(numbers['duals'])
+    learner.incumbent.restore(numbers['incumbent'])
     learner.numpy_generator.bit_generator.state = numbers['numpy_generator']
 
 

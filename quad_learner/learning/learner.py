@@ -32,6 +32,7 @@ from quad_learner.learning.actor import Actor
 from quad_learner.learning.bellman import bellman_slope
 from quad_learner.learning.compiled_at_start import ONE
 from quad_learner.learning.flat import FlatAdam, Numbers
+from quad_learner.learning.incumbent import Incumbent
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
@@ -95,6 +96,7 @@ class Learner:
         self.temperature = duals.temperature_of(config, action_size)
         self.box = duals.box_share_of(config)
         self.actor.box = self.box.value
+        self.incumbent = self._incumbent()
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = _pace(config)
         shown = mirror if config.mirror else None
@@ -125,6 +127,16 @@ class Learner:
         return self.pace.due
 
     @property
+    def driver(self) -> Actor:
+        """The policy that is to drive: the newest, or the one gone back to after a fall."""
+        return self.incumbent.actor if self.incumbent.drives else self.actor
+
+    def give(self) -> Actor:
+        """Returns the policy to give to the robot now, and remembers that it drives from now."""
+        self.incumbent.give(self.driver)
+        return self.driver
+
+    @property
     def value_of_multiplier(self) -> float:
         """λ as the actor sees it: 0 while unconstrained."""
         return self.multiplier.value if self.config.constrained else 0.0
@@ -143,7 +155,15 @@ class Learner:
         met = self.recent_constraint.value >= self.config.margin_required_rad
         self.box.step(met)
         self.actor.box = self.box.value
+        self.incumbent.follow(transition)
         self.pace.step()
+
+    def _incumbent(self) -> Incumbent:
+        config = self.config
+        sizes = self.observation_size, self.action_size
+        given, kept = (Actor(*sizes, config, torch.Generator()) for _ in range(2))
+        steps = config.fall_back_steps if config.constrained else 0
+        return Incumbent((given, kept), steps, config.margin_required_rad)
 
     def _capped(self, transition: Transition) -> Transition:
         """Counts no more margin than the cap: else a level body pays for a lean."""

@@ -155,6 +155,7 @@ METRICS = (
     'lambda',
     'alpha',
     'box_share',
+    'fell_back',
     'episode_return',
     'episode_length',
     'falls',
