@@ -68,6 +68,7 @@ class Totals:
     reset_time_s: float = 0.0
     human_resets: int = 0
     deadline_misses: int = 0
+    unsafe_commands: int = 0
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,13 @@ def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> Non
         '/quad_learner/robot',
         OK,
         'ok',
-        {'missed_ticks': 2, 'human_resets': 1, 'latency_ms': 3.5, 'latency_max_ms': float('nan')},
+        {
+            'missed_ticks': 2,
+            'human_resets': 1,
+            'unsafe_commands': 4,
+            'latency_ms': 3.5,
+            'latency_max_ms': float('nan'),
+        },
     )
     monitor.say(topics.DIAGNOSTICS, topics.DIAGNOSTICS.type(status=[robot]))
     seen = monitor.node._seen
@@ -123,6 +129,7 @@ def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> Non
         'resets': 1,
         'human_resets': 1,
         'deadline_misses': 2,
+        'unsafe_commands': 4,
         'updates': 77,
         'seed': 4,
         'robot': 'a1',
