@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import IntFlag
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,17 +188,18 @@ class CommandJudge:
         if (np.abs(moved)[stiff & was_stiff] > reach).any():
             yield 'I4 target speed'
         turn = speed / self._robot.command_hz
-        turned = np.abs(moved - np.clip(past.moved, -turn, turn))[stiff & was_stiff]
-        if self._exact and (turned > turn + EPSILON).any():
+        turned = np.abs(moved - np.minimum(np.maximum(past.moved, -turn), turn)) > turn + EPSILON
+        if self._exact and (turned & stiff & was_stiff).any():
             yield 'I4 target acceleration'
         if sample is not None:
-            start = np.clip(sample.joint_position, self._low, self._high)
+            start = np.minimum(np.maximum(sample.joint_position, self._low), self._high)
             if (np.abs(command.position - start)[stiff & ~was_stiff] > reach).any():
                 yield 'I5 begins with a jump'
-            stays = self._pull(replace(command, position=past.command.position), sample)
-            harder = np.abs(self._pull(command, sample)) > np.abs(stays) + EPSILON
-            if command.mode.name == 'SOFT_STOP' and (harder & stiff & was_stiff).any():
-                yield 'I15 a stop moves the legs'
+            if command.mode.name == 'SOFT_STOP':
+                stays = self._pull(replace(command, position=past.command.position), sample)
+                harder = np.abs(self._pull(command, sample)) > np.abs(stays) + EPSILON
+                if (harder & stiff & was_stiff).any():
+                    yield 'I15 a stop moves the legs'
 
     def _course(
         self, command: JointCommand, past: _Past, now_ns: int, resumed: bool | None
@@ -252,7 +255,7 @@ class CommandJudge:
             self._robot.torque_max
             * (self._set['policy_torque_share' if policy else 'reset_torque_share'])
         )
-        known = temperature is not None and temperature.shape == limit.shape
+        known = self._robot.has_motor_temperature and temperature is not None
         if temperature is not None and known and np.isfinite(temperature).all():
             top, floor = self._robot.motor_temperature_max, self._set['temperature_torque_floor']
             warm = top * self._set['temperature_derate_share']
@@ -315,5 +318,10 @@ class CommandJudge:
         )
 
 
-def _words(command: JointCommand) -> set[str]:
-    return {reason.name or '' for reason in type(command.reasons) if reason & command.reasons}
+def _words(command: JointCommand) -> frozenset[str]:
+    return _names(command.reasons)
+
+
+@lru_cache(maxsize=4096)  # far more than the combinations that occur
+def _names(reasons: IntFlag) -> frozenset[str]:
+    return frozenset(reason.name or '' for reason in type(reasons) if reason & reasons)
