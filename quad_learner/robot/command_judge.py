@@ -96,7 +96,7 @@ class CommandJudge:
         self._heard: deque[tuple[SensorSample, bool]] = deque(maxlen=SAMPLES_KEPT)
         self._calm = 0
         self._past: _Past | None = None
-        self._epochs: set[int] = set()
+        self._epochs: frozenset[int] = frozenset()
         self.judged = 0
         self.unsafe = 0
         """commands that broke at least one rule"""
@@ -147,7 +147,7 @@ class CommandJudge:
             yield from self._motion(command, past, now_ns, sample)
             past, wrong = self._course(command, past, now_ns, witness.resumed)
             yield from wrong
-        self._epochs.add(command.epoch)
+        self._epochs |= {command.epoch}
         yield from self._gains(command)
         if sample is not None and 'INTERNAL' not in _words(command):
             yield from self._torque(command, sample, witness.temperature)
