@@ -144,15 +144,22 @@ class CommandJudge:
                 yield 'I10 a writer begins by driving, or comes back'
             past = _Past(command, now_ns, np.full_like(command.kp, np.nan), stop_ns=now_ns)
         else:
+            if now_ns < past.now_ns:  # a clock that was put back tells no durations
+                since = None if past.rearmed_ns is None else now_ns
+                past = replace(past, stop_ns=now_ns, rearmed_ns=since)
             yield from self._motion(command, past, now_ns, sample)
             past, wrong = self._course(command, past, now_ns, witness.resumed)
             yield from wrong
         self._epochs |= {command.epoch}
         yield from self._gains(command)
-        if sample is not None and 'INTERNAL' not in _words(command):
-            yield from self._torque(command, sample, witness.temperature)
+        if sample is not None:
+            mean = past.power_mean
             past, wrong = self._power(command, past, now_ns, sample)
-            yield from wrong
+            if 'INTERNAL' in _words(command):  # a step that failed predicts nothing
+                past = replace(past, power_mean=min(mean, past.power_mean))
+            else:
+                yield from self._torque(command, sample, witness.temperature)
+                yield from wrong
         yield from self._told(command, witness.target)
         moved = command.position - past.command.position
         moved[(command.kp == 0.0) | (past.command.kp == 0.0)] = np.nan
