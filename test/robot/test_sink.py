@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from examples import check
+from hypothesis import strategies as st
 
 from quad_learner.robot.model import load
 from quad_learner.robot.signals import JointCommand, SensorSample
@@ -255,3 +257,31 @@ def test_nothing_that_arrives_raises(sink: CommandSink) -> None:
     for junk in (None, 'go', 3.0, dataclasses.replace(command(2), sequence='x')):  # type: ignore[arg-type]
         assert sink.accept(junk, 0) is Verdict.MALFORMED  # type: ignore[arg-type]
         assert sink.current(0) is None
+
+
+def trusts_only_what_is_harmless(field: str, joint: int, number: float, mode: Mode) -> None:
+    sink = CommandSink(ROBOT)
+    sink.accept(command(1, Mode.STANDBY), 0)
+    values = np.array(vars(command(2))[field])
+    values[joint] = number
+    verdict = sink.accept(command(2, mode, **{field: values}), 1)
+    low, high = {
+        'position': (ROBOT.position_min[joint] - 1e-6, ROBOT.position_max[joint] + 1e-6),
+        'kp': (0.0, 3.0 * ROBOT.kp[joint]),
+        'kd': (5e-324, 5.0 * max(ROBOT.kd[joint], ROBOT.kd_damping[joint])),
+        'effort': (-ROBOT.torque_max[joint], ROBOT.torque_max[joint]),
+    }[field]
+    assert (verdict is Verdict.ACCEPTED) == (low <= number <= high)
+    assert (sink.current(1) is None) is (verdict is not Verdict.ACCEPTED)
+
+
+@pytest.mark.timeout(0)
+def test_only_what_is_harmless_is_trusted() -> None:
+    check(
+        'sink trusts only what is harmless',
+        trusts_only_what_is_harmless,
+        field=st.sampled_from(['position', 'kp', 'kd', 'effort']),
+        joint=st.integers(0, 11),
+        number=st.one_of(st.floats(), st.floats(-5.0, 5.0), st.floats(-200.0, 200.0)),
+        mode=st.sampled_from(Mode),
+    )

@@ -22,7 +22,6 @@ GOALS = {
 
 def test_nobody_has_lowered_the_budgets() -> None:
     asked = yaml.safe_load(FILE.read_text())
-    assert asked.keys() == GOALS.keys()
     for tier, goals in GOALS.items():
         for name, goal in goals.items():
             assert asked[tier][name] >= goal, f'{tier}: {name}'

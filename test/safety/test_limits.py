@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import check
 from hypothesis import strategies as st
 
 from quad_learner.robot.signals import SensorSample
@@ -284,21 +285,28 @@ def test_damping_is_kept_where_it_contradicts_the_power(weak: Limits) -> None:
 NUMBER = st.floats(-1e3, 1e3, allow_nan=False)
 PAIR = st.tuples(NUMBER, NUMBER)
 NEAR = st.tuples(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
+SENT = st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9))
 SPEED = st.tuples(st.floats(-60.0, 60.0), st.floats(-60.0, 60.0))
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    position=PAIR,
-    kp=PAIR,
-    kd=PAIR,
-    angle=NEAR,
-    velocity=SPEED,
-    sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)),
-    dt=st.floats(0.0, 0.05),
-    strength=st.tuples(st.floats(0.4, 1.0), st.floats(0.4, 1.0)),
-)
-def test_all_limits_hold_at_once_for_every_input(limits: Limits, **case: Any) -> None:
+@pytest.mark.timeout(0)
+def test_all_limits_hold_at_once_for_every_input(limits: Limits) -> None:
+    check(
+        'limits hold at once',
+        functools.partial(holds_all_limits, limits),
+        position=PAIR,
+        kp=PAIR,
+        kd=PAIR,
+        angle=NEAR,
+        velocity=SPEED,
+        sent=SENT,
+        moved=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),
+        dt=st.floats(0.0, 0.05),
+        strength=st.tuples(st.floats(0.4, 1.0), st.floats(0.4, 1.0)),
+    )
+
+
+def holds_all_limits(limits: Limits, **case: Any) -> None:
     sample = sensed(case.pop('angle'), case.pop('velocity'))
     case['strength'] = np.array(case['strength'])
     allowed = allow(limits, sample=sample, **case)
@@ -313,13 +321,18 @@ def test_all_limits_hold_at_once_for_every_input(limits: Limits, **case: Any) ->
         assert drive <= max(torque * case['strength'][i], 0.5 * abs(speed)) + 1e-9
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    position=NEAR, sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)), dt=st.floats(0, 1)
-)
-def test_what_is_within_all_limits_passes_unchanged(
-    limits: Limits, position: Any, sent: Any, dt: float
-) -> None:
+@pytest.mark.timeout(0)
+def test_all_limits_let_pass_what_is_within_them(limits: Limits) -> None:
+    check(
+        'within all limits unchanged',
+        functools.partial(passes_unchanged, limits),
+        position=NEAR,
+        sent=SENT,
+        dt=st.floats(0, 1),
+    )
+
+
+def passes_unchanged(limits: Limits, position: Any, sent: Any, dt: float) -> None:
     allowed = allow(limits, position=position, sent=sent, dt=dt)
     within = all(
         abs(position[i]) <= box and abs(position[i] - sent[i]) <= 5.0 * dt

@@ -29,6 +29,7 @@ import hypothesis  # noqa: F401  # for the children: imported once, not by each
 import numpy as np
 import pytest
 import yaml
+from budgets import TIER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EQUIVALENT = ROOT / 'test/equivalent_mutants.yaml'
@@ -294,6 +295,7 @@ def main() -> int:
     parser.add_argument('--only', default='', help='mutants whose name has this in it')
     options = parser.parse_args()
     os.chdir(ROOT)
+    os.environ[TIER] = 'mutants'
     assert not any(name.startswith(SAFETY) for name in sys.modules), 'imported before the fork'
     everything = [mutant for module in TESTS for mutant in mutants_of(module)]
     chosen = [mutant for mutant in everything if options.only in mutant.name]
