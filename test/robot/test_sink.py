@@ -285,3 +285,12 @@ def test_only_what_is_harmless_is_trusted() -> None:
         number=st.one_of(st.floats(), st.floats(-5.0, 5.0), st.floats(-200.0, 200.0)),
         mode=st.sampled_from(Mode),
     )
+
+
+def test_an_epoch_that_was_replaced_stays_away_however_long_the_next_one_lasts(
+    sink: CommandSink,
+) -> None:
+    for sequence in range(1, 2_000):
+        sink.accept(command(sequence, Mode.STANDBY, epoch=2), sequence)
+    late = 3 * SECOND_NS
+    assert sink.accept(command(9_999, Mode.STANDBY), late) is Verdict.TWO_WRITERS
