@@ -98,10 +98,10 @@ def sites(tree: ast.Module) -> Iterator[Site]:
 def _visit(node: ast.AST, scope: str, put: Callable[[ast.AST], None]) -> Iterator[Site]:
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         scope = f'{scope}.{node.name}'.strip('.')
-    for operator, plant in _plants(node, put):
-        yield Site(operator, node, scope, plant)
     if isinstance(node, ast.Call) and getattr(node.func, 'id', '') in DECLARED:
         return
+    for operator, plant in _plants(node, put):
+        yield Site(operator, node, scope, plant)
     for field, value in ast.iter_fields(node):
         if field in ('annotation', 'returns', 'decorator_list', 'bases', 'type_params'):
             continue
