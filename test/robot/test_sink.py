@@ -259,6 +259,16 @@ def test_nothing_that_arrives_raises(sink: CommandSink) -> None:
         assert sink.current(0) is None
 
 
+def test_twice_the_torque_of_a_motor_is_the_most(sink: CommandSink) -> None:
+    # A hip has 20 N·m: 40 N·m/rad over 1 rad, numbers that a computer holds exactly.
+    kp, here = ROBOT.kp.copy(), ROBOT.stance.copy()
+    kp[0], here[0] = 40.0, -1.0
+    still = dataclasses.replace(measured(0.0, 0.0), joint_position=here)
+    assert sink.accept(command(2, kp=kp), 0, still) is Verdict.ACCEPTED
+    here[0] = np.nextafter(-1.0, -2.0)
+    assert sink.accept(command(3, kp=kp), 0, still) is Verdict.TORQUE
+
+
 def trusts_only_what_is_harmless(field: str, joint: int, number: float, mode: Mode) -> None:
     sink = CommandSink(ROBOT)
     sink.accept(command(1, Mode.STANDBY), 0)
