@@ -43,7 +43,8 @@ def nodes(backend: str) -> tuple[NodeSpec, ...]:
     """
     if backend not in BACKENDS:
         raise ConfigurationError(f'backend {backend!r} is not one of {", ".join(BACKENDS)}')
-    robot_files = {'sim': ('simulation',), 'ros2_control': ('ros2_control',)}[backend]
+    # The simulated robot judges what it is sent by the numbers that safety was given.
+    robot_files = {'sim': ('simulation', 'safety'), 'ros2_control': ('ros2_control',)}[backend]
     return (
         # The robot and safety are never started again behind the operator's back: a robot whose
         # wall has fallen stays in damping, and the run ends.
@@ -92,6 +93,9 @@ def parameters(
         _override(values, params_file)
     for merged in values.values():
         merged |= shared
+    if 'robot' in values and 'safety' in values:
+        judged = read_values(config / 'safety.yaml').keys() & values['robot'].keys()
+        values['robot'] |= {name: values['safety'][name] for name in judged}
     return values
 
 

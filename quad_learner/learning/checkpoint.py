@@ -25,7 +25,8 @@ from torch import Tensor
 
 from quad_learner.learning import generations
 from quad_learner.learning.generations import CheckpointError, damaged
-from quad_learner.learning.learner import ActorLosses, Learner
+from quad_learner.learning.learner import Learner
+from quad_learner.learning.update_metrics import ActorLosses
 
 ANYONE: Mapping[str, str] = MappingProxyType({})
 """claims nothing about whose checkpoint it is"""
@@ -171,6 +172,7 @@ def _compare_components(here: Mapping[str, str], said: Mapping[str, str], path: 
 def _tensors(learner: Learner) -> dict[str, Tensor]:
     return {
         **learner.learned_tensors(),
+        **{f'incumbent.{name}': part for name, part in learner.incumbent.tensors().items()},
         'normaliser.mean': torch.from_numpy(learner.normaliser.mean),
         'normaliser.squares': torch.from_numpy(learner.normaliser.squares),
         'torch_generator': learner.torch_generator.get_state(),
@@ -178,7 +180,8 @@ def _tensors(learner: Learner) -> dict[str, Tensor]:
 
 
 def _restore_tensors(learner: Learner, saved: Mapping[str, Tensor]) -> None:
-    for name, tensor in learner.learned_tensors().items():
+    kept = {f'incumbent.{name}': part for name, part in learner.incumbent.tensors().items()}
+    for name, tensor in {**learner.learned_tensors(), **kept}.items():
         with torch.no_grad():
             tensor.copy_(saved[name])
     learner.torch_generator.set_state(saved['torch_generator'])
@@ -195,6 +198,7 @@ def _numbers(learner: Learner) -> dict[str, Any]:
         'steps': learner.pace.steps,
         'owed': learner.pace.owed,
         'observed': learner.normaliser.count,
+        'incumbent': learner.incumbent.state(),
         'numpy_generator': learner.numpy_generator.bit_generator.state,
         **{f'{_MEANS}{name}': mean.state() for name, mean in learner.running_means().items()},
         **{f'{_DUALS}{name}': state for name, state in learner.dual_state().items()},
@@ -209,6 +213,7 @@ def _restore_numbers(learner: Learner, numbers: Mapping[str, Any]) -> None:
     learner.pace.steps = int(numbers['steps'])
     learner.pace.owed = float(numbers['owed'])
     learner.normaliser.count = int(numbers['observed'])
+    learner.incumbent.restore(numbers['incumbent'])
     learner.numpy_generator.bit_generator.state = numbers['numpy_generator']
     for name, mean in learner.running_means().items():
         mean.restore(numbers[f'{_MEANS}{name}'])

@@ -26,7 +26,7 @@ from typing import Any
 
 from quad_learner.experience.durable import sync_directory, write_synced
 
-FORMAT = 'quad_learner checkpoint 3'
+FORMAT = 'quad_learner checkpoint 4'
 """names the layout above and what `checkpoint` puts there; a change of it changes the number"""
 GENERATIONS_KEPT = 2
 """the newest, and one to fall back to"""

@@ -16,7 +16,7 @@ import torch
 from numba import int64, types, void
 from numba.extending import get_cython_function_address
 
-from quad_learner.learning.compiled import APART, compiled
+from quad_learner.learning.compiled_at_start import APART, compiled_at_start
 
 ALIGNED = 4
 """numbers: a product reads rows quicker that begin at multiples of 16 bytes"""
@@ -43,7 +43,7 @@ llvmlite.binding.add_symbol(_SYMBOL, _address())
 _sgemm: Any = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS))
 
 
-@compiled(void(APART, int64, APART, int64, APART), inner=True)
+@compiled_at_start(void(APART, int64, APART, int64, APART), inner=True)
 def _multiply(a: Any, a_turned: Any, b: Any, b_turned: Any, out: Any) -> None:  # pragma: no cover
     """Fortran sees each matrix transposed: outᵀ = bᵀ aᵀ."""
     if out.size == 0:
@@ -75,19 +75,19 @@ def _multiply(a: Any, a_turned: Any, b: Any, b_turned: Any, out: Any) -> None:  
     counts[:] = 0  # still in use: numba frees what is not used any more
 
 
-@compiled(void(APART, APART, APART))
+@compiled_at_start(void(APART, APART, APART))
 def product(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives a b in `out`, (rows, columns); float32, rows may be apart."""
     _multiply(a, 0, b, 0, out)
 
 
-@compiled(void(APART, APART, APART))
+@compiled_at_start(void(APART, APART, APART))
 def product_left(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives aᵀ b in `out`: the gradient of a layer's weight from its inputs and its slope."""
     _multiply(a, 1, b, 0, out)
 
 
-@compiled(void(APART, APART, APART))
+@compiled_at_start(void(APART, APART, APART))
 def product_right(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives a bᵀ in `out`: the slope of a layer's inputs from its own slope and its weight."""
     for row in range(0, len(a), _BLOCK):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numba import boolean, float32, int32, int64, uint16, uint32, void
 
-from quad_learner.learning.compiled import compiled
+from quad_learner.learning.compiled_at_start import compiled_at_start
 
 GOES_ON, FELL, NO_STEP = 0.0, 1.0, -1.0
 """what comes of a row: a step to the row below; the end; nothing, it is where a run broke off"""
@@ -38,7 +38,7 @@ _TABLE, _HALVES = float32[:, ::1], uint16[:, ::1]
 _NUMBERS, _INDEX, _PLACES, _BITS = float32[::1], uint32[::1], int64[::1], uint16[::1]
 
 
-@compiled(void(_TABLE, _HALVES, int32[::1], _PLACES, _BITS), literal=True, inner=True)
+@compiled_at_start(void(_TABLE, _HALVES, int32[::1], _PLACES, _BITS), literal=True, inner=True)
 def _begin_row(
     table: Any, halves: Any, row_of: Any, ring: Any, observation: Any
 ) -> None:  # pragma: no cover
@@ -53,7 +53,7 @@ def _begin_row(
     ring[NEWEST_ROW] = row
 
 
-@compiled(boolean(_HALVES, int64, _BITS), literal=True, inner=True)
+@compiled_at_start(boolean(_HALVES, int64, _BITS), literal=True, inner=True)
 def _is_in(halves: Any, row: Any, observation: Any) -> Any:  # pragma: no cover
     """Returns whether a row's observation is this one; both zeros are one number."""
     for j in range(len(observation)):
@@ -63,7 +63,7 @@ def _is_in(halves: Any, row: Any, observation: Any) -> Any:  # pragma: no cover
     return True
 
 
-@compiled(
+@compiled_at_start(
     void(
         *(_TABLE, _HALVES, int32[::1], _PLACES),
         *(_PLACES, _PLACES, boolean[::1], _HALVES, _TABLE, _HALVES),
@@ -112,7 +112,7 @@ def take_in(
         ring[EXPECTED_EPISODE] = episode[i]
 
 
-@compiled(float32(uint16), literal=True, inner=True)
+@compiled_at_start(float32(uint16), literal=True, inner=True)
 def _widened(half: Any) -> Any:  # pragma: no cover
     """Returns a finite half, given as its bits; exact."""
     bits = np.uint32(half)
@@ -120,7 +120,7 @@ def _widened(half: Any) -> Any:  # pragma: no cover
     return np.uint32(moved).view(np.float32) * _OFFSET
 
 
-@compiled(int64(_HALVES, _PLACES), literal=True, inner=True)
+@compiled_at_start(int64(_HALVES, _PLACES), literal=True, inner=True)
 def _touched(halves: Any, rows: Any) -> Any:  # pragma: no cover
     """Returns a meaningless sum over the rows and those below them.
 
@@ -134,7 +134,7 @@ def _touched(halves: Any, rows: Any) -> Any:  # pragma: no cover
     return total
 
 
-@compiled(
+@compiled_at_start(
     void(_TABLE, _PLACES, int64, int64, float32, float32, _PLACES, _TABLE),
     literal=True,
     inner=True,
@@ -168,7 +168,9 @@ def _look_ahead(
         columns[3, i], columns[4, i] = weight, safety_weight
 
 
-@compiled(void(_HALVES, _PLACES, int64, _INDEX, _NUMBERS, _TABLE), literal=True, inner=True)
+@compiled_at_start(
+    void(_HALVES, _PLACES, int64, _INDEX, _NUMBERS, _TABLE), literal=True, inner=True
+)
 def _show(
     halves: Any, rows: Any, mirrored: Any, index: Any, sign: Any, out: Any
 ) -> None:  # pragma: no cover
@@ -184,7 +186,7 @@ def _show(
             out[i, j] = _widened(halves[row, j])
 
 
-@compiled(
+@compiled_at_start(
     int64(
         *(_TABLE, _HALVES, int32[::1], _PLACES, int64, _INDEX, _NUMBERS, _INDEX, _NUMBERS),
         *(int64, float32, float32, _TABLE, _TABLE, _TABLE, _TABLE),

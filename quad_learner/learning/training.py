@@ -20,10 +20,12 @@ from quad_learner.experience.run_directory import RunDirectory
 from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
+from quad_learner.learning.actor import Actor
 from quad_learner.learning.export import policy_onnx
-from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
+from quad_learner.learning.update_metrics import UpdateMetrics
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.symmetry import Symmetry
 
@@ -236,15 +238,16 @@ class Training:
         use_until = (self.sequence // every + 2) * every
         self.learner.recover()
         span = {'use_from': use_from, 'use_until': use_until, 'made_after': self.sequence}
-        return self._onnx({name: str(step) for name, step in span.items()})
+        given = self.learner.give()
+        return self._onnx(given, {name: str(step) for name, step in span.items()})
 
-    def _onnx(self, more: dict[str, str]) -> bytes:
+    def _onnx(self, policy: Actor, more: dict[str, str]) -> bytes:
         properties = {
             'version': str(self.version),
             'robot': self._robot.name,
             'joints': ','.join(self._robot.joints),
         }
-        return policy_onnx(self.learner.actor, {**properties, **more})
+        return policy_onnx(policy, {**properties, **more})
 
     def metrics(self) -> dict[str, float]:
         """Returns what is plotted, by name."""
@@ -255,7 +258,8 @@ class Training:
             'constraint': self._constraint,
             'lambda': self.learner.multiplier.value,
             'alpha': self.learner.temperature.value,
-            'action_box': self.learner.box.value,
+            'box_share': self.learner.box.value,
+            'fell_back': float(self.learner.incumbent.drives),
             'episode_return': self._episode_return,
             'episode_length': self._episode_length,
             'falls': float(self._falls),
@@ -288,7 +292,7 @@ class Training:
         self._log.sync()
         self.learner.recover()
         checkpoint.save(self._run.checkpoint, self.learner, self.version, self.identity)
-        write_atomically(self._run.policy, self._onnx({}))
+        write_atomically(self._run.policy, self._onnx(self.learner.driver, {}))
 
     def close(self) -> str:
         """Saves and closes the log; returns what went wrong, empty when nothing did."""

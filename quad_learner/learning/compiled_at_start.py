@@ -61,7 +61,7 @@ def _kept(folder: Path) -> Iterator[bool]:
 _FOLDER = _folder()
 
 
-def compiled(
+def compiled_at_start(
     signature: Any, reordered: bool = True, inner: bool = False, literal: bool = False
 ) -> Callable[[Function], Function]:
     """Compiles for these types when this file is imported: an update never waits for it.
