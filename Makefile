@@ -6,6 +6,11 @@ SHELL := /bin/bash
 MINUTES ?= 10
 ROBOT ?= a1
 SEED ?= 0
+# make crash TRIALS=1000: kills at random moments; a tenth as many of the whole learner
+TRIALS ?= 1000
+# make fuzz STEPS=1000000, make mutants SAMPLE=100
+STEPS ?= 100000000
+SAMPLE ?=
 # More words for quad-learner learn, or for pytest: make learn ARGS=--help, make test ARGS='-k safety'
 ARGS ?=
 
@@ -19,7 +24,7 @@ SETUPTOOLS := 'setuptools<80'
 # One thread a process: the nodes share the cores, and more threads only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help venv learn test check format lint type contracts bench docs clean
+.PHONY: help venv learn test crash fuzz mutants check format lint type contracts bench docs clean
 
 help:  ## list these words
 	@echo 'make <word>, with Python 3.11 (or 3.10) and nothing else installed:'
@@ -55,6 +60,17 @@ learn: $(READY)  ## learn to walk from scratch, MINUTES of robot time; results i
 
 test: $(READY)  ## run all tests in random order; the slowest ten are listed
 	$(BIN)/python -m pytest -p no:junitxml --durations=10 $(ARGS)
+
+crash: $(READY)  ## kill the learner TRIALS times, cut the power, turn bits over: is anything lost?
+	$(BIN)/python benchmarks/crash.py --trials $(TRIALS) --training $$(($(TRIALS) / 10)) $(ARGS)
+
+fuzz: $(READY)  ## try the safety layer at random, STEPS steps (1e8: hours) and a million examples
+	QUAD_LEARNER_BUDGET=fuzz $(BIN)/python -m pytest -p no:junitxml -s --timeout=0 \
+	    test/safety/test_limits.py test/robot/test_sink.py -k 'all_limits or harmless'
+	PYTHONPATH=. $(BIN)/python test/tools/fuzz.py --steps $(STEPS) --seed $(SEED)
+
+mutants: $(READY)  ## plant mistakes in the safety layer, SAMPLE=100 of them or all; tests must see each
+	PYTHONPATH=. $(BIN)/python test/tools/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) --seed $(SEED)
 
 check: $(READY)  ## format, lint, spelling, types, import contracts, tests: all that is asked of a change
 	$(BIN)/ruff format --check .

@@ -1,6 +1,8 @@
 """Draws λ, falls and speed over robot time for some of the changes of ablations.py, all seeds.
 
-python benchmarks/ablation_curves.py default 'constraint off' --picture curves.png
+    python benchmarks/ablation_curves.py default 'constraint off' --picture curves.svg
+
+The ending of the picture's name says its format. The same trials make the same file.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -22,14 +25,18 @@ COLOURS = ('#2563eb', '#d43d51', '#15936b', '#ea8a1a', '#8b93a1', '#7c3aed')
 SIZE_INCHES = (7.0, 7.5)
 DPI = 130
 SECONDS_IN_MINUTE = 60.0
+SALT = 'ablation_curves'
+"""of the names inside an SVG, which are random else"""
+UNDATED: Mapping[str, None] = {'Date': None}
+"""an SVG says else when it was drawn"""
 
 
 def draw(trials: Mapping[str, Sequence[Mapping[str, Any]]], picture: Path) -> None:
-    """Writes a PNG: a colour a change, a line a seed.
+    """Writes a picture: a colour a change, a line a seed.
 
     Args:
         trials: as read from the file, by change.
-        picture: the file to write.
+        picture: the file to write, .png or .svg.
     """
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout='constrained')
     price, falls, speed = figure.subplots(3, sharex=True)
@@ -47,7 +54,8 @@ def draw(trials: Mapping[str, Sequence[Mapping[str, Any]]], picture: Path) -> No
         axes.grid(color='#e6e8ec', linewidth=0.8)
     figure.legend(loc='outside upper left', ncols=2, frameon=False, fontsize='small')
     picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture)
+    with rc_context({'svg.hashsalt': SALT}):
+        figure.savefig(picture, metadata=UNDATED if picture.suffix == '.svg' else None)
 
 
 def _draw_trial(

@@ -12,7 +12,6 @@ all changes with as many.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,6 +20,7 @@ from typing import Any
 
 import yaml
 
+import trial_cli
 from learning import learn
 from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.metrics_table import cut_torn_line
@@ -36,7 +36,7 @@ BOX = 'action_box'
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     'default': {},
     'constraint off': {'constrained': False},
-    'constraint on, no action box': {'box_start': 1.0},
+    'constraint on, all of the box open': {'box_start': 1.0},
     'margin not capped': {'margin_cap_rad': 4.0, 'margin_required_rad': 0.15},
     'errors of values not bounded': {'reward_error_max': 1e6, 'margin_error_max': 1e6},
     'multiplier by PID': {'multiplier_law': 'pid'},
@@ -126,12 +126,8 @@ def run(
 
 def main() -> None:
     """Runs what is missing and prints the table of all that is there for these minutes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = trial_cli.parser(__doc__, OUT, 'a line a trial', seeds='*')
     parser.add_argument('--changes', nargs='+', default=list(CHANGES), choices=list(CHANGES))
-    parser.add_argument('--seeds', type=int, nargs='*', default=[0, 1, 2, 3, 4])
-    parser.add_argument('--minutes', type=float, default=10.0, help='of robot time')
-    parser.add_argument('--jobs', type=int, default=2, help='trials at a time')
-    parser.add_argument('--out', type=Path, default=OUT, help=f'a line a trial (default {OUT})')
     options = parser.parse_args()
     run(wanted(options.changes, options.seeds, options.minutes), options.out, options.jobs)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in CHANGES}

@@ -17,8 +17,6 @@ import os
 
 os.environ['OMP_NUM_THREADS'] = '1'
 
-import argparse
-import json
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
@@ -28,8 +26,8 @@ from typing import Any
 import torch
 import yaml
 
+import trial_cli
 from quad_learner import configuration
-from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.transition import Transition
 from quad_learner.graph import GraphConfig
 from quad_learner.gymnasium_env import WalkEnv
@@ -44,7 +42,7 @@ from quad_learner.resources import config_directory
 from quad_learner.safety.modes import Reason
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.symmetry import symmetry
-from scoring import ScoredEnv, TrialOver, line, table, without_curves
+from scoring import ScoredEnv, TrialOver, line
 
 OUT = Path('runs/benchmarks/learning.json')
 
@@ -78,7 +76,7 @@ class Trial:
 
     def _model(self) -> OnnxPolicy:
         self._version += 1
-        return OnnxPolicy(policy_onnx(self.learner.actor, {'version': str(self._version)}))
+        return OnnxPolicy(policy_onnx(self.learner.give(), {'version': str(self._version)}))
 
     def episode(self, observation: Any) -> None:
         """Runs one episode from its first observation on, and learns from it."""
@@ -158,12 +156,8 @@ def learn(seed: int, minutes: float, changes: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Prints a line a seed, the medians and one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2, 3, 4])
-    parser.add_argument('--minutes', type=float, default=10.0, help='of robot time')
-    parser.add_argument('--jobs', type=int, default=2, help='seeds at a time')
+    parser = trial_cli.parser(__doc__, OUT, 'JSON with curves')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE')
-    parser.add_argument('--out', type=Path, default=OUT, help=f'JSON with curves (default {OUT})')
     options = parser.parse_args()
     pairs = (words.split('=', 1) for words in options.set)
     changes = {name: yaml.safe_load(value) for name, value in pairs}
@@ -174,12 +168,7 @@ def main() -> None:
             results.append(future.result())
             print(line(results[-1]), flush=True)
     results.sort(key=lambda result: options.seeds.index(result['seed']))
-    print(table({' '.join(options.set) or 'default': results}))
-    asked = {key: value for key, value in vars(options).items() if key != 'out'}
-    content = {'benchmark': 'learning', **asked, 'results': results}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.out, json.dumps(content) + '\n')
-    print(json.dumps(content | {'results': [without_curves(result) for result in results]}))
+    trial_cli.tell('learning', options, {' '.join(options.set) or 'default': results})
 
 
 if __name__ == '__main__':

@@ -19,9 +19,7 @@ import os
 os.environ['OMP_NUM_THREADS'] = '1'
 os.environ['XLA_FLAGS'] = '--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1'
 
-import argparse
 import importlib
-import json
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -31,8 +29,8 @@ from typing import Any
 
 import gymnasium
 
-from quad_learner.experience.durable import write_atomically
-from scoring import ScoredEnv, TrialOver, line, table, without_curves
+import trial_cli
+from scoring import ScoredEnv, TrialOver, line
 
 ID = 'quad_learner.gymnasium_env:quad_learner/Walk-v0'
 OUT = Path('runs/benchmarks/peers.json')
@@ -122,12 +120,8 @@ def learn(algorithm: str, seed: int, minutes: float) -> dict[str, Any]:
 
 def main() -> None:
     """Prints a line a trial, a table and one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = trial_cli.parser(__doc__, OUT, 'JSON with curves', jobs=1)
     parser.add_argument('--algorithms', nargs='+', default=list(PEERS), choices=list(PEERS))
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2, 3, 4])
-    parser.add_argument('--minutes', type=float, default=10.0, help='of robot time')
-    parser.add_argument('--jobs', type=int, default=1, help='trials at a time')
-    parser.add_argument('--out', type=Path, default=OUT, help=f'JSON with curves (default {OUT})')
     options = parser.parse_args()
     results = []
     # A new process for each trial: what one has compiled or allocated is no help to the next.
@@ -147,12 +141,7 @@ def main() -> None:
         name: [result for result in results if result['algorithm'] == name]
         for name in options.algorithms
     }
-    print(table(rows))
-    asked = {key: value for key, value in vars(options).items() if key != 'out'}
-    content = {'benchmark': 'peers', **asked, 'results': results}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.out, json.dumps(content) + '\n')
-    print(json.dumps(content | {'results': [without_curves(result) for result in results]}))
+    trial_cli.tell('peers', options, rows)
 
 
 if __name__ == '__main__':

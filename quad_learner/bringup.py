@@ -66,7 +66,8 @@ def _body(backend: str) -> tuple[NodeSpec, ...]:
     """Returns what every graph has: the robot, and what keeps it safe and gets it up."""
     if backend not in BACKENDS:
         raise ConfigurationError(f'backend {backend!r} is not one of {", ".join(BACKENDS)}')
-    robot_files = {'sim': ('simulation',), 'ros2_control': ('ros2_control',)}[backend]
+    # The simulated robot judges what it is sent by the numbers that safety was given.
+    robot_files = {'sim': ('simulation', 'safety'), 'ros2_control': ('ros2_control',)}[backend]
     return (
         # The robot and safety are never started again behind the operator's back: a robot whose
         # wall has fallen stays in damping, and the run ends.
@@ -111,6 +112,9 @@ def parameters(
         _override(values, params_file)
     for merged in values.values():
         merged |= {name: value for name, value in shared.items() if name in merged}
+    if 'robot' in values and 'safety' in values:
+        judged = read_values(config / 'safety.yaml').keys() & values['robot'].keys()
+        values['robot'] |= {name: values['safety'][name] for name in judged}
     return values
 
 

@@ -3,7 +3,8 @@
 A call of numpy on a dozen numbers costs more than the arithmetic, most of all where physics or
 messages have just emptied the processor's caches. What is compiled here is kept on disk beside its
 source. numba looks at that one file alone to tell whether it is still valid: a compiled function
-may call others of its own file only.
+may call others of its own file only, which is why a helper of three lines may stand in two files.
+The learner's loops call each other across files: see learning/compiled_at_start.py.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def compiled(signature: Any) -> Callable[[Kernel], Kernel]:
     """Compiles a function for the types of `signature` when its file is imported."""
 
     def compile_it(function: Kernel) -> Kernel:
+        """Returns the compiled function; where nothing can be kept, it is compiled each time."""
         try:
             kept: Kernel = njit(signature, cache=True, error_model='numpy')(function)
         except RuntimeError:  # numba found no folder that it may write to

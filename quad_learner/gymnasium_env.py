@@ -35,6 +35,8 @@ FILES = ('graph', 'simulation', 'estimator', 'safety', 'reset', 'policy', 'task'
 """parameter files of config/ that decide how the environment behaves"""
 RESET_LIMIT_S = 120.0
 """[s] of simulated time for getting up; a reset that takes longer raises"""
+REST_LIMIT_S = 1800.0
+"""[s] of simulated time for lying still before it, until hot motors are cool; likewise"""
 
 
 class WalkEnv(gymnasium.Env[Vector, Vector]):
@@ -99,7 +101,8 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
             options: none are known.
 
         Raises:
-            RuntimeError: the robot did not get up in RESET_LIMIT_S.
+            RuntimeError: the robot did not get up in RESET_LIMIT_S, or had to rest for longer
+                than REST_LIMIT_S.
         """
         super().reset(seed=seed)
         if seed is not None or self.graph is None:
@@ -111,15 +114,18 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
             driver.phase = Phase.REST
             graph.move(driver.answer(graph.sample, None))
             self._wants_action = False
-        for _ in range(round(RESET_LIMIT_S * self.robot.policy_hz)):
+        limits_s = {False: RESET_LIMIT_S, True: REST_LIMIT_S}
+        left = {resting: limit * self.robot.policy_hz for resting, limit in limits_s.items()}
+        while min(left.values()) > 0:
             look = self._to_decision()
             if look.wants_action:
                 self._wants_action = True
                 return driver.observation.copy(), self._info()
             graph.move(driver.answer(graph.sample, None))
+            left[graph.get_up.resting] -= 1
         raise RuntimeError(
-            f'{self.robot.name} did not get up within {RESET_LIMIT_S} s of simulated time: '
-            f'{graph.get_up.reason}'
+            f'{self.robot.name} did not get up within {RESET_LIMIT_S} s of simulated time, and '
+            f'{REST_LIMIT_S} s of rest: {graph.get_up.reason}'
         )
 
     def step(self, action: Vector) -> tuple[Vector, float, bool, bool, dict[str, Any]]:

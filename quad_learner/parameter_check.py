@@ -10,7 +10,10 @@ from typing import Any
 from quad_learner.configuration import build
 
 CONFIGS: Mapping[str, tuple[str, ...]] = {
-    'robot': ('quad_learner.simulation.config:SimulationConfig',),
+    'robot': (
+        'quad_learner.simulation.config:SimulationConfig',
+        'quad_learner.safety.config:SafetyConfig',
+    ),
     'safety': ('quad_learner.safety.config:SafetyConfig',),
     'estimator': ('quad_learner.estimation.config:EstimatorConfig',),
     'reset': ('quad_learner.reset.config:ResetConfig',),

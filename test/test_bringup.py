@@ -67,6 +67,13 @@ def test_one_node_alone_may_be_given_a_value(tmp_path: Path) -> None:
     assert (values['learner']['seed'], values['policy']['seed']) == (3, 0)
 
 
+def test_the_simulated_robot_judges_by_what_safety_was_given(tmp_path: Path) -> None:
+    file = written(tmp_path, {'safety': of(policy_torque_share=0.5)})
+    values = bringup.parameters(SIM, {}, file)
+    assert values['safety']['policy_torque_share'] == 0.5
+    assert values['robot']['policy_torque_share'] == 0.5
+
+
 def test_a_run_that_goes_on_keeps_its_values_unless_told_otherwise(tmp_path: Path) -> None:
     first = bringup.parameters(SIM, {'seed': 5}, None)
     first['policy']['episode_s'] = 4.0

@@ -18,19 +18,19 @@ from quad_learner.supervisor import Supervisor
 # that name in front of the path is all it takes.
 NODES = {
     'lasting': """
-        import signal, sys, time
+        import signal, sys
         signal.signal(signal.SIGINT, lambda *_: (print('goodbye', flush=True), sys.exit(0)))
         print('here', flush=True)
         while True:
-            time.sleep(0.05)
+            signal.pause()
     """,
     'stubborn': """
-        import signal, time
+        import signal
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print('here', flush=True)
         while True:
-            time.sleep(0.05)
+            signal.pause()
     """,
     'done': "print('done', flush=True)",
     'broken': "import sys; sys.exit('broken: the flux is out of phase')",

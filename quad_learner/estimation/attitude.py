@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner.estimation import kernels
+from quad_learner.estimation import attitude_kernels
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.robot import rotations
 
@@ -39,7 +39,7 @@ class AttitudeFilter:
     def restart(self, orientation: Array) -> None:
         """Believes `orientation` (world_from_body, (4,)) as it is, and no gyro offset."""
         self._orientation[:] = rotations.normalised(orientation)
-        kernels.matrix(self._orientation, self._now)
+        attitude_kernels.matrix(self._orientation, self._now)
         self._midway[:] = self._now
         self._bias = np.zeros(3)
         self._disagreed_for = 0.0
@@ -70,7 +70,7 @@ class AttitudeFilter:
             dt: time since the last sample [s].
         """
         rate = np.empty(3)
-        error = kernels.turn_on(
+        error = attitude_kernels.turn_on(
             orientation,
             angular_velocity,
             self._tuning,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner.estimation import kernels
+from quad_learner.estimation import contact_kernels
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.robot.kinematics import LegState
 from quad_learner.robot.model import RobotModel
@@ -70,7 +70,7 @@ class ContactDetector:
             dt: time since the last sample [s].
         """
         trust = np.empty(self._feet)
-        kernels.stand(
+        contact_kernels.stand(
             sample.joint_effort,
             legs.jacobian,
             sample.foot_force,

@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner.estimation import kernels
+from quad_learner.estimation import body_kernels
 from quad_learner.estimation.attitude import AttitudeFilter
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.estimation.contact import ContactDetector
@@ -104,7 +104,7 @@ class Estimator:
         A foot stands where its sphere touches the ground, one radius below its centre.
         """
         told = np.empty_like(legs.position)
-        kernels.told_by_feet(
+        body_kernels.told_by_feet(
             legs.position,
             legs.velocity,
             legs.angular_velocity,
@@ -119,7 +119,7 @@ class Estimator:
     def _settle_height(self, legs: LegState, trust: Array, up: Array, dt: float) -> None:
         """Draws position z to the height above the feet that stand; `up`: in the body frame."""
         share = min(1.0, dt / self._config.height_time_s)
-        kernels.settle_height(
+        body_kernels.settle_height(
             legs.position, trust, up, self._robot.foot_radius, share, self._velocity.position
         )
 
@@ -136,7 +136,7 @@ class Estimator:
     def _sound(self, sample: SensorSample) -> bool:
         """Returns whether the filter can be relied on; restarts the velocity if it ran away."""
         velocity = self._velocity
-        if not kernels.is_below(velocity.velocity, self._config.speed_max_m_s):
+        if not body_kernels.is_below(velocity.velocity, self._config.speed_max_m_s):
             velocity.restart()
             self._fall_ill(sample)
             return False
@@ -160,7 +160,7 @@ class Estimator:
         if not all(part.dtype.char == 'd' and part.flags.c_contiguous for part in parts):
             return False
         length = float(sample.orientation.dot(sample.orientation))
-        return kernels.are_below(*parts, _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE
+        return body_kernels.are_below(*parts, _IMPOSSIBLE) and abs(length - 1.0) < _UNIT_TOLERANCE
 
     def _unusable(self, sample: SensorSample) -> Estimate:
         if self._last is None:
@@ -171,7 +171,7 @@ class Estimator:
     def _estimate(self, sample: SensorSample, rate: Array, healthy: bool) -> Estimate:
         velocity = self._velocity
         position, velocity_body = np.empty(3), np.empty(3)
-        kernels.of_root_link(
+        body_kernels.of_root_link(
             velocity.position,
             velocity.velocity,
             rate,

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner.estimation import kernels
+from quad_learner.estimation import velocity_kernels
 from quad_learner.estimation.config import EstimatorConfig
 
 Array = NDArray[np.float64]
@@ -87,7 +87,7 @@ class VelocityFilter:
             world_from_body: rotation matrix in the middle of the period, (3, 3).
             dt: the period [s].
         """
-        kernels.predict(
+        velocity_kernels.predict(
             specific_force,
             world_from_body,
             dt,
@@ -106,7 +106,7 @@ class VelocityFilter:
             trust: in each foot, 0 to 1, (feet,).
             world_from_body: rotation matrix, (3, 3).
         """
-        kernels.correct(
+        velocity_kernels.correct(
             told,
             trust,
             world_from_body,
@@ -119,7 +119,7 @@ class VelocityFilter:
 
     def assume_still(self, world_from_body: Array) -> None:
         """Draws the velocity gently to zero: for a robot that no foot carries."""
-        kernels.assume_still(
+        velocity_kernels.assume_still(
             self._still_variance,
             world_from_body,
             self.position,

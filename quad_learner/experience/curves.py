@@ -59,12 +59,12 @@ class _Panel:
 
 _PANELS = (
     _Panel(
-        'Multiplier and temperature',
-        'λ rises while the robot leans too far; α sets how much it tries at random.',
+        'Multiplier and action box',
+        'λ rises, and the box that actions may use closes, while the robot leans too far.',
         'λ',
         (_Line('lambda', 'λ', RED),),
-        (_Line('alpha', 'α', BLUE),),
-        'α',
+        (_Line('box_share', 'share of the box', BLUE),),
+        'share',
     ),
     _Panel(
         'Constraint value',
@@ -92,10 +92,12 @@ _PANELS = (
         'Q_s [rad]',
     ),
     _Panel(
-        'Entropy',
-        'How random the policy still is: the lower, the surer it acts.',
+        'Entropy and temperature',
+        'How random the policy still is: the lower, the surer it acts. α is what that is worth.',
         'nat',
         (_Line('entropy', 'entropy', ORANGE),),
+        (_Line('alpha', 'α', BLUE),),
+        'α',
     ),
     _Panel(
         'Rates',
@@ -209,6 +211,7 @@ def _counts(axes: Axes, minutes: Array, rows: Sequence[Row]) -> None:
 
 def _drawer(panel: _Panel, minutes: Array, columns: Mapping[str, Array]) -> Callable[[Axes], None]:
     def draw_on(axes: Axes) -> None:
+        """Draws the panel's lines, those of `right` on a second scale."""
         handles = _lines(axes, panel.lines, minutes, columns)
         axes.set_ylabel(panel.unit)
         if panel.zero:

@@ -16,18 +16,35 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: it cannot be written; the old file is untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
-        with beside.open('wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_synced(beside, content.encode() if isinstance(content, str) else content)
+        os.replace(beside, path)
     except OSError:
         beside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Writes a file and returns once its content is on the disk; for its name, sync its folder.
+
+    Args:
+        path: a plain file there is written over; a link is not followed.
+        content: all of it.
+
+    Raises:
+        OSError: it cannot be written; it may be there in part.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_directory(directory: Path) -> None:

@@ -163,6 +163,10 @@ class RunRecorder:
         """Counts control periods that were missed."""
         self.totals.deadline_misses += count
 
+    def unsafe_commands(self, count: int) -> None:
+        """Counts commands in which the robot's own judge found something wrong."""
+        self.totals.unsafe_commands += count
+
     def episode(self, episode: Episode, wall_time_s: float) -> Row:
         """Writes the row of an episode that has ended, and returns it.
 
@@ -222,6 +226,7 @@ class RunRecorder:
             'reset_success_rate': _rate(totals.reset_successes, totals.resets),
             'reset_mean_duration_s': _rate(totals.reset_time_s, totals.resets),
             'deadline_misses': totals.deadline_misses,
+            'unsafe_commands': totals.unsafe_commands,
             'env_steps': totals.env_steps,
             'updates': int(self._latest.get('updates', 0)),
             'policy_version': int(self._latest.get('policy_version', 0)),

@@ -19,7 +19,7 @@ LEARNER_COLUMNS: Mapping[str, str] = {
     'backlog': LARGEST,
     'lambda': LAST,
     'alpha': LAST,
-    'action_box': LAST,
+    'box_share': LAST,
     'reward': MEAN,
     'constraint': MEAN,
     'entropy': MEAN,
@@ -73,6 +73,7 @@ class Totals:
     reset_time_s: float = 0.0
     human_resets: int = 0
     deadline_misses: int = 0
+    unsafe_commands: int = 0
 
 
 @dataclass(frozen=True)

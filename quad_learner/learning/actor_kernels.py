@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 from numba import float32, void
 
-from quad_learner.learning.compiled import APART, COLUMN, HALF, ONE, ROWS, TWO, ZERO, compiled
+from quad_learner.learning.compiled_at_start import (
+    APART,
+    COLUMN,
+    HALF,
+    ONE,
+    ROWS,
+    TWO,
+    ZERO,
+    compiled_at_start,
+)
 from quad_learner.learning.elementary import exp, log1p
 from quad_learner.learning.products import product, product_left, product_right
 
@@ -22,7 +31,7 @@ _LOG_2 = np.float32(math.log(2.0))
 _HALF_LOG_TAU = np.float32(0.5 * math.log(2.0 * math.pi))
 
 
-@compiled(void(ROWS, COLUMN, COLUMN, float32, ROWS))
+@compiled_at_start(void(ROWS, COLUMN, COLUMN, float32, ROWS))
 def normalise(
     observation: Any, shift: Any, scale: Any, bound: Any, out: Any
 ) -> None:  # pragma: no cover
@@ -34,7 +43,7 @@ def normalise(
             out[i, j] = -bound if value < -bound else value
 
 
-@compiled(void(ROWS, COLUMN), inner=True)
+@compiled_at_start(void(ROWS, COLUMN), inner=True)
 def _relu(z: Any, bias: Any) -> None:  # pragma: no cover
     """Turns x W into h."""
     for i in range(z.shape[0]):
@@ -43,7 +52,9 @@ def _relu(z: Any, bias: Any) -> None:  # pragma: no cover
             z[i, j] = ZERO if value <= ZERO else value
 
 
-@compiled(void(ROWS, COLUMN, ROWS, float32, float32, ROWS, ROWS, ROWS, COLUMN), inner=True)
+@compiled_at_start(
+    void(ROWS, COLUMN, ROWS, float32, float32, ROWS, ROWS, ROWS, COLUMN), inner=True
+)
 def _squash(
     heads: Any,
     bias: Any,
@@ -76,7 +87,7 @@ def _squash(
         density[i] = total
 
 
-@compiled(
+@compiled_at_start(
     void(
         *(APART, ROWS, ROWS, COLUMN, ROWS, COLUMN, ROWS, COLUMN, float32, float32),
         *(ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, COLUMN),
@@ -130,7 +141,9 @@ def sample(
     _squash(heads, bias_3, noise, middle, reach, bent, moved, action, density)
 
 
-@compiled(void(ROWS, ROWS, ROWS, float32, float32, ROWS, float32, ROWS, COLUMN), inner=True)
+@compiled_at_start(
+    void(ROWS, ROWS, ROWS, float32, float32, ROWS, float32, ROWS, COLUMN), inner=True
+)
 def _squash_back(
     bent: Any,
     moved: Any,
@@ -158,7 +171,7 @@ def _squash_back(
             for_bias[actions + j] += spread
 
 
-@compiled(void(ROWS, ROWS, COLUMN), inner=True)
+@compiled_at_start(void(ROWS, ROWS, COLUMN), inner=True)
 def _relu_back(slope: Any, hidden: Any, for_bias: Any) -> None:  # pragma: no cover
     """Turns d loss / d h into d loss / d (x W + b), and gives b's gradient, its sum."""
     for_bias[:] = ZERO
@@ -169,7 +182,7 @@ def _relu_back(slope: Any, hidden: Any, for_bias: Any) -> None:  # pragma: no co
             for_bias[j] += value
 
 
-@compiled(
+@compiled_at_start(
     void(
         *(ROWS, float32, float32, APART, ROWS, ROWS, float32, ROWS, ROWS, ROWS, ROWS, ROWS),
         *(ROWS, COLUMN, ROWS, COLUMN, ROWS, COLUMN, ROWS, ROWS, ROWS),

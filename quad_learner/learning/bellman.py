@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 from numba import float32
 
-from quad_learner.learning.compiled import COLUMN, HALF, ONE, ROWS, ZERO, compiled
+from quad_learner.learning.compiled_at_start import (
+    COLUMN,
+    HALF,
+    ONE,
+    ROWS,
+    ZERO,
+    compiled_at_start,
+)
 
 
-@compiled(float32(ROWS, COLUMN, COLUMN, COLUMN, float32, COLUMN, float32, ROWS))
+@compiled_at_start(float32(ROWS, COLUMN, COLUMN, COLUMN, float32, COLUMN, float32, ROWS))
 def bellman_slope(
     value: Any, now: Any, future: Any, ended: Any, end: Any, discount: Any, bound: Any, slope: Any
 ) -> Any:  # pragma: no cover

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import float32
 
-from quad_learner.learning.compiled import TWO, compiled
+from quad_learner.learning.compiled_at_start import TWO, compiled_at_start
 
 _LARGEST = np.float32(87.0)
 """e to it and to its negative are normal numbers; beyond, the nearer of the two is given"""
@@ -27,7 +27,7 @@ _EXP = tuple(np.float32(1.0 / math.factorial(k)) for k in range(8))
 _ATANH = tuple(np.float32(1.0 / k) for k in (1, 3, 5, 7, 9, 11, 13, 15))
 
 
-@compiled(float32(float32), reordered=False)
+@compiled_at_start(float32(float32), reordered=False)
 def exp(x: Any) -> Any:  # pragma: no cover
     """Returns e^x = 2^k e^r with whole k and |r| ≤ log(2) / 2, e^r by its series."""
     x = -_LARGEST if x < -_LARGEST else x
@@ -48,7 +48,7 @@ def exp(x: Any) -> Any:  # pragma: no cover
     return series * np.int32(bits << _EXPONENT_SHIFT).view(np.float32)
 
 
-@compiled(float32(float32), reordered=False)
+@compiled_at_start(float32(float32), reordered=False)
 def log1p(x: Any) -> Any:  # pragma: no cover
     """Returns log(1 + x) for 0 ≤ x ≤ 1: 2 artanh(s), s = x / (2 + x) ≤ 1/3, by its series."""
     s = x / (TWO + x)

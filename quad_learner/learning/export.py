@@ -95,9 +95,11 @@ class _Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def constant(self, name: str, values: torch.Tensor) -> str:
+        """Keeps an array; this and the next four return the name of what they made."""
         return self._keep(name, values.numpy().astype(np.float32))
 
     def number(self, value: float) -> str:
+        """Keeps a single number."""
         return self._keep(f'number_{len(self._constants)}', np.array(value, np.float32))
 
     def _keep(self, name: str, values: NDArray[np.float32] | NDArray[np.int64]) -> str:
@@ -105,16 +107,19 @@ class _Graph:
         return name
 
     def node(self, operator: str, *inputs: str, output: str = '', **attributes: Any) -> str:
+        """Applies an operator of ONNX to what is named `inputs`."""
         output = output or f'{operator.lower()}_{len(self._nodes)}'
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
     def linear(self, hidden: str, actor: Actor, layer: int) -> str:
+        """Applies a layer of the actor, 1, 2 or 3, without what follows it."""
         weight = self.constant(f'weight_{layer}', actor.flat.values[f'weight_{layer}'])
         bias = self.constant(f'bias_{layer}', actor.flat.values[f'bias_{layer}'])
         return self.node('Gemm', hidden, weight, bias)
 
     def columns(self, hidden: str, start: int, stop: int, output: str = '') -> str:
+        """Takes columns start … stop − 1."""
         bounds = [
             self._keep(f'bound_{len(self._constants)}_{value}', np.array([value], np.int64))
             for value in (start, stop, 1)
@@ -122,6 +127,7 @@ class _Graph:
         return self.node('Slice', hidden, *bounds, output=output)
 
     def model(self, observations: int, actions: int, properties: Mapping[str, str]) -> bytes:
+        """Returns the whole as a checked ONNX file, for one observation at a time."""
         graph = helper.make_graph(
             self._nodes,
             'policy',

@@ -12,7 +12,7 @@ from numba import boolean, float32
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quad_learner.learning.compiled import COLUMN, ONE, ZERO, compiled
+from quad_learner.learning.compiled_at_start import COLUMN, ONE, ZERO, compiled_at_start
 
 Numbers = NDArray[np.float32]
 
@@ -95,7 +95,7 @@ class FlatAdam:
 _BETA_2, _EPSILON = np.float32(ADAM_BETA_2), np.float32(ADAM_EPSILON)
 
 
-@compiled(boolean(COLUMN, COLUMN, COLUMN, COLUMN, float32, float32, float32))
+@compiled_at_start(boolean(COLUMN, COLUMN, COLUMN, COLUMN, float32, float32, float32))
 def _adam(
     vector: Any, gradient: Any, mean: Any, square: Any, beta_1: Any, rate: Any, root: Any
 ) -> Any:  # pragma: no cover

@@ -22,7 +22,7 @@ class Recoverable(Protocol):
         ...
 
     def dual_state(self) -> dict[str, dict[str, float]]:
-        """Returns the states of λ, α and the action box."""
+        """Returns the states of λ, α and the share of the box."""
         ...
 
     def restore_duals(self, state: Mapping[str, Mapping[str, float]]) -> None:

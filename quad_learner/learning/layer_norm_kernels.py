@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 from numba import int64, void
 
-from quad_learner.learning.compiled import APART, COLUMN, MEMBERS, ONE, ROWS, ZERO, compiled
+from quad_learner.learning.compiled_at_start import (
+    APART,
+    COLUMN,
+    MEMBERS,
+    ONE,
+    ROWS,
+    ZERO,
+    compiled_at_start,
+)
 from quad_learner.learning.products import product, product_left, product_right
 
 BIAS, GAMMA, BETA, HEAD = range(4)
@@ -24,7 +32,7 @@ _EPSILON = np.float32(1e-5)
 """added to the variance in layer norm"""
 
 
-@compiled(void(ROWS, ROWS, ROWS, COLUMN), inner=True)
+@compiled_at_start(void(ROWS, ROWS, ROWS, COLUMN), inner=True)
 def _normalise(z: Any, units: Any, mask: Any, scale: Any) -> None:  # pragma: no cover
     """Turns x W into n, where `mask` is not empty that of (x W + b) · mask; gives `scale`."""
     rows, width = z.shape
@@ -47,7 +55,7 @@ def _normalise(z: Any, units: Any, mask: Any, scale: Any) -> None:  # pragma: no
             z[i, j] = (z[i, j] - mean) * inverse
 
 
-@compiled(void(ROWS, ROWS, ROWS), inner=True)
+@compiled_at_start(void(ROWS, ROWS, ROWS), inner=True)
 def _relu(normal: Any, units: Any, out: Any) -> None:  # pragma: no cover
     """Gives h."""
     rows, width = normal.shape
@@ -57,7 +65,7 @@ def _relu(normal: Any, units: Any, out: Any) -> None:  # pragma: no cover
             out[i, j] = ZERO if value <= ZERO else value
 
 
-@compiled(void(ROWS, ROWS, COLUMN), inner=True)
+@compiled_at_start(void(ROWS, ROWS, COLUMN), inner=True)
 def _head(normal: Any, units: Any, value: Any) -> None:  # pragma: no cover
     """Adds h · w to each row's value."""
     rows, width = normal.shape
@@ -69,7 +77,7 @@ def _head(normal: Any, units: Any, value: Any) -> None:  # pragma: no cover
         value[i] += total
 
 
-@compiled(void(COLUMN, ROWS, ROWS, ROWS, ROWS), inner=True)
+@compiled_at_start(void(COLUMN, ROWS, ROWS, ROWS, ROWS), inner=True)
 def _head_back(
     slope: Any, normal: Any, units: Any, gradient: Any, out: Any
 ) -> None:  # pragma: no cover
@@ -84,7 +92,7 @@ def _head_back(
             out[i, j] = slope[i] * units[HEAD, j]
 
 
-@compiled(void(ROWS, int64[::1], ROWS, COLUMN, ROWS), inner=True)
+@compiled_at_start(void(ROWS, int64[::1], ROWS, COLUMN, ROWS), inner=True)
 def _layer_back(
     slope: Any, places: Any, normal: Any, scale: Any, units: Any
 ) -> None:  # pragma: no cover
@@ -105,7 +113,7 @@ def _layer_back(
             slope[k, j] = (slope[k, j] - total - normal[i, j] * along) * inverse
 
 
-@compiled(void(ROWS, int64[::1], ROWS, COLUMN, ROWS, ROWS, ROWS), inner=True)
+@compiled_at_start(void(ROWS, int64[::1], ROWS, COLUMN, ROWS, ROWS, ROWS), inner=True)
 def _learn(
     slope: Any, places: Any, normal: Any, scale: Any, units: Any, mask: Any, gradient: Any
 ) -> None:  # pragma: no cover
@@ -127,7 +135,7 @@ def _learn(
             gradient[BIAS, j] += slope[i, j]
 
 
-@compiled(
+@compiled_at_start(
     void(APART, MEMBERS, MEMBERS, MEMBERS, MEMBERS, COLUMN, MEMBERS, MEMBERS, MEMBERS, ROWS, ROWS)
 )
 def values(
@@ -170,7 +178,7 @@ def values(
         _head(second, units_2[m], value[m])
 
 
-@compiled(
+@compiled_at_start(
     void(
         *(ROWS, APART, MEMBERS, MEMBERS, MEMBERS, MEMBERS, MEMBERS, MEMBERS, ROWS),
         *(MEMBERS, MEMBERS, MEMBERS, MEMBERS, COLUMN, MEMBERS),
@@ -225,7 +233,7 @@ def gradients(
         product_left(inputs, first, for_weight_1[m])
 
 
-@compiled(void(ROWS, MEMBERS, MEMBERS, MEMBERS, MEMBERS, MEMBERS, ROWS, MEMBERS, ROWS))
+@compiled_at_start(void(ROWS, MEMBERS, MEMBERS, MEMBERS, MEMBERS, MEMBERS, ROWS, MEMBERS, ROWS))
 def action_slopes(
     slope: Any,
     weight_1: Any,

@@ -18,7 +18,7 @@ Only `terminated` ends the future; a truncated step is valued by what would have
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,69 +26,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
-from quad_learner.learning import critics
-from quad_learner.learning.action_box import ActionBox
+from quad_learner.learning import critics, duals
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.bellman import bellman_slope
-from quad_learner.learning.compiled import ONE
+from quad_learner.learning.compiled_at_start import ONE
 from quad_learner.learning.flat import FlatAdam, Numbers
+from quad_learner.learning.incumbent import Incumbent
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
-from quad_learner.learning.multiplier import DualAscent, Multiplier, Temperature
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import Pace
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
-from quad_learner.learning.pid_multiplier import PidGains, PidMultiplier
 from quad_learner.learning.products import ALIGNED
 from quad_learner.learning.replay import Horizon, Replay
 from quad_learner.learning.running_mean import RunningMean
+from quad_learner.learning.update_metrics import ActorLosses, CriticLosses, UpdateMetrics
 
 VALUE_SLACK = 10.0
 """So many times what the largest reward for ever is worth: honest critics err by less."""
 LARGEST_REWARD_MIN = 1.0
 """of a step, in units of reward or [rad]: while less was seen, values are held against this"""
-
-
-class UpdateMetrics(NamedTuple):
-    """What one update saw. The actor's part is that of the last update that moved the actor."""
-
-    reward_critic_loss: float
-    safety_critic_loss: float
-    reward_value: float
-    """mean Q_r of the batch's actions"""
-    constraint: float
-    """average margin that the policy is expected to keep, (1 − γ_s) Q_s [rad]"""
-    recent_constraint: float
-    """average margin of the last steps taken [rad]"""
-    actor_loss: float
-    entropy: float
-    """of the policy, −log π [nat]"""
-    temperature: float
-    """α"""
-    multiplier: float
-    """λ"""
-    skipped: int
-    """steps of critics or actor ever skipped because of gradients or values beyond reason"""
-    rollbacks: int
-    """times the learner went back to its last good state"""
-
-
-class CriticLosses(NamedTuple):
-    """Half mean squared errors, and the mean value."""
-
-    reward: float
-    safety: float
-    reward_value: float
-
-
-class ActorLosses(NamedTuple):
-    """What the actor's update saw, as in `UpdateMetrics`."""
-
-    loss: float
-    entropy: float
-    constraint: float
 
 
 class _Batch(NamedTuple):
@@ -133,10 +93,11 @@ class Learner:
         beta_1 = config.adam_beta1
         self.actor_adam = FlatAdam(self.actor.flat, config.actor_rate, beta_1)
         self.critic_adam = FlatAdam(self.critics.flat, config.critic_rate, beta_1)
-        self.multiplier = _multiplier(config)
-        self.temperature = _temperature(config, action_size)
-        self.box = _box(config)
+        self.multiplier = duals.multiplier_of(config)
+        self.temperature = duals.temperature_of(config, action_size)
+        self.box = duals.box_share_of(config)
         self.actor.box = self.box.value
+        self.incumbent = self._incumbent()
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = _pace(config)
         shown = mirror if config.mirror else None
@@ -167,6 +128,16 @@ class Learner:
         return self.pace.due
 
     @property
+    def driver(self) -> Actor:
+        """The policy that is to drive: the newest, or the one gone back to after a fall."""
+        return self.incumbent.actor if self.incumbent.drives else self.actor
+
+    def give(self) -> Actor:
+        """Returns the policy to give to the robot now, and remembers that it drives from now."""
+        self.incumbent.give(self.driver)
+        return self.driver
+
+    @property
     def value_of_multiplier(self) -> float:
         """λ as the actor sees it: 0 while unconstrained."""
         return self.multiplier.value if self.config.constrained else 0.0
@@ -185,17 +156,25 @@ class Learner:
         met = self.recent_constraint.value >= self.config.margin_required_rad
         self.box.step(met)
         self.actor.box = self.box.value
+        self.incumbent.follow(transition)
         self.pace.step()
+
+    def _incumbent(self) -> Incumbent:
+        config = self.config
+        sizes = self.observation_size, self.action_size
+        given, kept = (Actor(*sizes, config, torch.Generator()) for _ in range(2))
+        steps = config.fall_back_steps if config.constrained else 0
+        return Incumbent((given, kept), steps, config.margin_required_rad)
 
     def _capped(self, transition: Transition) -> Transition:
         """Counts no more margin than the cap: else a level body pays for a lean."""
         cap = self.config.margin_cap_rad
-        return transition if transition.constraint <= cap else replace(transition, constraint=cap)
+        return replace(transition, constraint=cap) if transition.constraint > cap else transition
 
-    def rebuild(self, transitions: Iterable[Transition]) -> None:
+    def rebuild(self, steps: Steps) -> None:
         """Fills the replay after a restart; normaliser, counters and debt stay as they are."""
-        for transition in transitions:
-            self.replay.add(self._capped(transition))
+        capped = np.minimum(steps.constraint, self.config.margin_cap_rad)
+        self.replay.add_all(replace(steps, constraint=capped))
 
     def update(self) -> UpdateMetrics:
         """Makes one update of critics, and when it is their turn of actor and multipliers.
@@ -336,14 +315,8 @@ class Learner:
         """Moves α by the entropy and λ by the average margin."""
         self.temperature.update(losses.entropy)
         if self.config.constrained:
-            self.multiplier.update(self._measured_margin(losses.constraint))
-
-    def _measured_margin(self, expected: float) -> float:
-        if self.config.multiplier_measure == 'critic':
-            return expected
-        if self.config.multiplier_measure == 'recent':
-            return self.recent_constraint.value
-        return min(expected, self.recent_constraint.value)
+            recent = self.recent_constraint.value
+            self.multiplier.update(duals.measured_margin(self.config, losses.constraint, recent))
 
     def _centers(self) -> tuple[float, float]:
         """Returns what the average step is worth for ever: in reward, and in margin [rad]."""
@@ -408,7 +381,7 @@ class Learner:
         }
 
     def dual_state(self) -> dict[str, dict[str, float]]:
-        """Returns the states of λ, α and the action box."""
+        """Returns the states of λ, α and the share of the box."""
         return {
             'multiplier': self.multiplier.state(),
             'temperature': self.temperature.state(),
@@ -426,33 +399,6 @@ class Learner:
 def _mean(numbers: Numbers) -> float:
     """Returns what numpy's own `mean` does, which takes as long as a small matrix product."""
     return float(np.add.reduce(numbers, axis=None)) / numbers.size
-
-
-def _multiplier(config: LearnerConfig) -> Multiplier:
-    """Returns the configured law for λ."""
-    initial, required = config.initial_multiplier, config.margin_required_rad
-    rate, step_max = config.multiplier_rate, config.multiplier_step_max
-    if config.multiplier_law == 'pid':
-        gains = PidGains(
-            config.pid_proportional, rate, config.pid_derivative, config.pid_smoothing
-        )
-        return PidMultiplier(initial, required, gains, step_max, config.multiplier_max)
-    return DualAscent(initial, required, rate, step_max, config.multiplier_max)
-
-
-def _temperature(config: LearnerConfig, actions: int) -> Temperature:
-    return Temperature(
-        config.initial_temperature,
-        config.entropy_per_action * actions,
-        config.temperature_rate,
-        config.temperature_step_max,
-    )
-
-
-def _box(config: LearnerConfig) -> ActionBox:
-    """Returns the action box: all open where nothing is constrained."""
-    start = config.box_start if config.constrained else 1.0
-    return ActionBox(start, config.box_opening)
 
 
 def _pace(config: LearnerConfig) -> Pace:

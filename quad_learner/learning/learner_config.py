@@ -79,6 +79,7 @@ class LearnerConfig:
     multiplier_measure: str = parameter('What the law looks at.', choices=MULTIPLIER_MEASURES)
     box_start: float = parameter('Share of the actions open at the start.', '', 0.01, 1.0)
     box_opening: float = parameter('Share opened by a step that holds the margin.', '', 0.0, 1.0)
+    fall_back_steps: int = parameter('Episode that is gone back to after a fall.', 'steps', 0)
     recent_steps: int = parameter('Memory of the recent margin.', 'steps', 1)
     rescale_by_multiplier: bool = parameter('Divide the actor loss by 1 + λ.')
 

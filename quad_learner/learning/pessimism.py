@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numba import float32, types
 
-from quad_learner.learning.compiled import COLUMN, ONE, ROWS, ZERO, compiled
+from quad_learner.learning.compiled_at_start import COLUMN, ONE, ROWS, ZERO, compiled_at_start
 
 MINIMUM = -1.0
 """in place of a number of deviations: the least member's value (Fujimoto et al. 2018, TD3)"""
 
 
-@compiled(types.Tuple((COLUMN, ROWS))(ROWS, float32), reordered=False)
+@compiled_at_start(types.Tuple((COLUMN, ROWS))(ROWS, float32), reordered=False)
 def pessimistic(value: Any, deviations: Any) -> Any:  # pragma: no cover
     """Returns one value, (batch,), and its slope, (members, batch): how much it moves with each.
 

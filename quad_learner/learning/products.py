@@ -10,19 +10,21 @@ import ctypes
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding
 import numpy as np
 import torch
-from numba import int64, void
+from numba import int64, types, void
 from numba.extending import get_cython_function_address
 
-from quad_learner.learning.compiled import APART, compiled
+from quad_learner.learning.compiled_at_start import APART, compiled_at_start
 
 ALIGNED = 4
 """numbers: a product reads rows quicker that begin at multiples of 16 bytes"""
 _BYTES = np.dtype(np.float32).itemsize
 _BLOCK = 64
 """rows made at once of a product with a transposed right side: MKL is half as fast with 128"""
-_SGEMM_ARGUMENTS = 13
+_SGEMM_ARGUMENTS: list[Any] = 13 * [types.intp]
+_SYMBOL = 'quad_learner_sgemm'
 _PLAIN_TRANSPOSED = np.frombuffer(b'NT', np.uint8)
 _ONE_ZERO = np.array((1.0, 0.0), np.float32)
 
@@ -36,10 +38,12 @@ def _address() -> int:
     return int(get_cython_function_address('scipy.linalg.cython_blas', 'sgemm'))
 
 
-_sgemm = ctypes.CFUNCTYPE(None, *_SGEMM_ARGUMENTS * [ctypes.c_void_p])(_address())
+# By name, not by address: what is kept on disk must find it where it lies the next time.
+llvmlite.binding.add_symbol(_SYMBOL, _address())
+_sgemm: Any = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS))
 
 
-@compiled(void(APART, int64, APART, int64, APART), inner=True)
+@compiled_at_start(void(APART, int64, APART, int64, APART), inner=True)
 def _multiply(a: Any, a_turned: Any, b: Any, b_turned: Any, out: Any) -> None:  # pragma: no cover
     """Fortran sees each matrix transposed: outᵀ = bᵀ aᵀ."""
     if out.size == 0:
@@ -71,19 +75,19 @@ def _multiply(a: Any, a_turned: Any, b: Any, b_turned: Any, out: Any) -> None:  
     counts[:] = 0  # still in use: numba frees what is not used any more
 
 
-@compiled(void(APART, APART, APART))
+@compiled_at_start(void(APART, APART, APART))
 def product(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives a b in `out`, (rows, columns); float32, rows may be apart."""
     _multiply(a, 0, b, 0, out)
 
 
-@compiled(void(APART, APART, APART))
+@compiled_at_start(void(APART, APART, APART))
 def product_left(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives aᵀ b in `out`: the gradient of a layer's weight from its inputs and its slope."""
     _multiply(a, 1, b, 0, out)
 
 
-@compiled(void(APART, APART, APART))
+@compiled_at_start(void(APART, APART, APART))
 def product_right(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives a bᵀ in `out`: the slope of a layer's inputs from its own slope and its weight."""
     for row in range(0, len(a), _BLOCK):

@@ -14,9 +14,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner.experience.transition import Transition, Vector
+from quad_learner.experience.steps import Steps
+from quad_learner.experience.transition import Transition
 from quad_learner.learning.mirror import Mirror
-from quad_learner.learning.replay_kernel import FELL, GOES_ON, NO_STEP, gather
+from quad_learner.learning.replay_kernel import (
+    ACCEPTED,
+    FELL,
+    GOES_ON,
+    NO_STEP,
+    NONE_EXPECTED,
+    OLDEST,
+    gather,
+    take_in,
+)
 
 Table = NDArray[np.float32]
 Index = NDArray[np.uint32]
@@ -91,17 +101,10 @@ class Replay:
         rows = capacity + capacity // STEPS_PER_SPARE + 2  # a lone step and its end have room
         self._rows = np.full((rows, width), NO_STEP, np.float32)
         self._bits = self._rows.view(np.uint16)
-        self._halves = self._rows.view(np.float16)[:, :observation_size]
         self._row_of = np.full(capacity, 0, np.int32)
         """of the n-th step ever taken in, at n % capacity"""
-        self._oldest = 0
-        """number of the oldest step held"""
-        self._newest_row = 0
-        """holds the observation after the newest step"""
-        self._expected: tuple[int, int] | None = None
-        """sequence and episode of a step that would go on from there"""
-        self.accepted = 0
-        """steps ever taken in"""
+        self._ring = np.array((0, 0, 0, NONE_EXPECTED, 0), np.int64)
+        """what the kernel remembers"""
         self.refused = 0
         """steps ever refused because a number was not finite or a length was wrong"""
         self.largest_reward = self.largest_margin = 0.0
@@ -111,31 +114,55 @@ class Replay:
         return self.accepted - self._oldest
 
     @property
+    def accepted(self) -> int:
+        """Steps ever taken in."""
+        return int(self._ring[ACCEPTED])
+
+    @property
+    def _oldest(self) -> int:
+        return int(self._ring[OLDEST])
+
+    @property
     def memory_bytes(self) -> int:
         """All that it ever takes [bytes]."""
         return self._rows.nbytes + self._row_of.nbytes
 
     def add(self, transition: Transition) -> bool:
         """Takes in one step; returns False, and counts it, when it is not fit to learn from."""
-        if not self._is_fit(transition):
+        observations, actions = self._sizes
+        seen, done = (transition.observation, transition.next_observation), transition.action
+        if [part.size for part in (*seen, done)] != [observations, observations, actions]:
             self.refused += 1
             return False
-        if not self._goes_on(transition):
-            self._begin_row(transition.observation)
-        row = self._rows[self._newest_row, self._first_action :]
-        row[:-3] = transition.action
-        row[-3:-1] = transition.reward, transition.constraint
-        row[-1] = FELL if transition.terminated else GOES_ON
-        capacity = len(self._row_of)
-        self._oldest = max(self._oldest, self.accepted + 1 - capacity)
-        self._row_of[self.accepted % capacity] = self._newest_row
-        self.accepted += 1
-        self.largest_reward = max(self.largest_reward, abs(transition.reward))
-        self.largest_margin = max(self.largest_margin, abs(transition.constraint))
-        self._begin_row(transition.next_observation)
-        ended = transition.terminated or transition.truncated
-        self._expected = None if ended else (transition.sequence + 1, transition.episode)
-        return True
+        return self.add_all(Steps.of((transition,))) == 1
+
+    def add_all(self, steps: Steps) -> int:
+        """Takes in steps of the right sizes in their order, as `add` does; returns how many."""
+        fit = self._fit(steps)
+        if not fit.all():
+            self.refused += int(len(fit) - fit.sum())
+            steps = steps[fit]
+        if not len(steps):
+            return 0
+        done = np.empty((len(steps), self._sizes[1] + 3), np.float32)
+        done[:, :-3] = steps.action
+        done[:, -3], done[:, -2] = steps.reward, steps.constraint
+        done[:, -1] = np.where(steps.terminated, FELL, GOES_ON)
+        take_in(
+            self._rows,
+            self._bits,
+            self._row_of,
+            self._ring,
+            steps.sequence,
+            steps.episode,
+            steps.terminated | steps.truncated,
+            _half_bits(steps.observation),
+            done,
+            _half_bits(steps.next_observation),
+        )
+        self.largest_reward = max(self.largest_reward, _largest(steps.reward))
+        self.largest_margin = max(self.largest_margin, _largest(steps.constraint))
+        return len(steps)
 
     def sample(self, size: int, generator: np.random.Generator) -> Batch:
         """Returns `size` steps, each drawn uniformly from all that are held.
@@ -175,33 +202,24 @@ class Replay:
             next_observation,
         )
 
-    def _is_fit(self, transition: Transition) -> bool:
-        observations, actions = self._sizes
-        seen, done = (transition.observation, transition.next_observation), transition.action
-        if [part.size for part in (*seen, done)] != [observations, observations, actions]:
-            return False
+    @staticmethod
+    def _fit(steps: Steps) -> NDArray[np.bool_]:
+        """Returns which steps hold nothing but numbers that can be kept."""
         # A comparison with what is not a number is false.
-        return bool(
-            np.abs(np.concatenate(seen)).max() <= HALF_MAX
-            and np.abs(done).max() <= SINGLE_MAX
-            and abs(transition.reward) <= SINGLE_MAX
-            and abs(transition.constraint) <= SINGLE_MAX
-        )
+        fit: NDArray[np.bool_] = np.abs(steps.observation).max(1) <= HALF_MAX
+        fit &= np.abs(steps.next_observation).max(1) <= HALF_MAX
+        fit &= np.abs(steps.action).max(1) <= SINGLE_MAX
+        fit &= np.abs(steps.reward) <= SINGLE_MAX
+        fit &= np.abs(steps.constraint) <= SINGLE_MAX
+        return fit
 
-    def _goes_on(self, transition: Transition) -> bool:
-        """Returns whether the step begins with just the observation that the last one led to."""
-        return (transition.sequence, transition.episode) == self._expected and np.array_equal(
-            self._halves[self._newest_row], transition.observation.astype(np.float16)
-        )
 
-    def _begin_row(self, observation: Vector) -> None:
-        """Takes the place of the oldest row, and with it of the step that it may be."""
-        row = (self._newest_row + 1) % len(self._rows)
-        if len(self) and self._row_of[self._oldest % len(self._row_of)] == row:
-            self._oldest += 1
-        self._halves[row] = observation
-        self._rows[row, -1] = NO_STEP
-        self._newest_row = row
+def _half_bits(observation: Table) -> NDArray[np.uint16]:
+    return observation.astype(np.float16, order='C').view(np.uint16)
+
+
+def _largest(numbers: NDArray[np.float64]) -> float:
+    return float(np.abs(numbers).max())
 
 
 def _parts(

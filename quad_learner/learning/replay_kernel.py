@@ -1,4 +1,6 @@
-"""A batch out of the replay's table, compiled: summed ahead, widened and mirrored on the way.
+"""Steps into the replay's table, and a batch out of it, compiled.
+
+On the way out they are summed ahead, widened and mirrored.
 
 A row of the table is one observation, in half precision, and what was done there:
 
@@ -12,10 +14,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import float32, int32, int64, njit, uint16, uint32, void
+from numba import boolean, float32, int32, int64, uint16, uint32, void
+
+from quad_learner.learning.compiled_at_start import compiled_at_start
 
 GOES_ON, FELL, NO_STEP = 0.0, 1.0, -1.0
 """what comes of a row: a step to the row below; the end; nothing, it is where a run broke off"""
+ACCEPTED, OLDEST, NEWEST_ROW, EXPECTED, EXPECTED_EPISODE = range(5)
+"""places in what a ring remembers, whole numbers: steps ever taken in; the number of the oldest
+held; the row of the observation after the newest; sequence and episode of a step that would go on
+from there, sequence NONE_EXPECTED for none"""
+NONE_EXPECTED = -1
 CACHE_LINE_HALVES = 32
 """of 64 bytes: what memory hands out at once"""
 
@@ -26,10 +35,84 @@ _SIGN, _REST = np.uint32(0x8000), np.uint32(0x7FFF)
 _SIGN_SHIFT, _REST_SHIFT = np.uint32(16), np.uint32(13)
 _OFFSET = np.float32(2.0 ** (127 - 15))
 _TABLE, _HALVES = float32[:, ::1], uint16[:, ::1]
-_NUMBERS, _INDEX, _PLACES = float32[::1], uint32[::1], int64[::1]
+_NUMBERS, _INDEX, _PLACES, _BITS = float32[::1], uint32[::1], int64[::1], uint16[::1]
 
 
-@njit(float32(uint16), inline='always')
+@compiled_at_start(void(_TABLE, _HALVES, int32[::1], _PLACES, _BITS), literal=True, inner=True)
+def _begin_row(
+    table: Any, halves: Any, row_of: Any, ring: Any, observation: Any
+) -> None:  # pragma: no cover
+    """Takes the place of the oldest row, and with it of the step that it may be."""
+    row = (ring[NEWEST_ROW] + 1) % len(table)
+    oldest = ring[OLDEST]
+    if oldest < ring[ACCEPTED] and row_of[oldest % len(row_of)] == row:
+        ring[OLDEST] = oldest + 1
+    for j in range(len(observation)):
+        halves[row, j] = observation[j]
+    table[row, table.shape[1] - 1] = NO_STEP
+    ring[NEWEST_ROW] = row
+
+
+@compiled_at_start(boolean(_HALVES, int64, _BITS), literal=True, inner=True)
+def _is_in(halves: Any, row: Any, observation: Any) -> Any:  # pragma: no cover
+    """Returns whether a row's observation is this one; both zeros are one number."""
+    for j in range(len(observation)):
+        here, there = np.uint32(halves[row, j]), np.uint32(observation[j])
+        if here != there and (here | there) & _REST != 0:
+            return False
+    return True
+
+
+@compiled_at_start(
+    void(
+        *(_TABLE, _HALVES, int32[::1], _PLACES),
+        *(_PLACES, _PLACES, boolean[::1], _HALVES, _TABLE, _HALVES),
+    ),
+    literal=True,
+)
+def take_in(
+    table: Any,
+    halves: Any,
+    row_of: Any,
+    ring: Any,
+    sequence: Any,
+    episode: Any,
+    ended: Any,
+    observation: Any,
+    done: Any,
+    next_observation: Any,
+) -> None:  # pragma: no cover
+    """Puts steps into the table, one after the other.
+
+    Args:
+        table: as for `gather`, likewise the next two.
+        halves: see table.
+        row_of: see table.
+        ring: what the ring remembers, as above.
+        sequence: of each step, (steps,).
+        episode: of each step, (steps,).
+        ended: whether it is the last of its episode, (steps,).
+        observation: before it, as the bits of halves, (steps, observations).
+        done: action, reward, margin and future, (steps, actions + 3).
+        next_observation: after it, as the bits of halves, (steps, observations).
+    """
+    first = table.shape[1] - done.shape[1]
+    for i in range(len(done)):
+        expected = ring[EXPECTED] == sequence[i] and ring[EXPECTED_EPISODE] == episode[i]
+        if not expected or not _is_in(halves, ring[NEWEST_ROW], observation[i]):
+            _begin_row(table, halves, row_of, ring, observation[i])
+        row, accepted = ring[NEWEST_ROW], ring[ACCEPTED]
+        for j in range(done.shape[1]):
+            table[row, first + j] = done[i, j]
+        ring[OLDEST] = max(ring[OLDEST], accepted + 1 - len(row_of))
+        row_of[accepted % len(row_of)] = row
+        ring[ACCEPTED] = accepted + 1
+        _begin_row(table, halves, row_of, ring, next_observation[i])
+        ring[EXPECTED] = NONE_EXPECTED if ended[i] else sequence[i] + 1
+        ring[EXPECTED_EPISODE] = episode[i]
+
+
+@compiled_at_start(float32(uint16), literal=True, inner=True)
 def _widened(half: Any) -> Any:  # pragma: no cover
     """Returns a finite half, given as its bits; exact."""
     bits = np.uint32(half)
@@ -37,7 +120,7 @@ def _widened(half: Any) -> Any:  # pragma: no cover
     return np.uint32(moved).view(np.float32) * _OFFSET
 
 
-@njit(int64(_HALVES, _PLACES))
+@compiled_at_start(int64(_HALVES, _PLACES), literal=True, inner=True)
 def _touched(halves: Any, rows: Any) -> Any:  # pragma: no cover
     """Returns a meaningless sum over the rows and those below them.
 
@@ -51,7 +134,11 @@ def _touched(halves: Any, rows: Any) -> Any:  # pragma: no cover
     return total
 
 
-@njit(void(_TABLE, _PLACES, int64, int64, float32, float32, _PLACES, _TABLE))
+@compiled_at_start(
+    void(_TABLE, _PLACES, int64, int64, float32, float32, _PLACES, _TABLE),
+    literal=True,
+    inner=True,
+)
 def _look_ahead(
     table: Any,
     rows: Any,
@@ -81,7 +168,9 @@ def _look_ahead(
         columns[3, i], columns[4, i] = weight, safety_weight
 
 
-@njit(void(_HALVES, _PLACES, int64, _INDEX, _NUMBERS, _TABLE))
+@compiled_at_start(
+    void(_HALVES, _PLACES, int64, _INDEX, _NUMBERS, _TABLE), literal=True, inner=True
+)
 def _show(
     halves: Any, rows: Any, mirrored: Any, index: Any, sign: Any, out: Any
 ) -> None:  # pragma: no cover
@@ -97,11 +186,12 @@ def _show(
             out[i, j] = _widened(halves[row, j])
 
 
-@njit(
+@compiled_at_start(
     int64(
         *(_TABLE, _HALVES, int32[::1], _PLACES, int64, _INDEX, _NUMBERS, _INDEX, _NUMBERS),
         *(int64, float32, float32, _TABLE, _TABLE, _TABLE, _TABLE),
-    )
+    ),
+    literal=True,
 )
 def gather(
     table: Any,

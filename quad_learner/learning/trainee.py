@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.run_directory import RunDirectory
+from quad_learner.experience.steps import Steps
+from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
+from quad_learner.learning.actor import Actor
 from quad_learner.learning.export import policy_onnx
-from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
+from quad_learner.learning.update_metrics import UpdateMetrics
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.kinds import FORWARD, Kind
 from quad_learner.task.symmetry import Symmetry
@@ -43,13 +48,18 @@ class Trainee:
         self._config = config
         self._checkpoint = run.checkpoint_of(kind.suffix)
         self._policy = run.policy_of(kind.suffix)
-        self._identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
+        self.identity = {'robot': robot.name, 'joints': ','.join(robot.joints)}
+        """what a checkpoint must be of to be taken up"""
         mirror = None if symmetry is None else Mirror(*symmetry)
         self.learner = Learner(*sizes, config, seed_of(kind, seed), mirror)
         self.version = 0
         """of the newest model"""
         self.last: UpdateMetrics | None = None
         """of the newest update"""
+        self.passed_over: tuple[str, ...] = ()
+        """why newer checkpoints than the one taken up were not used"""
+        self._saved_sequence = 0
+        """of the last step that the checkpoint taken up knows of"""
         self._extra = 0
 
     def open(self) -> None:
@@ -59,7 +69,32 @@ class Trainee:
             CheckpointError: it cannot be used.
         """
         if checkpoint.exists(self._checkpoint):
-            self.version = checkpoint.load(self._checkpoint, self.learner, self._identity)
+            found = checkpoint.load(self._checkpoint, self.learner, self.identity)
+            self.version = int(found.manifest['version'])
+            self.passed_over = found.passed_over
+            self._saved_sequence = self.learner.last_sequence
+
+    def restore(
+        self, steps: Steps, data: Sequence[bytes], read: Callable[[bytes], Transition]
+    ) -> None:
+        """Takes up steps of this task from the log, at least one, in the order logged.
+
+        What the checkpoint knows of goes into the replay alone; what came after is taken in anew.
+
+        Args:
+            steps: all of them.
+            data: the logged message of each.
+            read: turns one into a transition.
+        """
+        self.version = max(self.version, int(steps.policy_version.max()))
+        new = steps.sequence > self._saved_sequence
+        known = int(new.argmax()) if new.any() else len(steps)
+        self.learner.rebuild(steps[:known])
+        for row in range(known, len(steps)):
+            if new[row]:
+                self.learner.ingest(read(data[row]))
+            else:
+                self.learner.rebuild(steps[row : row + 1])
 
     def end_episode(self) -> None:
         """Owes the updates of the pause that follows."""
@@ -89,12 +124,11 @@ class Trainee:
         use_until = (sequence // every + 2) * every
         self.learner.recover()
         span = {'use_from': use_from, 'use_until': use_until, 'made_after': sequence}
-        return self._onnx({name: str(step) for name, step in span.items()})
+        given = self.learner.give()
+        return self._onnx(given, {name: str(step) for name, step in span.items()})
 
-    def _onnx(self, more: dict[str, str]) -> bytes:
-        return policy_onnx(
-            self.learner.actor, {'version': str(self.version), **self._identity, **more}
-        )
+    def _onnx(self, policy: Actor, more: dict[str, str]) -> bytes:
+        return policy_onnx(policy, {'version': str(self.version), **self.identity, **more})
 
     def save(self) -> None:
         """Writes checkpoint and policy.
@@ -103,8 +137,8 @@ class Trainee:
             OSError: they were not written.
         """
         self.learner.recover()
-        checkpoint.save(self._checkpoint, self.learner, self.version, self._identity)
-        write_atomically(self._policy, self._onnx({}))
+        checkpoint.save(self._checkpoint, self.learner, self.version, self.identity)
+        write_atomically(self._policy, self._onnx(self.learner.driver, {}))
 
 
 def seed_of(kind: Kind, seed: int) -> int:

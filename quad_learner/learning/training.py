@@ -11,11 +11,16 @@ a model that says so is there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
-from quad_learner.experience.log import ExperienceLog, LogUnavailableError
+import numpy as np
+
+from quad_learner.experience.log import ExperienceLog, LogUnavailableError, segments
 from quad_learner.experience.reader import ExperienceReader
 from quad_learner.experience.run_directory import RunDirectory
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
@@ -25,7 +30,11 @@ from quad_learner.task.kinds import NUMBERED, Kind
 from quad_learner.task.symmetry import Symmetry
 
 Read = Callable[[bytes], Transition]
+ReadAll = Callable[[Sequence[bytes]], Steps]
 Models = Mapping[Kind, bytes]
+
+RESTORED_AT_ONCE = 2048
+"""steps: a few megabytes, that stay in the processor's cache or near it"""
 
 
 class ForeignTaskError(ValueError):
@@ -45,6 +54,7 @@ class Training:
         tasks: Mapping[Kind, Symmetry | None],
         clock: Callable[[], int],
         read: Read,
+        read_all: ReadAll,
     ) -> None:
         """Args:
         run: where everything is kept.
@@ -55,10 +65,12 @@ class Training:
         tasks: what is learned, and the symmetry of robot and task, None for none.
         clock: steady time [ns], for the log's syncs.
         read: turns a logged message into a transition.
+        read_all: does the same for many, at least one.
         """
         self._run = run
         self._config = config
         self._read = read
+        self._read_all = read_all
         share = share_of(config, len(tasks))
         self._trainees = {
             kind: Trainee(kind, run, robot, sizes, share, seed, symmetry)
@@ -74,7 +86,9 @@ class Training:
         """steps that never arrived"""
         self.problem = ''
         """why learning is paused, empty while it is not"""
-        self._unlogged: list[bytes] = []
+        self.unsaved = ''
+        """why the last checkpoint was not written, empty where it was"""
+        self._unlogged: deque[tuple[Transition, bytes]] = deque()
         self._falls = 0
         self._return = self._length = 0.0
         self._episode_return = self._episode_length = math.nan
@@ -95,6 +109,16 @@ class Training:
         """Made so far, of all tasks."""
         return sum(trainee.learner.updates for trainee in self._trainees.values())
 
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What that task's checkpoint must be of to be taken up."""
+        return self._current.identity
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Why newer checkpoints than those taken up were not used, of all tasks."""
+        return tuple(why for each in self._trainees.values() for why in each.passed_over)
+
     def open(self) -> None:
         """Opens the log; where the run has a past, takes it up again.
 
@@ -106,34 +130,46 @@ class Training:
         for trainee in self._trainees.values():
             trainee.open()
         self._restore()
+        if self.sequence:
+            # Models were given away after the checkpoint: no number may stand for two of them.
+            for trainee in self._trainees.values():
+                trainee.version += 1
         self._log.open()
 
     def _restore(self) -> None:
-        """Rebuilds the replay from the log; what came after the checkpoint is taken in anew."""
-        last = {trainee: trainee.learner.last_sequence for trainee in self._trainees.values()}
-        try:
-            for record in ExperienceReader(self._run.experience).records():
-                transition = self._read(record.data)
-                trainee = self._trainee_of(transition)
-                if transition.sequence > last[trainee]:
-                    trainee.learner.ingest(transition)
-                else:
-                    trainee.learner.rebuild((transition,))
-                self._follow(transition, trainee)
-        except FileNotFoundError:
+        """Rebuilds the replays from the log; what came after a checkpoint is taken in anew."""
+        if not segments(self._run.experience):
             return
+        records = ExperienceReader(self._run.experience).records()
+        while data := [record.data for record in islice(records, RESTORED_AT_ONCE)]:
+            steps = self._read_all(data)
+            for task in np.unique(steps.task).tolist():
+                rows = np.flatnonzero(steps.task == task)
+                messages = [data[row] for row in rows.tolist()]
+                self._trainee_of(task).restore(steps[rows], messages, self._read)
+            self._follow_all(steps)
         self._forgive()
 
-    def _trainee_of(self, transition: Transition) -> Trainee:
-        kind = NUMBERED.get(transition.task)
+    def _trainee_of(self, task: int) -> Trainee:
+        kind = NUMBERED.get(task)
         if kind is None or kind not in self._trainees:
-            name = f'number {transition.task}' if kind is None else kind.name
+            name = f'number {task}' if kind is None else kind.name
             known = ', '.join(kind.name for kind in self._trainees)
             raise ForeignTaskError(
                 f'a step of the task {name}, but this run learns {known}; '
                 'go on with the tasks that it began with'
             )
         return self._trainees[kind]
+
+    def _follow_all(self, steps: Steps) -> None:
+        ended = steps.terminated | steps.truncated
+        for reward, fell, end in zip(
+            steps.reward.tolist(), steps.terminated.tolist(), ended.tolist(), strict=True
+        ):
+            self._count(reward, fell, end)
+        self._current = self._trainee_of(int(steps.task[-1]))
+        self.sequence, self.episode = int(steps.sequence[-1]), int(steps.episode[-1])
+        self._reward, self._constraint = float(steps.reward[-1]), float(steps.constraint[-1])
 
     def _forgive(self) -> None:
         for trainee in self._trainees.values():
@@ -153,7 +189,7 @@ class Training:
         transition = self._read(data)
         if transition.sequence <= self.sequence:
             return {}
-        trainee = self._trainee_of(transition)
+        trainee = self._trainee_of(transition.task)
         self.lost += transition.sequence - self.sequence - 1
         self._append(transition, data)
         trainee.learner.ingest(transition)
@@ -164,6 +200,11 @@ class Training:
         while self.due_updates > 0 and may_update():
             self.update()
         return self._models_due(ended)
+
+    @property
+    def unlogged(self) -> int:
+        """Steps that wait in memory for the disk to take them."""
+        return len(self._unlogged)
 
     @property
     def due_updates(self) -> int:
@@ -180,12 +221,15 @@ class Training:
 
     def _append(self, transition: Transition, data: bytes) -> None:
         """Logs a step; while the disk refuses, steps wait in memory and learning pauses."""
-        self._unlogged.append(data)
+        self._unlogged.append((transition, data))
+        self._log_what_waits()
+
+    def _log_what_waits(self) -> None:
         try:
             while self._unlogged:
-                waiting = self._read(self._unlogged[0])
-                self._log.append(waiting.sequence, self._unlogged[0], waiting.time_ns)
-                self._unlogged.pop(0)
+                waiting, data = self._unlogged[0]
+                self._log.append(waiting.sequence, data, waiting.time_ns)
+                self._unlogged.popleft()
             self.problem = ''
         except LogUnavailableError as error:
             self.problem = str(error)
@@ -194,22 +238,30 @@ class Training:
         self._current = trainee
         self.sequence, self.episode = transition.sequence, transition.episode
         self._reward, self._constraint = transition.reward, transition.constraint
-        self._return += transition.reward
+        ended = transition.terminated or transition.truncated
+        self._count(transition.reward, transition.terminated, ended)
+
+    def _count(self, reward: float, fell: bool, ended: bool) -> None:
+        self._return += reward
         self._length += 1.0
-        self._falls += transition.terminated
-        if transition.terminated or transition.truncated:
+        self._falls += fell
+        if ended:
             self._episode_return, self._episode_length = self._return, self._length
             self._return = self._length = 0.0
 
     def _models_due(self, ended: bool) -> Models:
         every = self._config.publish_every
-        if self.sequence % self._config.checkpoint_every == 0:
+        is_due = ended or self.sequence % every == 0
+        # Between episodes there is time to wait for the newest, of whichever task is next.
+        told = tuple(self._trainees.values()) if ended else (self._current,)
+        for trainee in told if is_due else ():
+            trainee.version += 1
+        # One that failed is tried again before its time, but not at each step.
+        if self.sequence % self._config.checkpoint_every == 0 or (is_due and self.unsaved):
             self.save()
-        if not ended and self.sequence % every:
+        if not is_due:
             return {}
-        self._current.version += 1
         if ended:
-            # Between episodes there is time to wait for the newest, of whichever task is next.
             return self.models()
         # Within one, acting goes on.
         kind = next(kind for kind, each in self._trainees.items() if each is self._current)
@@ -232,7 +284,8 @@ class Training:
             'constraint': self._constraint,
             'lambda': self.learner.multiplier.value,
             'alpha': self.learner.temperature.value,
-            'action_box': self.learner.box.value,
+            'box_share': self.learner.box.value,
+            'fell_back': float(self.learner.incumbent.drives),
             'episode_return': self._episode_return,
             'episode_length': self._episode_length,
             'falls': float(self._falls),
@@ -250,13 +303,21 @@ class Training:
 
     def save(self) -> str:
         """Writes checkpoints and policies; returns what went wrong, empty when nothing did."""
+        self.unsaved = ''
         try:
-            self._log.sync()
-            for trainee in self._trainees.values():
-                trainee.save()
+            self._write_checkpoints()
         except OSError as error:
-            return f'the checkpoint was not written: {error}'
-        return ''
+            self.unsaved = f'the checkpoint was not written: {error}'
+        return self.unsaved
+
+    def _write_checkpoints(self) -> None:
+        self._log_what_waits()
+        if self.problem:
+            # It would know of steps that no restart finds in the log.
+            raise OSError(self.problem)
+        self._log.sync()
+        for trainee in self._trainees.values():
+            trainee.save()
 
     def close(self) -> str:
         """Saves and closes the log; returns what went wrong, empty when nothing did."""

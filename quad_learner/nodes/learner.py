@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rclpy.serialization import deserialize_message
 from std_msgs.msg import Float32MultiArray, Float64, UInt8MultiArray
 
 from quad_learner.experience.run_directory import open_run
@@ -52,7 +51,8 @@ class LearnerNode(GraphNode):
             self.graph.seed,
             {kind: symmetry(self.robot, task_config, kind) for kind in self._kinds},
             steady_ns,
-            self._read,
+            self._records.transition_from,
+            self._records.transitions_from,
         )
         self._training.open()
         self._finish_at: int | None = None
@@ -73,9 +73,6 @@ class LearnerNode(GraphNode):
         self.every(METRICS_S, self._publish_metrics)
         self._publish_models(self._training.models())
         self._publish_progress()
-
-    def _read(self, data: bytes) -> Any:
-        return self._records.transition_from(deserialize_message(data, EXPERIENCE_TYPE))
 
     def _on_experience(self, data: bytes) -> None:
         try:
@@ -143,8 +140,11 @@ class LearnerNode(GraphNode):
         values['updates_per_second'] = self._rate
         values['model_version'] = training.version
         values['lost_steps'] = training.lost
-        if training.problem:
-            return ERROR, training.problem
+        values['unlogged_steps'] = training.unlogged
+        if training.problem or training.unsaved:
+            return ERROR, training.problem or training.unsaved
+        if training.passed_over:
+            return WARN, f'an older checkpoint was taken up: {"; ".join(training.passed_over)}'
         if training.lost:
             return WARN, f'{training.lost} steps never arrived'
         return OK, f'{training.sequence} steps, {training.updates} updates'

@@ -164,6 +164,9 @@ class MonitorNode(GraphNode):
             misses = int(_value(status, 'missed_ticks', '0'))
             self._recorder.deadline_misses(max(0, misses - self._seen.misses))
             self._seen.misses = max(self._seen.misses, misses)
+            unsafe = int(_value(status, 'unsafe_commands', '0'))
+            self._recorder.unsafe_commands(max(0, unsafe - self._seen.unsafe))
+            self._seen.unsafe = max(self._seen.unsafe, unsafe)
             for name in LATENCIES:
                 self._recorder.sample(name, float(_value(status, name, 'nan')))
             for _ in range(self._seen.human_resets, int(_value(status, 'human_resets', '0'))):
@@ -231,6 +234,7 @@ class _Seen:
         self.resets = counted.reset_successes
         self.failed_resets = counted.resets - counted.reset_successes
         self.misses = counted.deadline_misses
+        self.unsafe = counted.unsafe_commands
         self.human_resets = counted.human_resets
         self.finished_s: float | None = None
 

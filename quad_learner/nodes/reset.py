@@ -8,15 +8,19 @@ from typing import Any
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.get_up import GetUp, State
 from quad_learner.reset.tally import Tally
-from quad_learner.robot.signals import JointTarget, SensorSample
+from quad_learner.robot.signals import Health, JointTarget, SensorSample
 from quad_learner.ros import topics
 from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.health import HealthListener
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
 from quad_learner.safety.modes import Authority
+
+LEVELS = {State.GIVE_UP: ERROR, State.LIE_DOWN: WARN, State.REST: WARN}
+"""how bad a state is, for `/diagnostics`; those that are not named are well"""
 
 
 class ResetNode(GraphNode):
@@ -33,6 +37,7 @@ class ResetNode(GraphNode):
         self._state = StateReport(self, topics.RESET_STATE)
         self._samples = SampleAssembler(self, self.robot, self._on_sample, self.ticks.is_decision)
         self._commands = CommandListener(self, self._records, self._on_command)
+        self._health = HealthListener(self, self.robot, self._records)
         self.every(1.0, self._tell)
 
     def _on_sample(self, sample: SensorSample) -> None:
@@ -60,7 +65,7 @@ class ResetNode(GraphNode):
             first = 1 + self.ticks.decision(sample.time_ns)
             self._get_up = GetUp(self.robot, self.configs[0], first)
         state = self._get_up.state
-        self._last = self._get_up.step(sample, command)
+        self._last = self._get_up.step(sample, command, self._known_health(sample))
         self._target.publish(self._records.target_to(self._last))
         handed_over = command is not None and command.authority is Authority.POLICY
         self._tally.update(self._get_up.state, sample.time_ns, handed_over)
@@ -68,10 +73,15 @@ class ResetNode(GraphNode):
         if self._get_up.state is not state:
             self._tell()
 
+    def _known_health(self, sample: SensorSample) -> Health | None:
+        if self.graph.lockstep:
+            return self._health.known_at(sample.time_ns)
+        return self._health.newest
+
     def _tell(self) -> None:
         if self._get_up is None:
             return
-        level = ERROR if self._get_up.state is State.GIVE_UP else OK
+        level = LEVELS.get(self._get_up.state, OK)
         values: dict[str, Any] = {
             'reason': self._get_up.reason,
             'attempt': self._get_up.attempt,
@@ -85,12 +95,11 @@ class ResetNode(GraphNode):
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
         self.diagnostics.values['dropped'] = self._samples.dropped
-        self.diagnostics.values['problem'] = self._commands.problem
+        self.diagnostics.values['problem'] = self._commands.problem or self._health.problem
         if self._get_up is None:
             return WARN, 'waiting for sensors'
         self.diagnostics.values['reason'] = self._get_up.reason
-        level = ERROR if self._get_up.state is State.GIVE_UP else OK
-        return level, self._get_up.state.value
+        return LEVELS.get(self._get_up.state, OK), self._get_up.state.value
 
 
 def main() -> None:

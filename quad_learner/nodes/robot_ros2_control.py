@@ -93,6 +93,7 @@ class RobotRos2ControlNode(GraphNode):
 
     def _hear(self, kind: Any, name: str, callback: Any) -> None:
         def careful(message: Any) -> None:
+            """Tells a message that cannot be used in the diagnostics."""
             try:
                 callback(message)
             except MessageError as error:

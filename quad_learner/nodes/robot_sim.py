@@ -8,22 +8,25 @@ that the sink still trusts.
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from quad_learner.robot.command_judge import CommandJudge, Witness
 from quad_learner.robot.rotations import matrix_from_quaternion
-from quad_learner.robot.signals import NANOSECONDS, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, JointCommand, SensorSample
 from quad_learner.robot.sink import CommandSink
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
-from quad_learner.ros.diagnostics import OK, WARN
+from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.latency import Latency
 from quad_learner.ros.messages import MessageError, battery_to, place_to, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.wire import SampleWire, TruthWire
+from quad_learner.safety.config import SafetyConfig
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.robot import SimulatedRobot
 from quad_learner.simulation.tag import Tag
@@ -40,10 +43,11 @@ class RobotSimNode(GraphNode):
     """The body. It decides nothing but whether a command may still be trusted."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('robot', SimulationConfig, **options)
+        super().__init__('robot', SimulationConfig, SafetyConfig, **options)
         generator = self.graph.generator('simulation')
         self._sim = SimulatedRobot(self.robot, self.configs[0], generator)
         self._sink = CommandSink(self.robot)
+        self._judge = CommandJudge(self.robot, asdict(self.configs[1]), self.graph.lockstep)
         self._records = Records(self.robot)
         self._samples = SampleWire(self.robot)
         self._truths = TruthWire()
@@ -80,13 +84,19 @@ class RobotSimNode(GraphNode):
             return
         self._latency.answered(command.time_ns, steady_ns())
         if not self.graph.lockstep:
-            self._sink.accept(command, steady_ns(), self._sim.sense())
+            self._take(command, steady_ns())
             return
         answered = self.ticks.index(command.time_ns) == self.ticks.index(self._sim.time_ns)
         if answered:
-            self._sink.accept(command, self._sim.time_ns, self._sim.sense())
+            self._take(command, self._sim.time_ns)
             self._quiet = 0
             self._tick(self._sim.time_ns)
+
+    def _take(self, command: JointCommand, now_ns: int) -> None:
+        self._sink.accept(command, now_ns, self._sim.sense())
+        for wrong in self._judge.check(command, now_ns, Witness()):
+            self.diagnostics.values['unsafe'] = wrong
+            self.get_logger().error(f'unsafe command {command.sequence}: {wrong}')
 
     def _on_period(self) -> None:
         due = self.ticks.index(steady_ns() - self._start_ns)
@@ -118,6 +128,7 @@ class RobotSimNode(GraphNode):
     def _publish(self, sample: SensorSample) -> None:
         time_ns = self._sim.time_ns
         self._latency.told(sample.time_ns, steady_ns())
+        self._judge.hear(sample)
         self._joints.publish(self._samples.joints_to(sample))
         if self.robot.has_foot_force:
             self._feet.publish(self._samples.feet_to(sample))
@@ -157,9 +168,13 @@ class RobotSimNode(GraphNode):
         values['missed_ticks'] = self._missed
         values['latency_ms'], values['latency_max_ms'] = self._latency.take()
         values['human_resets'] = self._sim.human_resets
+        values['judged_commands'] = self._judge.judged
+        values['unsafe_commands'] = self._judge.unsafe
         values['refusals'] = dict(self._sink.refusals)
         if self._sink.current(self._sim.time_ns if self.graph.lockstep else steady_ns()) is None:
             return WARN, 'damping: no command that can be trusted'
+        if self._judge.unsafe:
+            return ERROR, f'unsafe commands: {self._judge.unsafe}, the last {values["unsafe"]}'
         return OK, 'follows joint_command'
 
     def close(self) -> None:

@@ -13,8 +13,6 @@ import sys
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from quad_learner.robot.signals import (
     NANOSECONDS,
     Estimate,
@@ -26,7 +24,8 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import MessageError, stamp_from
+from quad_learner.ros.health import HealthListener
+from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
@@ -69,9 +68,6 @@ class SafetyNode(GraphNode):
         self._received: dict[str, int] = {}
         self._heard: dict[str, int] = {}
         self._given_up: set[str] = set()
-        self._battery: Any = None
-        self._temperature = np.full(len(self.robot.joints), np.nan)
-        self._health: Health | None = None
         self._stop = self._resume = False
         self._answered = -1
         self._last_step_ns = steady_ns()
@@ -89,9 +85,7 @@ class SafetyNode(GraphNode):
         topics.ODOM.subscribe(self, self._on_odometry, raw=True)
         for source, topic in (('policy', topics.POLICY_TARGET), ('reset', topics.RESET_TARGET)):
             topic.subscribe(self, partial(self._on_target, source), raw=True)
-        topics.BATTERY.subscribe(self, self._on_battery)
-        if self.robot.has_motor_temperature:
-            topics.MOTOR_TEMPERATURE.subscribe(self, self._on_temperature)
+        self._health = HealthListener(self, self.robot, self._records, self._on_health)
         topics.SAFETY_STOP.serve(self, self._operator_stop)
         topics.SAFETY_RESUME.serve(self, self._operator_resume)
         watch = WATCH_S if self.graph.lockstep else 1.0 / self.robot.command_hz
@@ -147,30 +141,9 @@ class SafetyNode(GraphNode):
         elif target.request > 0:
             self._step()
 
-    def _on_battery(self, message: Any) -> None:
-        self._battery = message
-        self._on_health()
-
-    def _on_temperature(self, message: Any) -> None:
-        try:
-            self._temperature = self._records.temperature_from(message)
-        except MessageError as error:
-            self.diagnostics.values['refused'] = f'motor_temperature: {error}'
-            return
-        self._on_health()
-
-    def _on_health(self) -> None:
-        """Puts battery and warmth together: they come in either order. Unknown warmth is NaN."""
-        if self._battery is None:
-            return
-        self._health = Health(
-            stamp_from(self._battery),
-            self._battery.voltage,
-            self._battery.percentage,
-            self._temperature,
-        )
+    def _on_health(self, health: Health) -> None:
         if not self.graph.lockstep:
-            self._take_health(self._health, steady_ns())
+            self._take_health(health, steady_ns())
 
     def _take_health(self, health: Health, now_ns: int) -> None:
         self._newest['health'] = health
@@ -184,10 +157,9 @@ class SafetyNode(GraphNode):
         if self.ticks.is_decision(sample.time_ns) and self._missing(sample):
             return
         self._take_estimate(sample)
-        # Told once a second beside the samples: taken half a second later, it is surely here.
-        hz = self.robot.command_hz
-        if self.ticks.index(sample.time_ns) % hz == hz // 2 and self._health is not None:
-            self._take_health(self._health, self._health.time_ns)
+        health = self._health.known_at(sample.time_ns)
+        if health is not None:
+            self._take_health(health, health.time_ns)
         self._answered = self.ticks.index(sample.time_ns)
         self._step()
 
@@ -295,6 +267,7 @@ class SafetyNode(GraphNode):
         values = self.diagnostics.values
         values['trips'] = self._trips
         values['dropped'] = self._samples.dropped
+        values['refused_health'] = self._health.problem
         command = self._state.command
         values['reasons'] = _words(command.reasons)
         if command.mode is Mode.INIT:

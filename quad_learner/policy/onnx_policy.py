@@ -11,6 +11,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from quad_learner.policy.onnx_check import objection
+
 Vector = NDArray[np.float32]
 
 OUTPUTS = ('mean_raw', 'log_std')
@@ -57,8 +59,12 @@ class OnnxPolicy:
         """Loads `model`.
 
         Raises:
-            PolicyError: it is not ONNX, or not a policy with fixed shapes [1, n].
+            PolicyError: it is not ONNX, holds more than a policy needs, or is not a policy with
+                fixed shapes [1, n].
         """
+        problem = objection(model)
+        if problem:
+            raise PolicyError(f'the policy must not drive: {problem}')
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

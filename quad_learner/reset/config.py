@@ -9,7 +9,7 @@ from quad_learner.configuration import parameter
 
 @dataclass(frozen=True)
 class ResetConfig:
-    """When the robot stands, when it has fallen, how quickly it moves and when it gives up."""
+    """When the robot stands, has fallen, rests or gives up, and how quickly it moves."""
 
     standing_tilt: float = parameter(
         'largest tilt of the body that counts as standing; raising it starts episodes more '
@@ -132,6 +132,32 @@ class ResetConfig:
         's',
         0.1,
         60.0,
+    )
+    rest_temperature_margin: float = parameter(
+        'warmest motor so far below its limit: the robot lies down to rest; raising it rests '
+        'sooner',
+        '°C',
+        0.0,
+        60.0,
+    )
+    rest_cooling: float = parameter(
+        'cooling of the motors before it goes on; raising it makes rests longer and fewer',
+        '°C',
+        0.0,
+        60.0,
+    )
+    rest_charge: float = parameter(
+        'charge of the battery, of full, below which the robot lies down to wait for more; '
+        'raising it rests sooner',
+        '',
+        0.0,
+        1.0,
+    )
+    rest_charge_gain: float = parameter(
+        'charge gained, of full, before it goes on; raising it asks for a longer charge',
+        '',
+        0.0,
+        1.0,
     )
     request_grace: float = parameter(
         'how long a request to drive may stay unanswered before a fresh one is made; below the '

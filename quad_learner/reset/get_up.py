@@ -3,9 +3,11 @@
     WAIT ──granted──► LIMP ──at rest──► FOLD ──fallen──► ROLL ──► (FOLD again)
                         │                └───upright──► STAND ──stood long enough──► READY
                         └──upright and near the stance────┘
+    LIMP or READY ──motors hot or battery low──► LIE_DOWN ──► REST ──cool, charged──► LIMP
     out of attempts, from any of them ──► GIVE_UP ──rested, or set upright──► WAIT
 
-It uses joint angles, the inertial unit and foot forces alone, and safety limits all that it wants.
+It uses joint angles, the inertial unit and foot forces, to rest also battery and motor warmth, and
+safety limits all that it wants.
 """
 
 from __future__ import annotations
@@ -17,13 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.fatigue import FIT, Fatigue
 from quad_learner.reset.motion import Keyframe, motion
 from quad_learner.reset.path import JointPath
 from quad_learner.reset.posture import Posture, posture
 from quad_learner.reset.session import Session
 from quad_learner.reset.standing import is_standing
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget, SensorSample
+from quad_learner.robot.signals import (
+    NANOSECONDS,
+    Health,
+    JointCommand,
+    JointTarget,
+    SensorSample,
+)
 from quad_learner.safety.modes import Authority
 
 Array = NDArray[np.float64]
@@ -37,8 +46,15 @@ class State(Enum):
     FOLD = 'tucks the legs'
     ROLL = 'rolls over'
     STAND = 'rises to the stance'
+    LIE_DOWN = 'lies down to rest'
+    REST = 'rests until motors are cool and the battery is charged'
     READY = 'stands, and holds the stance until the policy takes over'
     GIVE_UP = 'rests, for it could not get up'
+
+
+_LIMP = (State.LIMP, State.REST, State.GIVE_UP)
+_UNHURRIED = (State.READY, State.REST)
+"""states that no attempt's time is spent in"""
 
 
 class GetUp:
@@ -60,12 +76,15 @@ class GetUp:
         self._robot = robot
         self._config = config
         self._motion = motion(robot)
+        self._fatigue = Fatigue(robot, config)
         self._session = Session(first_request, config.request_grace)
         self._handlers = {
             State.LIMP: self._limp,
             State.FOLD: self._fold,
             State.ROLL: self._roll,
             State.STAND: self._stand,
+            State.LIE_DOWN: self._lie_down,
+            State.REST: self._lie,
             State.READY: self._hold,
         }
         self._state = State.WAIT
@@ -97,17 +116,29 @@ class GetUp:
         return self._state is State.READY
 
     @property
+    def resting(self) -> bool:
+        """Whether it lies down, or lies, for the sake of motors or battery."""
+        return self._state in (State.LIE_DOWN, State.REST)
+
+    @property
     def attempt(self) -> int:
         """The attempt it is at, from 1."""
         return self._attempt
 
-    def step(self, sample: SensorSample, executed: JointCommand | None) -> JointTarget:
+    def step(
+        self,
+        sample: SensorSample,
+        executed: JointCommand | None,
+        health: Health | None = None,
+    ) -> JointTarget:
         """Returns what reset wants the joints to do until the next decision. Never raises.
 
         Args:
             sample: what the robot senses now.
             executed: the last command that safety sent; None before the first.
+            health: the newest of battery and motor warmth; None where nothing was told.
         """
+        self._fatigue.feel(health)
         dt = self._elapsed(sample)
         usable = _finite(sample)
         turn = self._session.turn(executed, usable and self._state is not State.GIVE_UP, dt)
@@ -128,11 +159,11 @@ class GetUp:
             self._enter(State.LIMP, 'drives')
         self._in_state += dt
         self._path.advance(dt)
-        if self._state is not State.READY:
+        if self._state not in _UNHURRIED:
             self._spend(dt)
         if self._state is not State.GIVE_UP:
             self._handlers[self._state](sample, slant, dt)
-        limp = self._state in (State.LIMP, State.GIVE_UP)
+        limp = self._state in _LIMP
         if limp:
             self._path = JointPath(sample.joint_position)
         request = 0 if self._state is State.GIVE_UP else request
@@ -204,6 +235,9 @@ class GetUp:
         if not upright and not self._at_rest(sample, self._config.limp_time):
             return
         self._path = JointPath(sample.joint_position)
+        if self._fatigue.cause != FIT:
+            self._tire(upright)
+            return
         if upright and self._away_from_stance(sample.joint_position) <= self._config.near_stance:
             self._rise('upright and near the stance')
             return
@@ -286,8 +320,26 @@ class GetUp:
         self._steady = 0.0 if standing else self._steady + dt
         if slant.tilt > self._config.upright_tilt:
             self._enter(State.LIMP, f'tipped to {slant.tilt:.1f} rad while it waited')
+        elif self._fatigue.cause != FIT:
+            self._tire(upright=True)
         elif self._steady >= self._config.settle_time:
             self._enter(State.LIMP, 'no longer stood while it waited')
+
+    def _tire(self, upright: bool) -> None:
+        """Lies down where it stands; where it lies already, it stays."""
+        if not upright:
+            self._enter(State.REST, self._fatigue.cause)
+            return
+        self._move(self._motion.fold, self._config.rise_speed, self._config.blend_time)
+        self._enter(State.LIE_DOWN, self._fatigue.cause)
+
+    def _lie_down(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        if self._path.done:
+            self._enter(State.REST, self._reason)
+
+    def _lie(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        if self._fatigue.cause == FIT:
+            self._enter(State.LIMP, 'has rested')
 
     def _tuck(self, why: str) -> None:
         first = np.where(self._motion.fold_first, self._motion.fold, self._path.position)

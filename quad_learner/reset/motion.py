@@ -68,6 +68,11 @@ class _Reader:
         self._per_leg = self._joints // max(1, len(robot.feet))
 
     def motion(self) -> Motion:
+        """Returns the motion.
+
+        Raises:
+            ConfigurationError: an entry is unknown or has the wrong shape.
+        """
         if not isinstance(self._section, Mapping):
             raise self._error('reset', self._section, 'must be a mapping of entries')
         for name in self._section:

@@ -82,6 +82,10 @@ class RobotModel:
     constraint_pitch: float
     has_foot_force: bool
     has_motor_temperature: bool
+    power_max: float
+    """of all motors together, driving and braking, at any instant [W]"""
+    power_continuous: float
+    """the same in the mean [W]"""
     battery_full_voltage: float
     battery_empty_voltage: float
     battery_capacity: float
@@ -151,6 +155,7 @@ class _Reader:
         'spawn_height',
         'limits',
         'sensors',
+        'power',
         'battery',
         'motor_temperature_max',
         'loop_closures',
@@ -163,6 +168,11 @@ class _Reader:
         self._content = content
 
     def model(self) -> RobotModel:
+        """Returns the robot.
+
+        Raises:
+            ConfigurationError: an entry is missing or out of bounds.
+        """
         legs = [str(leg) for leg in self._get('joint_order')]
         joints = self._expand(legs, self._get('joint_names'))
         values: dict[str, Any] = {
@@ -176,6 +186,9 @@ class _Reader:
             )
         limits = ('fall_roll', 'fall_pitch', 'constraint_roll', 'constraint_pitch')
         angles: dict[str, Any] = {name: self._number('limits', name) for name in limits}
+        power = {key: self._number('power', key) for key in ('peak', 'continuous')}
+        if not 0.0 < power['continuous'] <= power['peak']:
+            raise self._error('power', power, 'continuous must be above 0 and at most peak')
         return RobotModel(
             name=str(self._get('name')),
             urdf=self._urdf(str(self._get('urdf'))),
@@ -194,6 +207,8 @@ class _Reader:
             **angles,
             has_foot_force=bool(self._get('sensors', 'foot_force')),
             has_motor_temperature=bool(self._get('sensors', 'motor_temperature')),
+            power_max=power['peak'],
+            power_continuous=power['continuous'],
             battery_full_voltage=self._number('battery', 'full_voltage'),
             battery_empty_voltage=self._number('battery', 'empty_voltage'),
             battery_capacity=self._number('battery', 'capacity'),

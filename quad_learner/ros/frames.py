@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros.topics import CDR_HEADER_BYTES
 
 Array = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
 
 WHOLE_BYTES, DOUBLE_BYTES = 4, 8
 _STAMP = struct.Struct('=iI')
@@ -97,6 +99,16 @@ class Frame:
             if data[place] != fixed:
                 return None
         return [data[place] for place in self._places]
+
+    def read_all(self, messages: Sequence[bytes]) -> list[Bytes] | None:
+        """Returns the parts of all messages, (messages, bytes of a part), None if `read` would."""
+        if any(len(data) != self._size for data in messages):
+            return None
+        rows = np.frombuffer(b''.join(messages), np.uint8).reshape(-1, self._size)
+        for place, fixed in self._fixed:
+            if (rows[:, place] != np.frombuffer(fixed, np.uint8)).any():
+                return None
+        return [np.ascontiguousarray(rows[:, place]) for place in self._places]
 
 
 def stamp_part(time_ns: int) -> bytes:

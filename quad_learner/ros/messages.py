@@ -1,11 +1,11 @@
-"""Conversions between signals and messages, a pair each: `x_from(message)` and `x_to(...)`.
+"""Conversions between signals and messages: `x_from(message)` and `x_to(...)`.
 
+The topics of each tick are told as bytes (wire.py), and come here only if laid out by others.
 What cannot be read raises MessageError with the reason; nodes count it and go on.
 """
 
 from __future__ import annotations
 
-import array
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import BatteryState, Imu, JointState
 
 from quad_learner.robot.rotations import roll_pitch_yaw
-from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, Estimate, Health
 from quad_learner.task.workspace import Place
 
 Array = NDArray[np.float64]
@@ -58,28 +58,6 @@ def stamp_from(message: Any) -> int:
     return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
 
 
-def _doubles(values: Array) -> array.array[float]:
-    return array.array('d', np.ascontiguousarray(values, np.float64).tobytes())
-
-
-def named_to(
-    time_ns: int,
-    names: Sequence[str],
-    position: Array | None,
-    velocity: Array | None,
-    effort: Array,
-) -> JointState:
-    """Returns a JointState; used for joints and, with effort alone, for the feet."""
-    message = JointState()
-    message.header.stamp = stamp_to(time_ns)
-    message.name = list(names)
-    if position is not None and velocity is not None:
-        message.position = _doubles(position)
-        message.velocity = _doubles(velocity)
-    message.effort = _doubles(effort)
-    return message
-
-
 class NamedReader:
     """Reads JointStates into a fixed order by name, remembering the order that the sender uses."""
 
@@ -110,17 +88,6 @@ class NamedReader:
             None if names == self._names else np.array([names.index(n) for n in self._names])
         )
         self._seen = names
-
-
-def imu_to(sample: SensorSample) -> Imu:
-    """Returns the IMU part of `sample`; covariances unknown (zeros)."""
-    message = Imu()
-    message.header.stamp = stamp_to(sample.time_ns)
-    message.header.frame_id = IMU_FRAME
-    _set_xyzw(message.orientation, sample.orientation)
-    _set_xyz(message.angular_velocity, sample.angular_velocity)
-    _set_xyz(message.linear_acceleration, sample.specific_force)
-    return message
 
 
 def imu_from(message: Imu) -> tuple[Array, Array, Array]:
@@ -176,18 +143,6 @@ def full_covariance(block: Array, healthy: bool) -> Array:
     if not healthy:
         full[0, 0] = UNHEALTHY_VARIANCE
     return full.ravel()
-
-
-def truth_to(time_ns: int, position: Array, orientation: Array, velocity_body: Array) -> Odometry:
-    """Returns the true pose in `world` and velocity in the body frame, for scoring."""
-    message = Odometry()
-    message.header.stamp = stamp_to(time_ns)
-    message.header.frame_id = WORLD_FRAME
-    message.child_frame_id = BODY_FRAME
-    _set_xyz(message.pose.pose.position, position)
-    _set_xyzw(message.pose.pose.orientation, orientation)
-    _set_xyz(message.twist.twist.linear, velocity_body)
-    return message
 
 
 def place_from(message: PoseStamped) -> tuple[int, Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Float32MultiArray
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.policy.driver import EpisodeEnd
 from quad_learner.robot.model import RobotModel
@@ -36,6 +38,7 @@ _SCALARS = (
     'truncated',
     'reasons',
 )
+NOT_FINITE = 'a step that holds a number that is not finite'
 
 
 class Records:
@@ -230,7 +233,7 @@ class Records:
         """
         block = self._unpack(self._experience, message)
         if not all(np.isfinite(part).all() for part in block.values()):
-            raise MessageError('a step that holds a number that is not finite')
+            raise MessageError(NOT_FINITE)
         scalar = {name: block[name][0] for name in _SCALARS}
         return Transition(
             sequence=int(scalar['sequence']),
@@ -248,6 +251,33 @@ class Records:
             terminated=bool(scalar['terminated']),
             truncated=bool(scalar['truncated']),
             reasons=Reason(int(scalar['reasons'])),
+        )
+
+    def transitions_from(self, messages: Sequence[bytes]) -> Steps:
+        """Returns what `transition_from` finds in each of `messages`, at least one, as columns.
+
+        Raises:
+            MessageError: as for `transition_from`, of any of them.
+        """
+        try:
+            block = self._experience.unpack_all(messages)
+        except RecordError as error:
+            raise MessageError(str(error)) from error
+        if not all(np.isfinite(part).all() for part in block.values()):
+            raise MessageError(NOT_FINITE)
+        column = {name: block[name][:, 0] for name in _SCALARS}
+        return Steps(
+            sequence=column['sequence'].astype(np.int64),
+            episode=column['episode'].astype(np.int64),
+            task=column['task'].astype(np.int64),
+            policy_version=column['policy_version'].astype(np.int64),
+            observation=block['observation'],
+            action=block['action'],
+            reward=column['reward'].astype(np.float64),
+            constraint=column['constraint'].astype(np.float64),
+            next_observation=block['next_observation'],
+            terminated=column['terminated'] != 0.0,
+            truncated=column['truncated'] != 0.0,
         )
 
     def _unpack(self, record: Record, message: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -112,5 +112,18 @@ class Record:
             return self._blocks_of(np.frombuffer(parts[0], self._dtype))
         return self.unpack(message_of(data, self._message))
 
+    def unpack_all(self, messages: Sequence[bytes]) -> dict[str, Numbers]:
+        """Returns each block of all `messages`, at least one, as an array with a row for each.
+
+        Raises:
+            RecordError: as for `unpack`, of any of them.
+            MessageError: as for `unpack`, of any of them.
+        """
+        parts = self._frame.read_all(messages)
+        if parts is not None:
+            return self._blocks_of(parts[0].view(self._dtype))
+        found = [self.unpack(data) for data in messages]
+        return {name: np.stack([blocks[name] for blocks in found]) for name in self._blocks}
+
     def _blocks_of(self, flat: Numbers) -> dict[str, Numbers]:
-        return {name: flat[place] for name, place in self._slices.items()}
+        return {name: flat[..., place] for name, place in self._slices.items()}

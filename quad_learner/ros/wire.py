@@ -1,6 +1,6 @@
 """Signals that are told each tick: to bytes and back, the short way by a frame where it fits.
 
-They say what the messages that `messages` makes say. What another sender says differently
+They are messages as any sender serializes them. What another says differently
 (joints in another order, another frame id) takes the long way and is read, or refused, there.
 """
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget
+from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget, SensorSample
 from quad_learner.safety.arbiter import Arbiter
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.limits import Allowed, Limits
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.monitors import Monitors, nanoseconds
-from quad_learner.safety.state import Course, SafetyInputs, SafetyState, View, Watch
+from quad_learner.safety.state import Course, SafetyInputs, SafetyState, View
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class SafetyCore:
             epoch: drawn anew each time the process starts, so that a robot can tell.
         """
         limp = Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
-        return SafetyState(epoch, self._command(epoch, 0, Course(), 0, limp))
+        return SafetyState(epoch, self._command(epoch, 0, Course(), 0, limp), self._nothing)
 
     def step(
         self, state: SafetyState, inputs: SafetyInputs, now_ns: int
@@ -94,33 +94,44 @@ class SafetyCore:
         course = self._arbiter.next(
             course, View(inputs, watch, sight, now_ns), stiff=bool(last.kp.any())
         )
-        allowed = self._allowed(state, course, watch, inputs, now_ns)
+        elapsed_ns = 0 if state.now_ns is None else now_ns - state.now_ns
+        dt = min(max(elapsed_ns / NANOSECONDS, 0.0), self._dt_cap)
+        start = self._start(last, watch.sample)
+        allowed = self._allowed(state, course, View(inputs, watch, sight, now_ns), start, dt)
+        mean = state.power_mean
+        if watch.sample is not None:
+            limits = self._limits[course.authority]
+            allowed, mean = limits.within_power(allowed, watch.sample, mean, dt)
         stamp_ns = 0 if inputs.sample is None else inputs.sample.time_ns
         command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, allowed)
-        return command, SafetyState(state.epoch, command, now_ns, watch, course)
+        moved = command.position - start
+        return command, SafetyState(state.epoch, command, moved, mean, now_ns, watch, course)
+
+    def _start(self, last: JointCommand, sample: SensorSample | None) -> Array:
+        """Returns where each target goes on from: a limp joint has moved since it was sent."""
+        if sample is None:
+            return last.position
+        return np.where(last.kp > 0.0, last.position, self._idle.boxed(sample.joint_position))
 
     def _allowed(
-        self, state: SafetyState, course: Course, watch: Watch, inputs: SafetyInputs, now_ns: int
+        self, state: SafetyState, course: Course, view: View, start: Array, dt: float
     ) -> Allowed:
-        """Returns what the joints are told under `course`."""
-        sample, last = watch.sample, state.command
+        """Returns what the joints are told under `course`, each by itself."""
+        sample, strength = view.watch.sample, view.watch.strength
         limits = self._limits[course.authority]
         if sample is None:
             return Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
-        target = _driver(inputs, course.authority)
+        target = _driver(view.inputs, course.authority)
         if target is None and not course.holding:
-            kd = self._idle.damping(sample, watch.strength)
+            kd = self._idle.damping(sample, strength)
             position = limits.boxed(sample.joint_position)
             return Allowed(position, self._nothing, kd, Reason.NONE)
-        # A limp joint has moved since: its target goes on from where it is.
-        start = np.where(last.kp > 0.0, last.position, limits.boxed(sample.joint_position))
         if target is not None:
             wanted = (target.position, target.kp, target.kd)
         else:
-            wanted = (start, self._robot.kp * self._grip(course, now_ns), self._robot.kd)
-        elapsed_ns = 0 if state.now_ns is None else now_ns - state.now_ns
-        dt = min(max(elapsed_ns / NANOSECONDS, 0.0), self._dt_cap)
-        return limits.allow(wanted, sample, start, dt, watch.strength)
+            wanted = (start, self._robot.kp * self._grip(course, view.now_ns), self._robot.kd)
+        moved = np.where(state.command.kp > 0.0, state.moved, 0.0)
+        return limits.allow(wanted, sample, (start, moved), dt, strength)
 
     def _grip(self, course: Course, now_ns: int) -> float:
         """Returns the share of stiffness that holds a pose: fades away in a stop."""

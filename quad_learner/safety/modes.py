@@ -37,6 +37,7 @@ class Reason(IntFlag):
     CLIPPED_RATE = 1 << 1
     CLIPPED_TORQUE = 1 << 2
     CLIPPED_GAIN = 1 << 3
+    CLIPPED_POWER = 1 << 4
     # The session was stopped.
     TILT = 1 << 8
     SENSORS_STALE = 1 << 9
@@ -61,7 +62,13 @@ class Reason(IntFlag):
     """safety itself was held up for longer than a command lives"""
 
 
-CLIPS = Reason.CLIPPED_POSITION | Reason.CLIPPED_RATE | Reason.CLIPPED_TORQUE | Reason.CLIPPED_GAIN
+CLIPS = (
+    Reason.CLIPPED_POSITION
+    | Reason.CLIPPED_RATE
+    | Reason.CLIPPED_TORQUE
+    | Reason.CLIPPED_GAIN
+    | Reason.CLIPPED_POWER
+)
 """Reasons that change a command without ending the session."""
 NOT_TRIPS = CLIPS | Reason.RELEASED | Reason.NOT_ARMED
 """Every other reason is a trip."""

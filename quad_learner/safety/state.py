@@ -129,6 +129,10 @@ class SafetyState(NamedTuple):
     epoch: int
     command: JointCommand
     """the last one sent; before the first, one that rests"""
+    moved: Array
+    """by how far it moved the target of each joint that it holds [rad], (joints,)"""
+    power_mean: float = 0.0
+    """of all motors together, as predicted [W]"""
     now_ns: int | None = None
     """of the last step [ns]; None before the first"""
     watch: Watch = Watch()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.estimation.estimator import Estimator
 from quad_learner.graph import GraphConfig
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.get_up import GetUp
+from quad_learner.robot.command_judge import CommandJudge, Witness
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import (
     NANOSECONDS,
@@ -28,7 +29,7 @@ from quad_learner.robot.sink import CommandSink
 from quad_learner.robot.ticks import Ticks
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
-from quad_learner.safety.modes import Reason, is_trip
+from quad_learner.safety.modes import Authority, Reason, is_trip
 from quad_learner.safety.state import SafetyInputs
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.robot import SimulatedRobot
@@ -71,12 +72,15 @@ class InProcessGraph:
         self._core = SafetyCore(robot, configs.safety)
         self._state = self._core.initial(epoch=EPOCH)
         self._sink = CommandSink(robot)
+        self.judge = CommandJudge(robot, asdict(configs.safety))
         self.get_up = GetUp(robot, configs.reset)
         self.command: JointCommand | None = None
         self.sample: SensorSample
         self.estimate: Estimate
         self.trips: list[tuple[int, Reason]] = []
         """when safety stopped the robot [ns], and why"""
+        self.unsafe: list[str] = []
+        """what is wrong with commands, by a judge that is not safety: nothing, or a defect"""
         self._policy: JointTarget | None = None
         self._reset: JointTarget | None = None
         self._seen: Estimate | None = None
@@ -97,6 +101,7 @@ class InProcessGraph:
         `sample`, `estimate` and `command` (of the tick before) are then what policy sees.
         """
         self.sample = self.sim.sense()
+        self.judge.hear(self.sample)
         if self._tag.is_due(self.sample.time_ns):
             place = self._tag.see(self.sim.truth())
             self._sightings.append((self.sample.time_ns, place))
@@ -117,17 +122,19 @@ class InProcessGraph:
             target: policy's answer on the tick of a decision, None on the others.
         """
         sample = self.sample
+        self._look_at_health(sample)
         if target is not None:
             self._policy = target
-            self._reset = self.get_up.step(sample, self.command)
+            self._reset = self.get_up.step(sample, self.command, self._health)
             self._seen = self.estimate
-        self._look_at_health(sample)
         before = self._state.command
         command, self._state = self._core.step(self._state, self._inputs(sample), sample.time_ns)
         self.command = command
         changed = (before.mode, before.authority) != (command.mode, command.authority)
         if changed and is_trip(command.mode, command.reasons):
             self.trips.append((sample.time_ns, command.reasons))
+        driver = self._policy if command.authority is Authority.POLICY else self._reset
+        self.unsafe += self.judge.check(command, sample.time_ns, Witness(target=driver))
         self._sink.accept(command, sample.time_ns, sample)
         self.sim.step(self._sink.current(sample.time_ns))
 

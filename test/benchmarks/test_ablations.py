@@ -99,3 +99,13 @@ def test_the_picture_has_a_colour_for_each_change(tmp_path: Path) -> None:
         # Lines are seven tenths opaque on white.
         shade = [round(0.7 * part + 0.3 * 255) for part in parts]
         assert ((abs(pixels - shade).max(axis=2) <= 12).sum() > 200) == drawn
+
+
+def test_the_same_trials_draw_the_same_svg(tmp_path: Path) -> None:
+    curves = {'end_s': [20.0], 'lambda': [1.0], 'fell': [True], 'speed_m_s': [0.1]}
+    pictures = [tmp_path / f'{number}.svg' for number in range(2)]
+    for picture in pictures:
+        ablation_curves.draw({'a': [{'curves': curves}]}, picture)
+    one, same = (picture.read_text() for picture in pictures)
+    assert one == same
+    assert '<dc:date>' not in one

@@ -67,6 +67,7 @@ def test_the_summary_has_every_figure_that_a_run_must_show(
     recorder.trip()
     recorder.human_reset()
     recorder.deadline_misses(3)
+    recorder.unsafe_commands(2)
     summary = recorder.finish(tmp_path / 'summary.json', robot_time_s=48.0, wall_time_s=9.5)
     assert json.loads((tmp_path / 'summary.json').read_text()) == summary
     assert summary == {
@@ -94,6 +95,7 @@ def test_the_summary_has_every_figure_that_a_run_must_show(
         'reset_success_rate': 0.5,
         'reset_mean_duration_s': 6.0,
         'deadline_misses': 3,
+        'unsafe_commands': 2,
         'env_steps': 1600,
         'updates': 1600,
         'policy_version': 0,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from quad_learner.experience.log import ExperienceLog
 from quad_learner.experience.reader import ExperienceReader, ReadReport
 
 WriteLog = Callable[..., ExperienceLog]
+
+FUZZED = 100_000
 
 
 def read(path: Path) -> tuple[list[int], ReadReport]:
@@ -129,3 +132,52 @@ def test_a_log_that_is_not_there_is_named(log_path: Path) -> None:
         FileNotFoundError, match=r'experience\.mcap does not exist; give the folder'
     ):
         next(ExperienceReader(log_path).records())
+
+
+def _hostile(whole: bytes, random: np.random.Generator) -> bytes:
+    """Returns noise, noise that begins as a bag does, or a log of which a part is changed."""
+    kind = random.integers(4)
+    noise = random.bytes(int(random.integers(1, 120)))
+    if kind == 0:
+        return noise
+    if kind == 1:
+        return whole[:8] + noise
+    at = int(random.integers(8, len(whole)))
+    if kind == 2:
+        return whole[:at] + noise + whole[at + len(noise) :]
+    length = int(random.integers(1 << 62)) >> int(random.integers(62))
+    return whole[:at] + length.to_bytes(8, 'little') + whole[at + 8 :]
+
+
+@pytest.mark.slow
+def test_whatever_a_file_holds_only_genuine_steps_are_read_and_nothing_is_raised(
+    log_path: Path, write_log: WriteLog, payload: Callable[[int], bytes]
+) -> None:
+    write_log(range(1, 4))
+    whole, random, tried, met = log_path.read_bytes(), np.random.default_rng(0), 0, set()
+    descriptor = os.open(log_path, os.O_WRONLY)
+    for _ in range(FUZZED):
+        content = _hostile(whole, random)
+        os.pwrite(descriptor, content, 0)
+        os.ftruncate(descriptor, len(content))
+        reader = ExperienceReader(log_path)
+        records = list(reader.records())
+        assert all(record.data == payload(record.sequence) for record in records)
+        assert len(records) == 3 or reader.report.damage or reader.report.unclosed
+        tried, met = tried + 1, met | {len(records)}
+    os.close(descriptor)
+    assert (tried, met) == (FUZZED, {0, 1, 2, 3})
+
+
+def test_a_length_beyond_what_a_step_can_have_takes_no_memory(
+    log_path: Path, write_log: WriteLog
+) -> None:
+    write_log([1, 2])
+    whole = log_path.read_bytes()
+    first = b'\x05' + (22 + 204).to_bytes(8, 'little')  # a message's header and the payload
+    at = whole.index(first)
+    log_path.write_bytes(whole[: at + 1] + (1 << 40).to_bytes(8, 'little') + whole[at + 9 :])
+    os.truncate(log_path, 1 << 41)  # a hole: all those bytes could be read
+    sequences, report = read(log_path)
+    assert sequences == []
+    assert f'a record of {1 << 40} bytes' in report.damage[0]

@@ -93,4 +93,4 @@ def test_metrics_of_another_kind_are_named(run: RunDirectory) -> None:
 
 def test_a_quantity_has_a_curve_where_it_was_heard(row: Callable[..., Row]) -> None:
     titles = [curve.title for curve in draw([row(1, 0.1)], walk_speed=0.4)]
-    assert titles == ['Speed', 'Return', 'Falls, trips, help', 'Multiplier and temperature']
+    assert titles == ['Speed', 'Return', 'Falls, trips, help', 'Multiplier and action box']

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
-from quad_learner.learning.checkpoint import CheckpointError
+from quad_learner.learning.generations import CheckpointError
 from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 
@@ -51,8 +57,8 @@ def test_a_resumed_learner_agrees_bit_for_bit_for_100_updates(
     checkpoint.save(tmp_path, learner, version=4)
 
     resumed = Learner(3, 2, config, seed=99)
-    assert checkpoint.load(tmp_path, resumed) == 4
-    resumed.rebuild(step for step in steps if step.sequence <= resumed.last_sequence)
+    assert checkpoint.load(tmp_path, resumed).manifest['version'] == 4
+    resumed.rebuild(Steps.of([s for s in steps if s.sequence <= resumed.last_sequence]))
     for number in range(100):
         if number % 2:
             learner.ingest(steps[80 + number // 2])
@@ -177,3 +183,246 @@ def test_tunables_may_change_from_one_run_to_the_next(
     stricter = Learner(3, 2, make_config(margin_required_rad=0.2), 1)
     checkpoint.load(tmp_path, stricter)
     assert stricter.updates == 5
+
+
+Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], None]
+
+
+def _forge(path: Path, change: Change) -> None:
+    """Changes a generation and puts all hashes of files right, as whoever attacks would."""
+    manifest = json.loads((path / 'manifest.json').read_text())
+    tensors = safetensors.torch.load((path / 'state.safetensors').read_bytes())
+    change(manifest, tensors)
+    blob = safetensors.torch.save(tensors)
+    blobs = manifest['blobs']
+    for name in blobs if isinstance(blobs, dict) else ():
+        blobs[name] = {'bytes': len(blob), 'sha256': sha256(blob).hexdigest()}
+    (path / 'state.safetensors').write_bytes(blob)
+    text = json.dumps(manifest).encode()
+    (path / 'manifest.json').write_bytes(text)
+    (path / 'SHA256SUMS').write_text(f'{sha256(text).hexdigest()}  manifest.json\n')
+
+
+def _parts(make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path) -> list[str]:
+    learner = _learner(make_config(critic_kind='layer_norm'), _steps(make_step, 20))
+    path = checkpoint.save(tmp_path, learner, version=1)
+    return list(json.loads((path / 'manifest.json').read_text())['components'])
+
+
+def test_every_part_is_missed_or_found_changed_by_its_name(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    names = _parts(make_config, make_step, tmp_path)
+    wanted = ('actor.', 'critic.', 'critic_memory.target', 'normaliser.', 'torch_generator')
+    wanted += ('dual_multiplier', 'dual_temperature', 'dual_box', 'numpy_generator', 'updates')
+    assert all(any(name.startswith(part) for name in names) for part in wanted)
+    path = tmp_path / 'generation_00000001'
+    whole = {file: file.read_bytes() for file in path.iterdir()}
+
+    for name in names:
+
+        def drop(manifest: dict[str, Any], tensors: dict[str, Any], name: str = name) -> None:
+            tensors.pop(name, None)
+            manifest['numbers'].pop(name, None)
+
+        def drop_its_hash_too(
+            manifest: dict[str, Any], tensors: dict[str, Any], name: str = name
+        ) -> None:
+            tensors.pop(name, None)
+            manifest['numbers'].pop(name, None)
+            del manifest['components'][name]
+
+        def spoil(manifest: dict[str, Any], tensors: dict[str, Any], name: str = name) -> None:
+            if name in tensors:
+                tensors[name].reshape(-1).view(torch.uint8)[0] ^= 1
+            else:
+                manifest['numbers'][name] = 7
+
+        for change in (drop, drop_its_hash_too, spoil):
+            _forge(path, change)
+            learner = Learner(3, 2, make_config(critic_kind='layer_norm'), 1)
+            before = learner.actor_adam.vector.detach().clone()
+            with pytest.raises(CheckpointError, match=re.escape(name)):
+                checkpoint.load(tmp_path, learner)
+            assert torch.equal(learner.actor_adam.vector, before)
+            for file, content in whole.items():
+                file.write_bytes(content)
+
+
+def test_a_learner_that_takes_up_only_a_part_is_found_out(
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The known mistake: the critics of the run, and an actor by chance."""
+    checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    real = checkpoint._restore_tensors
+
+    def without_actor(learner: Learner, saved: dict[str, torch.Tensor]) -> None:
+        actor = learner.actor_adam.vector.detach().clone()
+        real(learner, saved)
+        learner.actor_adam.vector.data.copy_(actor)
+
+    monkeypatch.setattr(checkpoint, '_restore_tensors', without_actor)
+    with pytest.raises(CheckpointError, match=r': actor\.vector is missing or not what'):
+        checkpoint.load(tmp_path, Learner(3, 2, make_config(), 99))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'named'),
+    [
+        ({'multiplier_law': 'pid'}, 'dual_multiplier'),
+        ({'critic_kind': 'layer_norm'}, 'critic'),
+        ({'actor_width': 8}, r'actor\.mean is \(.* there and \(.* here'),
+    ],
+)
+def test_another_law_or_shape_is_refused_with_the_difference(
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    tmp_path: Path,
+    changes: dict[str, Any],
+    named: str,
+) -> None:
+    checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    with pytest.raises(CheckpointError, match=named):
+        checkpoint.load(tmp_path, Learner(3, 2, make_config(**changes), 1))
+
+
+def test_another_order_of_joints_is_refused(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    learner = _learner(make_config(), _steps(make_step, 20))
+    checkpoint.save(tmp_path, learner, 1, {'joints': 'hip,knee'})
+    with pytest.raises(CheckpointError, match="joints is 'hip,knee' there and 'knee,hip' here"):
+        checkpoint.load(tmp_path, learner, {'joints': 'knee,hip'})
+
+
+def _names_another_file(manifest: dict[str, Any], _: Any) -> None:
+    manifest['blobs'] = {'../../../etc/passwd': {}}
+
+
+def _is_a_list(manifest: dict[str, Any], _: Any) -> None:
+    manifest['blobs'] = ['state.safetensors']
+
+
+def _is_older(manifest: dict[str, Any], _: Any) -> None:
+    manifest['generation'] = 7
+
+
+def _has_no_numbers(manifest: dict[str, Any], _: Any) -> None:
+    del manifest['numbers']
+
+
+def _has_a_strange_version(manifest: dict[str, Any], _: Any) -> None:
+    manifest['version'] = 'three'
+
+
+def _has_no_format(manifest: dict[str, Any], _: Any) -> None:
+    del manifest['format']
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (_names_another_file, 'names other files than state.safetensors'),
+        (_is_a_list, 'names other files than state.safetensors'),
+        (_is_older, 'holds generation 7, put there under another name'),
+        (_has_no_numbers, "holds no learner .*'numbers'"),
+        (_has_a_strange_version, 'holds no learner'),
+        (_has_no_format, 'is no manifest'),
+    ],
+)
+def test_a_forged_manifest_is_refused(
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    tmp_path: Path,
+    change: Change,
+    words: str,
+) -> None:
+    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    _forge(path, change)
+    with pytest.raises(CheckpointError, match=words):
+        checkpoint.read(tmp_path)
+
+
+def test_an_older_generation_under_a_newer_name_is_not_taken_for_it(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    learner = _learner(make_config(), _steps(make_step, 20))
+    older, newer = (checkpoint.save(tmp_path, learner, version) for version in (1, 2))
+    shutil.rmtree(newer)
+    shutil.copytree(older, newer)
+    found = checkpoint.read(tmp_path)
+    assert found.path == older
+    assert 'holds generation 1, put there under another name' in found.passed_over[0]
+
+
+@pytest.mark.parametrize('name', ['state.safetensors', 'manifest.json', 'SHA256SUMS', ''])
+def test_links_are_not_followed(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path, name: str
+) -> None:
+    checkpoints, elsewhere = tmp_path / 'checkpoint', tmp_path / 'elsewhere'
+    path = checkpoint.save(checkpoints, _learner(make_config(), _steps(make_step, 20)), version=1)
+    link = path / name if name else path
+    link.rename(elsewhere)
+    link.symlink_to(elsewhere)
+    with pytest.raises(CheckpointError, match='link'):
+        checkpoint.read(checkpoints)
+
+
+def test_a_hard_link_to_something_else_is_refused_and_one_to_the_same_is_the_same(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    blob, other = path / 'state.safetensors', tmp_path / 'other'
+    other.write_bytes(blob.read_bytes())
+    blob.unlink()
+    blob.hardlink_to(other)
+    assert checkpoint.read(tmp_path).path == path
+    other.write_bytes(b'swapped')
+    with pytest.raises(CheckpointError, match='does not match its SHA-256'):
+        checkpoint.read(tmp_path)
+
+
+def test_a_pipe_in_a_files_place_is_not_waited_for(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    (path / 'manifest.json').unlink()
+    os.mkfifo(path / 'manifest.json')
+    with pytest.raises(CheckpointError, match='is no plain file'):
+        checkpoint.read(tmp_path)
+
+
+def test_an_oversized_manifest_is_not_read_to_its_end(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    os.truncate(path / 'manifest.json', 1 << 40)  # a hole of a terabyte
+    with pytest.raises(CheckpointError, match='is larger than 1000000 bytes'):
+        checkpoint.read(tmp_path)
+
+
+def test_deeply_nested_text_is_refused(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    text = b'[' * 100_000
+    (path / 'manifest.json').write_bytes(text)
+    (path / 'SHA256SUMS').write_text(f'{sha256(text).hexdigest()}  manifest.json\n')
+    with pytest.raises(CheckpointError, match='is no manifest'):
+        checkpoint.read(tmp_path)
+
+
+def test_a_link_left_where_a_generation_is_written_is_taken_away(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    checkpoints, precious = tmp_path / 'checkpoint', tmp_path / 'precious'
+    for folder in (checkpoints, precious):
+        folder.mkdir()
+    (precious / 'file').touch()
+    (checkpoints / 'writing_00000001').symlink_to(precious)
+    checkpoint.save(checkpoints, _learner(make_config(), _steps(make_step, 20)), version=1)
+    assert (precious / 'file').exists()
+    assert checkpoint.read(checkpoints).path.name == 'generation_00000001'

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
-from quad_learner.learning.learner import Learner, UpdateMetrics
+from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.update_metrics import UpdateMetrics
 from quad_learner.safety.modes import Reason
 
 ConfigBuilder = Callable[..., LearnerConfig]
@@ -148,9 +150,22 @@ def test_rebuilding_owes_nothing_and_counts_nothing_twice(
     generator = np.random.default_rng(0)
     steps = [make_step(number, generator) for number in range(1, 61)]
     learner = Learner(3, 2, make_config(), 0)
-    learner.rebuild(steps)
+    learner.rebuild(Steps.of(steps))
     assert len(learner.replay) == 60
     assert (learner.due_updates, learner.pace.steps, learner.normaliser.count) == (0, 0, 0)
+
+
+@pytest.mark.parametrize('rebuilt', [False, True])
+def test_a_margin_that_is_no_number_is_refused_and_not_taken_for_the_cap(
+    make_config: ConfigBuilder, make_step: StepBuilder, rebuilt: bool
+) -> None:
+    learner = Learner(3, 2, make_config(), 0)
+    poisoned = make_step(1, np.random.default_rng(0), constraint=float('nan'))
+    if rebuilt:
+        learner.rebuild(Steps.of((poisoned,)))
+    else:
+        learner.ingest(poisoned)
+    assert (len(learner.replay), learner.replay.refused) == (0, 1)
 
 
 def _values_of_a_steady_step(
@@ -169,7 +184,7 @@ def _values_of_a_steady_step(
         critic_rate=0.01,
         batch_size=64,
         warmup_steps=64,
-        replay_capacity=2000,
+        replay_capacity=8000,
         renorm_warmup=50,
         reward_critics=1,
         safety_critics=1,
@@ -179,12 +194,12 @@ def _values_of_a_steady_step(
         **changes,
     )
     learner, generator = Learner(3, 2, config, 0), np.random.default_rng(0)
-    for number in range(1, 2001):
+    for number in range(1, 8001):
         ended = {'terminated': False, ends: number % 10 == 0}
         learner.ingest(make_step(number, generator, reward=1.0, constraint=0.3, **ended, **seen))
-    found = [learner.update() for _ in range(600)]
-    value = float(np.mean([one.reward_value for one in found[-50:]]))
-    return value, found[-1].constraint / (1.0 - config.safety_discount)
+    found = [learner.update() for _ in range(900)][-500:]  # long enough for slow swings to cancel
+    value, margin = np.mean([(one.reward_value, one.constraint) for one in found], axis=0).tolist()
+    return value, margin / (1.0 - config.safety_discount)
 
 
 ALIKE: Seen = {name: np.zeros(3, np.float32) for name in ('observation', 'next_observation')}
@@ -218,9 +233,7 @@ def test_a_cut_episode_is_valued_as_if_it_went_on(
     # 2.71 + 0.729 v, the last three 2.71, 1.9 and 1, so v = 2.458 + 0.5103 v.
     value = {1: 1.0 / 0.19, 3: 2.458 / 0.4897}[n_step]
     values = _values_of_a_steady_step(make_config, make_step, 'terminated', seen, **changes)
-    # Values of plain crossq swing by about 1 from seed to seed; what is told apart lies 5 apart.
-    slack = 1.5 if kind == 'crossq' else 0.6
-    assert values == (pytest.approx(value, abs=slack), pytest.approx(0.3 * value, abs=0.6))
+    assert values == (pytest.approx(value, abs=0.6), pytest.approx(0.3 * value, abs=0.6))
 
 
 class _Outcome(NamedTuple):
@@ -231,12 +244,15 @@ class _Outcome(NamedTuple):
     multiplier: float
     value: float
     """what the reward critics say of the policy"""
+    earned: float
+    """what its last steps' reward and entropy are worth for ever"""
 
-    def is_the_optimum(self, slack: float = 0.75) -> bool:
+    def is_the_optimum(self) -> bool:
+        """Says nothing of what the optimum is worth, but that it is valued by what it earns."""
         return (
             abs(self.action - 0.5) < 0.12
             and abs(self.multiplier - 1.0) < 0.35
-            and abs(self.value + 2.75) < slack
+            and abs(self.value - self.earned) < 0.75
         )
 
 
@@ -267,7 +283,7 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
         }
     )
     learner, generator = Learner(1, 1, config, 0), np.random.default_rng(0)
-    actions, prices, values, rewards = [], [], [], []
+    actions, prices, rewards, seen = [], [], [], []
     for number in range(1, 1401):
         observation = generator.standard_normal(1).astype(np.float32)
         action = _explored(learner, observation, generator)
@@ -276,14 +292,17 @@ def _toy(make_config: ConfigBuilder, swapped: bool = False, **changes: Any) -> _
             reward, margin = margin, reward
         learner.ingest(_toy_step(number, observation, action, reward, margin, generator))
         while learner.due_updates:
-            values.append(learner.update().reward_value)
+            seen.append(learner.update())
         actions.append(float(action[0]))
         rewards.append(reward)
         prices.append(learner.multiplier.value)
     late = float(np.mean(actions[-300:]))
     # The critics value the actions of the replay, older ones among them: Q = r + γ V.
-    value = (float(np.mean(values[-300:])) - float(np.mean(rewards[-1000:]))) / 0.9
-    return _Outcome(late, 0.5 - late, float(np.mean(prices[-300:])), value)
+    valued = float(np.mean([one.reward_value for one in seen[-300:]]))
+    value = (valued - float(np.mean(rewards[-1000:]))) / 0.9
+    bonus = config.initial_temperature * float(np.mean([one.entropy for one in seen[-300:]]))
+    earned = (float(np.mean(rewards[-300:])) + bonus) / (1.0 - 0.9)
+    return _Outcome(late, 0.5 - late, float(np.mean(prices[-300:])), value, earned)
 
 
 def _explored(
@@ -348,8 +367,9 @@ def test_the_constrained_optimum_its_price_and_its_value_are_found(
         multiplier_law=law,
         recent_steps=100,
     )
-    # The values of crossq swing by about 1; at its own action of 0.4 the value is −3.6 by hand.
-    assert outcome.is_the_optimum(1.5 if kind == 'crossq' else 0.75), outcome
+    assert outcome.is_the_optimum(), outcome
+    # Not asked of crossq, whose actions still vary: a deviation of 0.2 is worth −0.4 more.
+    assert kind == 'crossq' or abs(outcome.value + 2.75) < 0.75, outcome
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.replay import Batch, Horizon, Replay
@@ -118,6 +119,25 @@ def test_whatever_breaks_off_each_step_is_followed_by_what_followed_it(
     assert replay.refused > 10
     # One run in four or so breaks off by chance: there is not always room for all.
     assert min(capacity, len(fit)) >= len(replay) > 0.6 * min(capacity, len(fit))
+
+
+@pytest.mark.parametrize('capacity', [8, 64, 1000])
+def test_many_steps_at_once_lie_as_they_do_one_by_one(
+    make_step: StepBuilder, capacity: int
+) -> None:
+    chance = np.random.default_rng(capacity)
+    steps, many = _broken_runs(make_step, chance), _replay(capacity)
+    one_by_one, at = _filled(_replay(capacity), steps), 0
+    while at < len(steps):
+        count = int(chance.integers(1, 60))
+        many.add_all(Steps.of(steps[at : at + count]))
+        at += count
+    for name, there in vars(one_by_one).items():
+        here = getattr(many, name)
+        if isinstance(there, np.ndarray):
+            assert here.tobytes() == there.tobytes(), name
+        elif isinstance(there, int | float):
+            assert here == there, name
 
 
 def test_every_step_is_equally_likely_and_an_end_never_drawn(make_step: StepBuilder) -> None:

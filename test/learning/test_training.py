@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import math
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,6 +18,7 @@ import pytest
 import torch
 
 from quad_learner.experience.run_directory import RunDirectory, create_at
+from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint
 from quad_learner.learning.learner_config import LearnerConfig
@@ -60,7 +65,15 @@ def _training(
     """Opens a run whose messages are the steps' numbers."""
     tasks = dict.fromkeys(kinds, None)
     training = Training(
-        run, robot, (3, 2), config, 0, tasks, lambda: 0, lambda data: steps[int(data) - 1]
+        run,
+        robot,
+        (3, 2),
+        config,
+        0,
+        tasks,
+        lambda: 0,
+        lambda data: steps[int(data) - 1],
+        lambda many: Steps.of([steps[int(data) - 1] for data in many]),
     )
     training.open()
     return training
@@ -140,10 +153,145 @@ def test_what_came_after_the_checkpoint_is_taken_up_from_the_log(
     assert resumed.due_updates == 0
 
 
+def _version(model: bytes) -> int:
+    return OnnxPolicy(model).card.version
+
+
+def test_no_number_stands_for_two_models(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    config = make_config(publish_every=20, checkpoint_every=40)
+    training = _training(run, robot, config, steps)
+    given = [_version(training.models()[FORWARD])]
+    given += [_version(model) for model in _lived(training, 1, 40)]
+    # The checkpoint falls together with a model: what is saved is of the model given away.
+    assert _version(run.policy.read_bytes()) == given[-1]
+    assert checkpoint.read(run.checkpoint).manifest['version'] == given[-1]
+    resumed = _training(run, robot, config, steps)
+    given += [_version(resumed.models()[FORWARD])]
+    given += [_version(model) for model in _lived(resumed, 41, 60)]
+    assert given == sorted(set(given))
+
+
+def test_a_model_that_the_log_knows_is_not_made_again(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    """No checkpoint was written, but steps say which model chose their action."""
+    steps = [dataclasses.replace(step, policy_version=9) for step in steps]
+    _lived(_training(run, robot, make_config(), steps), 1, 10)
+    assert _training(run, robot, make_config(), steps).version == 10
+
+
+def test_a_resumed_run_tells_the_same_of_its_past(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    fallen = dataclasses.replace(steps[69], terminated=True)
+    steps = [*steps[:69], fallen, *steps[70:]]
+    training = _training(run, robot, make_config(checkpoint_every=100), steps)
+    _lived(training, 1, 115)
+    resumed = _training(run, robot, make_config(checkpoint_every=100), steps)
+    told, again = training.metrics(), resumed.metrics()
+    for name in ('falls', 'episode_return', 'episode_length', 'reward', 'constraint'):
+        assert again[name] == told[name] != 0.0, name
+
+
+class FullDisk:
+    """Stands in for what writes: nothing does while `error` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.error = 0
+        for name in ('pwrite', 'write', 'mkdir', 'fsync', 'fdatasync'):
+            monkeypatch.setattr(os, name, self._refusing(getattr(os, name)))
+
+    def _refusing(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any, **named: Any) -> Any:
+            if self.error:
+                raise OSError(self.error, os.strerror(self.error))
+            return real(*given, **named)
+
+        return called
+
+
+@pytest.mark.parametrize('error', [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_while_the_disk_refuses_learning_pauses_and_goes_on_after(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+    error: int,
+) -> None:
+    training = _training(run, robot, make_config(checkpoint_every=40), steps)
+    _lived(training, 1, 40)
+    updates, disk = training.learner.updates, FullDisk(monkeypatch)
+    disk.error = error
+    # Models are still made: whoever acts does not wait.
+    assert len(_lived(training, 41, 80)) >= 2
+    assert training.learner.updates == updates
+    assert os.strerror(error) in training.problem
+    assert 'checkpoint was not written' in training.unsaved
+    assert training.unlogged == 40
+    disk.error = 0
+    _lived(training, 81, 120)
+    assert (training.problem, training.unsaved, training.unlogged) == ('', '', 0)
+    assert training.learner.updates > updates
+    assert training.close() == ''
+    again = _training(run, robot, make_config(checkpoint_every=40), steps)
+    assert (again.sequence, len(again.learner.replay), again.lost) == (120, 120, 0)
+
+
+def test_no_checkpoint_knows_of_steps_that_are_not_in_the_log(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log alone is refused: there would be room for the checkpoint."""
+    training = _training(run, robot, make_config(checkpoint_every=20), steps)
+    _lived(training, 1, 20)
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'pwrite', full)
+    _lived(training, 21, 40)
+    assert 'No space left' in training.unsaved
+    assert checkpoint.read(run.checkpoint).manifest['numbers']['last_sequence'] == 20
+
+
+def test_on_a_full_file_system_nothing_is_lost_and_space_is_enough_to_go_on(
+    robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition], tmp_path: Path
+) -> None:
+    mounted = subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', str(tmp_path)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip('a small file system cannot be mounted here (needs root)')
+    try:
+        run = create_at(tmp_path / 'run', {})
+        training = _training(run, robot, make_config(checkpoint_every=50), steps)
+        _lived(training, 1, 50)
+        ballast = tmp_path / 'ballast'
+        with pytest.raises(OSError, match='No space left'), ballast.open('wb', 0) as file:
+            while True:
+                file.write(bytes(1024))
+        _lived(training, 51, 150)
+        assert 'No space left' in training.problem + training.unsaved
+        ballast.unlink()
+        _lived(training, 151, 200)
+        assert (training.problem, training.close()) == ('', '')
+        assert _training(run, robot, make_config(), steps).sequence == 200
+    finally:
+        subprocess.run(['umount', '-l', str(tmp_path)], check=True)
+
+
 def _by_turns(steps: list[Transition]) -> list[Transition]:
     """Returns `steps` with every other episode of 25 walked backward, and each with its number."""
     return [
-        replace(step, task=(BACKWARD if index // 25 % 2 else FORWARD).number, episode=index // 25)
+        dataclasses.replace(
+            step, task=(BACKWARD if index // 25 % 2 else FORWARD).number, episode=index // 25
+        )
         for index, step in enumerate(steps)
     ]
 
@@ -159,7 +307,7 @@ def test_each_task_learns_from_its_own_steps_alone(
     config = make_config(checkpoint_every=10_000, replay_capacity=200)
     both = _by_turns(steps)
     ahead = [step for step in both[:200] if step.task == FORWARD.number]
-    alone = [replace(step, sequence=number) for number, step in enumerate(ahead, 1)]
+    alone = [dataclasses.replace(step, sequence=number) for number, step in enumerate(ahead, 1)]
     other = create_at(tmp_path / 'alone', {})
     half = make_config(checkpoint_every=10_000, replay_capacity=100)
     single = _training(other, robot, half, alone)
@@ -226,10 +374,59 @@ def test_a_killed_run_of_several_tasks_goes_on_bit_for_bit(
     assert training.updates == resumed.updates > 100
 
 
+def test_no_number_stands_for_two_models_of_a_task(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    config = make_config(publish_every=20, checkpoint_every=60)
+    # Nothing but the log knows that the robot was given the seventh of walking backward.
+    both = [
+        dataclasses.replace(step, policy_version=7 if step.task == BACKWARD.number else 0)
+        for step in _by_turns(steps)
+    ]
+    training = _training(run, robot, config, both, (FORWARD, BACKWARD))
+    given = [training.models()]
+    given += [training.take_in(b'%d' % n, lambda: True) for n in range(1, 61)]
+    last = {kind: _version(models[kind]) for models in given for kind in models}
+    resumed = _training(run, robot, config, both, (FORWARD, BACKWARD))
+    again = resumed.models()
+    assert _version(again[FORWARD]) > last[FORWARD]
+    assert _version(again[BACKWARD]) == 8
+    given += [again, *(resumed.take_in(b'%d' % n, lambda: True) for n in range(61, 121))]
+    for kind in (FORWARD, BACKWARD):
+        told = [_version(models[kind]) for models in given if kind in models]
+        assert len(told) > 6
+        assert told == sorted(set(told))
+
+
+def test_each_task_takes_up_its_own_steps_from_the_log(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    config, both = make_config(checkpoint_every=100), _by_turns(steps)
+    _lived(_training(run, robot, config, both, (FORWARD, BACKWARD)), 1, 130)
+    resumed = _training(run, robot, config, both, (FORWARD, BACKWARD))
+    # The 130th is the fifth of an episode backward: 75 steps were taken ahead, 55 back.
+    assert (resumed.learner.last_sequence, len(resumed.learner.replay)) == (130, 55)
+    assert resumed.learner.normaliser.count == 55
+    assert resumed.metrics()['replay_size'] == 130
+    assert (resumed.due_updates, resumed.lost) == (0, 0)
+
+
+def test_an_older_checkpoint_of_any_task_is_told_of(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    config, both = make_config(checkpoint_every=20), _by_turns(steps)
+    _lived(_training(run, robot, config, both, (FORWARD, BACKWARD)), 1, 80)
+    newest = max(run.checkpoint_of('_backward').iterdir())
+    (newest / 'state.safetensors').write_bytes(b'')
+    resumed = _training(run, robot, config, both, (FORWARD, BACKWARD))
+    assert len(resumed.passed_over) == 1
+    assert str(newest) in resumed.passed_over[0]
+
+
 def test_a_step_of_a_task_that_is_not_learned_is_refused(
     run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
 ) -> None:
-    strange = [replace(step, task=LEFT.number) for step in steps]
+    strange = [dataclasses.replace(step, task=LEFT.number) for step in steps]
     training = _training(run, robot, make_config(), strange)
     with pytest.raises(ForeignTaskError, match='task left, but this run learns forward'):
         _lived(training, 1, 1)

@@ -16,8 +16,9 @@ from rclpy.parameter import Parameter
 
 from quad_learner import bringup
 from quad_learner.robot.model import RobotModel
-from quad_learner.ros import messages, topics
+from quad_learner.ros import topics
 from quad_learner.ros.packed import Records
+from quad_learner.ros.wire import SampleWire
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.walk import WalkTask
 
@@ -32,6 +33,7 @@ class Bench:
     def __init__(self, context: Any, robot: RobotModel, observations: int) -> None:
         self.robot = robot
         self.records = Records(robot, observations)
+        self.samples = SampleWire(robot)
         self.heard: dict[str, list[Any]] = {}
         self.node: Any = None
         self.peer = Node('peer', context=context)
@@ -78,23 +80,10 @@ class Bench:
 
     def sense(self, sample: Any) -> None:
         """Says all that the robot senses in one instant, as far as the node listens."""
-        robot = self.robot
-        self.say(
-            topics.JOINT_STATES,
-            messages.named_to(
-                sample.time_ns,
-                robot.joints,
-                sample.joint_position,
-                sample.joint_velocity,
-                sample.joint_effort,
-            ),
-        )
+        self.say(topics.JOINT_STATES, self.samples.joints_to(sample))
         if any(heard.topic_name.endswith('foot_contacts') for heard in self.node.subscriptions):
-            self.say(
-                topics.FOOT_CONTACTS,
-                messages.named_to(sample.time_ns, robot.feet, None, None, sample.foot_force),
-            )
-        self.say(topics.IMU, messages.imu_to(sample))
+            self.say(topics.FOOT_CONTACTS, self.samples.feet_to(sample))
+        self.say(topics.IMU, self.samples.imu_to(sample))
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Lets both speak and listen until `condition` holds; returns what it gives."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sensor_msgs.msg import JointState
 
 from quad_learner.nodes.estimator import EstimatorNode
 from quad_learner.ros import messages, topics
@@ -43,7 +44,7 @@ def test_contact_and_health_are_told_once_a_decision(estimator: Any, sample_of: 
 
 
 def test_half_a_sample_gives_no_estimate(estimator: Any, sample_of: Any) -> None:
-    estimator.say(topics.IMU, messages.imu_to(sample_of()))
+    estimator.say(topics.IMU, estimator.samples.imu_to(sample_of()))
     estimator.settle()
     assert estimator.heard['odom'] == []
     assert estimator.node.report()[1].startswith('waiting for joint_states')
@@ -54,18 +55,16 @@ def test_joints_in_another_order_are_put_right(estimator: Any, sample_of: Any) -
     robot = estimator.robot
     for tick in range(robot.command_hz):
         sample = sample_of(time_ns=estimator.stamp(tick))
-        backwards = (sample.joint_position, sample.joint_velocity, sample.joint_effort)
-        estimator.say(
-            topics.JOINT_STATES,
-            messages.named_to(
-                sample.time_ns, robot.joints[::-1], *(values[::-1] for values in backwards)
-            ),
+        backwards = JointState(
+            name=robot.joints[::-1],
+            position=sample.joint_position[::-1].tolist(),
+            velocity=sample.joint_velocity[::-1].tolist(),
+            effort=sample.joint_effort[::-1].tolist(),
         )
-        estimator.say(
-            topics.FOOT_CONTACTS,
-            messages.named_to(sample.time_ns, robot.feet, None, None, sample.foot_force),
-        )
-        estimator.say(topics.IMU, messages.imu_to(sample))
+        backwards.header.stamp = messages.stamp_to(sample.time_ns)
+        estimator.say(topics.JOINT_STATES, backwards)
+        estimator.say(topics.FOOT_CONTACTS, estimator.samples.feet_to(sample))
+        estimator.say(topics.IMU, estimator.samples.imu_to(sample))
         if tick % estimator.per_decision == 0:
             estimator.until(lambda s=sample.time_ns: s in stamps(estimator), 'odom')
     height = estimator.heard['odom'][-1].pose.pose.position.z
@@ -74,14 +73,10 @@ def test_joints_in_another_order_are_put_right(estimator: Any, sample_of: Any) -
 
 def test_joints_of_another_robot_are_refused_and_told(estimator: Any, sample_of: Any) -> None:
     sample = sample_of()
-    estimator.say(
-        topics.JOINT_STATES, messages.named_to(0, ('elbow',), np.ones(1), np.ones(1), np.ones(1))
-    )
-    estimator.say(
-        topics.FOOT_CONTACTS,
-        messages.named_to(0, estimator.robot.feet, None, None, sample.foot_force),
-    )
-    estimator.say(topics.IMU, messages.imu_to(sample))
+    elbow = JointState(name=['elbow'], position=[1.0], velocity=[1.0], effort=[1.0])
+    estimator.say(topics.JOINT_STATES, elbow)
+    estimator.say(topics.FOOT_CONTACTS, estimator.samples.feet_to(sample))
+    estimator.say(topics.IMU, estimator.samples.imu_to(sample))
     estimator.until(lambda: estimator.node._samples.dropped, 'the refusal')
     estimator.node.report()
     assert 'must be named exactly once' in estimator.node.diagnostics.values['problem']

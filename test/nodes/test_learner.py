@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from quad_learner.experience.run_directory import create_at
 from quad_learner.nodes.learner import LearnerNode
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.ros import topics
+from quad_learner.ros.diagnostics import ERROR, OK
 from quad_learner.ros.packed import progress_from
 
 SMALL = {
@@ -153,6 +157,56 @@ def test_steps_that_have_arrived_are_kept_when_it_is_stopped(
     assert learner.call(topics.CHECKPOINT).success
     logged = [r.sequence for r in ExperienceReader(run / 'experience.mcap').records()]
     assert logged == list(range(1, 9))
+
+
+def test_while_the_disk_is_full_it_says_so_and_takes_every_step(
+    learner: Any, step_of: Any, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(learner, step_of, 1, 45)
+    training = learner.node._training
+    updates, room, write = training.learner.updates, [False], os.pwrite
+
+    def full(*given: Any) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(*given)
+
+    monkeypatch.setattr(os, 'pwrite', full)
+    live(learner, step_of, 46, 60)
+    level, summary = learner.node.report()
+    assert (level, 'No space left on device' in summary) == (ERROR, True)
+    assert learner.node.diagnostics.values['unlogged_steps'] == 15
+    assert not learner.call(topics.CHECKPOINT).success
+    assert training.learner.updates == updates
+    room[0] = True
+    live(learner, step_of, 61, 80)  # a checkpoint that failed is tried again with the next model
+    assert learner.node.report()[0] == OK
+    assert training.learner.updates > updates
+    assert [r.sequence for r in ExperienceReader(run / 'experience.mcap').records()] == list(
+        range(1, 81)
+    )
+
+
+def test_a_disk_that_takes_its_time_holds_up_nobody_else_and_costs_no_step(
+    learner: Any, step_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait is the learner's own: who speaks is done at once, and what was said is kept."""
+    live(learner, step_of, 1, 2)
+    sync = os.fdatasync
+
+    def slow(descriptor: int) -> None:
+        time.sleep(1.0)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, 'fdatasync', slow)
+    steps = [learner.records.transition_to(step_of(number)) for number in range(3, 203)]
+    began = time.monotonic()
+    for step in steps:
+        learner.say(topics.EXPERIENCE, step)
+    assert time.monotonic() - began < 1.0  # before any sync could have ended
+    learner.until(lambda: learner.node._training.sequence == 202, 'the last step')
+    assert time.monotonic() - began > 3.0
+    assert learner.node._training.lost == 0
 
 
 def test_it_has_finished_when_the_policys_last_step_is_in(learner: Any, step_of: Any) -> None:

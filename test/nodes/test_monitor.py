@@ -13,7 +13,7 @@ from quad_learner.experience.run_directory import create_at
 from quad_learner.nodes.monitor import MonitorNode
 from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import OK, status
-from quad_learner.ros.messages import truth_to
+from quad_learner.ros.wire import TruthWire
 from quad_learner.safety.modes import Reason
 
 PERIOD_NS = 25_000_000
@@ -38,12 +38,12 @@ def monitor(bench: Any, run: Path) -> Any:
 def walk(bench: Any, until_ns: int, heading: float, speed: float) -> None:
     """Sends the truth of a robot that walks straight on."""
     facing = np.array([0.0, 0.0, math.sin(heading / 2), math.cos(heading / 2)])
+    wire = TruthWire()
     for time_ns in range(0, until_ns + 1, PERIOD_NS):
         way = speed * time_ns * 1e-9
         position = np.array([way * math.cos(heading), way * math.sin(heading), 0.25])
-        bench.say(
-            topics.GROUND_TRUTH, truth_to(time_ns, position, facing, np.array([speed, 0, 0]))
-        )
+        velocity = np.array([speed, 0.0, 0.0])
+        bench.say(topics.GROUND_TRUTH, wire.truth_to(time_ns, position, facing, velocity))
         if time_ns % 500_000_000 == 0:
             bench.until(lambda t=time_ns: bench.node._robot_time_s > t * 1e-9 - 1e-6, 'the truth')
 
@@ -107,7 +107,13 @@ def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> Non
         '/quad_learner/robot',
         OK,
         'ok',
-        {'missed_ticks': 2, 'human_resets': 1, 'latency_ms': 3.5, 'latency_max_ms': float('nan')},
+        {
+            'missed_ticks': 2,
+            'human_resets': 1,
+            'unsafe_commands': 4,
+            'latency_ms': 3.5,
+            'latency_max_ms': float('nan'),
+        },
     )
     monitor.say(topics.DIAGNOSTICS, topics.DIAGNOSTICS.type(status=[robot]))
     seen = monitor.node._seen
@@ -123,6 +129,7 @@ def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> Non
         'resets': 1,
         'human_resets': 1,
         'deadline_misses': 2,
+        'unsafe_commands': 4,
         'updates': 77,
         'seed': 4,
         'robot': 'a1',

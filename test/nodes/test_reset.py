@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quad_learner.nodes.reset import ResetNode
-from quad_learner.ros import topics
+from quad_learner.robot.signals import Health
+from quad_learner.ros import messages, topics
 from quad_learner.safety.modes import Authority, Mode
 
 
@@ -82,3 +84,26 @@ def test_it_tells_what_it_is_doing(reset: Any, sample_of: Any) -> None:
     state = reset.until(lambda: reset.heard['reset/state'], 'its state')[-1]
     keys = {pair.key for pair in state.values}
     assert {'reason', 'attempt', 'finished', 'failed', 'duration_s'} <= keys
+
+
+def test_it_hears_of_hot_motors_and_lies_down(reset: Any, sample_of: Any, command_of: Any) -> None:
+    hot = Health(0, 24.0, 0.8, np.full(12, 69.0))
+    reset.say(topics.BATTERY, messages.battery_to(hot))
+    reset.say(topics.MOTOR_TEMPERATURE, reset.records.temperature_to(hot))
+    reset.until(lambda: reset.node._health.newest, 'health')
+    seen: list[str] = []
+    for decision in range(100, 112):
+        tick = decision * reset.per_decision
+        stamp, before = reset.stamp(tick), reset.stamp(tick - 1)
+        number = targets(reset)[-1].request if targets(reset) else 0
+        mode, authority = (
+            (Mode.ACTIVE, Authority.RESET) if number else (Mode.STANDBY, Authority.NOBODY)
+        )
+        driven = {'mode': mode, 'authority': authority, 'request': number}
+        reset.say(
+            topics.JOINT_COMMAND, reset.records.command_to(command_of(time_ns=before, **driven))
+        )
+        reset.sense(sample_of(time_ns=stamp))
+        reset.until(lambda s=stamp: targets(reset) and targets(reset)[-1].time_ns == s, 'it')
+        seen.append(reset.node._get_up.state.name)
+    assert 'LIE_DOWN' in seen

@@ -112,7 +112,7 @@ def test_an_operator_stops_the_robot_for_good_and_lets_it_go_on(
     health = Health(0, 24.0, 0.8, np.full(12, 33.0))
     safety.say(topics.BATTERY, battery_to(health))
     safety.say(topics.MOTOR_TEMPERATURE, safety.records.temperature_to(health))
-    safety.until(lambda: safety.node._health, 'health')
+    safety.until(lambda: safety.node._health.newest, 'health')
     half = safety.robot.command_hz // 2
     for number in range(half + 1):  # half a second, when charge and warmth are looked at
         tick(safety, number, builders)
@@ -176,7 +176,7 @@ def test_charge_and_warmth_belong_together_whichever_comes_first(
     for topic, message in said if battery_first else said[::-1]:
         safety.say(topic, message)
         safety.settle(5)
-    known = safety.until(lambda: safety.node._health, 'health')
+    known = safety.until(lambda: safety.node._health.newest, 'health')
     assert known.battery_charge == pytest.approx(0.8)
     np.testing.assert_array_equal(known.motor_temperature, 33.0)
 
@@ -197,3 +197,31 @@ def test_a_target_for_other_joints_is_refused_and_told(safety: Any, target_of: A
     safety.say(topics.POLICY_TARGET, message)
     refused = safety.until(lambda: safety.node.diagnostics.values.get('refused'), 'the refusal')
     assert refused == 'policy: the message is not for the joints of a1'
+
+
+def test_a_stop_is_sent_again_and_again_however_silent_the_others(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In real time, by a clock of ours: no gap between two commands is above three periods."""
+    period = 1_000_000_000 // bench.robot.command_hz
+    now_ns = 10_000_000_000
+    monkeypatch.setattr(module, 'steady_ns', lambda: now_ns)
+    node = bench.start(SafetyNode, 'safety', gear='real_time')
+    watch, tell = node._watch, [timer.timer_period_ns for timer in node.timers]
+    assert period in tell, 'the watch is called once a period, by a timer of the steady clock'
+    sent: list[int] = []
+    step = node._step
+
+    def step_and_note() -> None:
+        sent.append(now_ns)
+        step()
+
+    monkeypatch.setattr(node, '_step', step_and_note)
+    for _ in range(400):
+        now_ns += period
+        watch()
+    gaps = np.diff(sent)
+    assert len(sent) > 100
+    assert gaps.max() <= 3 * period
+    # Far below the time for which the robot trusts a command.
+    assert 3 * period < node._state.command.lifetime_ns

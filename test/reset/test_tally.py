@@ -5,7 +5,10 @@ import pytest
 from quad_learner.reset.get_up import State
 from quad_learner.reset.tally import Tally
 
-ACTIVE = [state for state in State if state not in (State.WAIT, State.READY, State.GIVE_UP)]
+RESTING = (State.LIE_DOWN, State.REST)
+ACTIVE = [
+    state for state in State if state not in (State.WAIT, State.READY, State.GIVE_UP, *RESTING)
+]
 SECOND = 1_000_000_000
 
 
@@ -52,4 +55,12 @@ def test_each_reset_counts() -> None:
         (ACTIVE[0], 1), (State.GIVE_UP, 11), (ACTIVE[0], 20), (State.READY, 22), (State.WAIT, 30)
     )
     assert (tally.finished, tally.failed) == (1, 1)
+    assert tally.duration_s == pytest.approx(2.0)
+
+
+def test_a_rest_is_no_part_of_a_reset() -> None:
+    tally = told((ACTIVE[0], 1), *zip(RESTING, (2, 3), strict=True))
+    assert (tally.finished, tally.failed) == (0, 0)
+    tally = told((State.REST, 1), (ACTIVE[0], 100), (State.READY, 102))
+    assert tally.finished == 1
     assert tally.duration_s == pytest.approx(2.0)

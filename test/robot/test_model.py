@@ -145,6 +145,8 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
         (('joints', 'position_min'), [0.8, -1.0, -2.6], 'must be below position_max'),
         (('joint_names',), ['{leg}_hip_joint'] * 3, 'each joint must be named once'),
         (('urdf',), 'a1/a2.urdf', "urdf = 'a1/a2.urdf': there is no such file"),
+        (('power', 'peak'), 449.0, 'power = .*: continuous must be above 0 and at most peak'),
+        (('power', 'continuous'), 0.0, 'continuous must be above 0 and at most peak'),
         (('imu_offset',), [0.0, 0.0], 'imu_offset = .*: must be 3 finite numbers'),
     ],
 )

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from examples import check
+from hypothesis import strategies as st
 
 from quad_learner.robot.model import load
 from quad_learner.robot.signals import JointCommand, SensorSample
@@ -255,3 +257,50 @@ def test_nothing_that_arrives_raises(sink: CommandSink) -> None:
     for junk in (None, 'go', 3.0, dataclasses.replace(command(2), sequence='x')):  # type: ignore[arg-type]
         assert sink.accept(junk, 0) is Verdict.MALFORMED  # type: ignore[arg-type]
         assert sink.current(0) is None
+
+
+def test_twice_the_torque_of_a_motor_is_the_most(sink: CommandSink) -> None:
+    # A hip has 20 N·m: 40 N·m/rad over 1 rad, numbers that a computer holds exactly.
+    kp, here = ROBOT.kp.copy(), ROBOT.stance.copy()
+    kp[0], here[0] = 40.0, -1.0
+    still = dataclasses.replace(measured(0.0, 0.0), joint_position=here)
+    assert sink.accept(command(2, kp=kp), 0, still) is Verdict.ACCEPTED
+    here[0] = np.nextafter(-1.0, -2.0)
+    assert sink.accept(command(3, kp=kp), 0, still) is Verdict.TORQUE
+
+
+def trusts_only_what_is_harmless(field: str, joint: int, number: float, mode: Mode) -> None:
+    sink = CommandSink(ROBOT)
+    sink.accept(command(1, Mode.STANDBY), 0)
+    values = np.array(vars(command(2))[field])
+    values[joint] = number
+    verdict = sink.accept(command(2, mode, **{field: values}), 1)
+    low, high = {
+        'position': (ROBOT.position_min[joint] - 1e-6, ROBOT.position_max[joint] + 1e-6),
+        'kp': (0.0, 3.0 * ROBOT.kp[joint]),
+        'kd': (5e-324, 5.0 * max(ROBOT.kd[joint], ROBOT.kd_damping[joint])),
+        'effort': (-ROBOT.torque_max[joint], ROBOT.torque_max[joint]),
+    }[field]
+    assert (verdict is Verdict.ACCEPTED) == (low <= number <= high)
+    assert (sink.current(1) is None) is (verdict is not Verdict.ACCEPTED)
+
+
+@pytest.mark.timeout(0)
+def test_only_what_is_harmless_is_trusted() -> None:
+    check(
+        'sink trusts only what is harmless',
+        trusts_only_what_is_harmless,
+        field=st.sampled_from(['position', 'kp', 'kd', 'effort']),
+        joint=st.integers(0, 11),
+        number=st.one_of(st.floats(), st.floats(-5.0, 5.0), st.floats(-200.0, 200.0)),
+        mode=st.sampled_from(Mode),
+    )
+
+
+def test_an_epoch_that_was_replaced_stays_away_however_long_the_next_one_lasts(
+    sink: CommandSink,
+) -> None:
+    for sequence in range(1, 2_000):
+        sink.accept(command(sequence, Mode.STANDBY, epoch=2), sequence)
+    late = 3 * SECOND_NS
+    assert sink.accept(command(9_999, Mode.STANDBY), late) is Verdict.TWO_WRITERS

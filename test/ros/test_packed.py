@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
+from quad_learner.experience.steps import Steps
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import Health
 from quad_learner.ros.messages import MessageError
@@ -193,3 +194,33 @@ def test_records_of_one_kind_are_not_taken_for_another(
         records.target_from(records.command_to(command_of()))
     with pytest.raises(MessageError):
         progress_from(records.episode_to(end_of()))
+
+
+def test_many_steps_are_read_as_one_by_one(robot: RobotModel, transition_of: Any) -> None:
+    records = Records(robot, 5)
+    steps = [
+        transition_of(sequence=n, episode=n // 3, task=n % 2, terminated=n == 4, reward=0.1 * n)
+        for n in range(1, 9)
+    ]
+    messages = [records.transition_to(step) for step in steps]
+    # One that came the long way, laid out otherwise in its padding, is read as well.
+    for heard in (messages, [*messages[:3], bytes((0, 1, 9, 9)) + messages[3][4:], *messages[4:]]):
+        many = records.transitions_from(heard)
+        one_by_one = Steps.of([records.transition_from(data) for data in messages])
+        for name, column in vars(one_by_one).items():
+            np.testing.assert_array_equal(getattr(many, name), column)
+            assert getattr(many, name).dtype == column.dtype
+
+
+def test_of_many_steps_one_that_is_not_finite_or_foreign_is_refused(
+    robot: RobotModel, transition_of: Any
+) -> None:
+    records, good = Records(robot, 5), transition_of()
+    bad = records.transition_to(dataclasses.replace(good, reward=float('nan')))
+    with pytest.raises(MessageError, match='not finite'):
+        records.transitions_from([records.transition_to(good), bad])
+    foreign = Records(robot, 6).transition_to(
+        dataclasses.replace(good, observation=np.zeros(6), next_observation=np.zeros(6))
+    )
+    with pytest.raises(MessageError, match='numbers in'):
+        records.transitions_from([records.transition_to(good), foreign])

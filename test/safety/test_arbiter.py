@@ -1,8 +1,7 @@
-"""Who may drive and when: each mode against each event, then the rules one by one."""
+"""Who may drive and when: the rules one by one; test_mode_table.py has the whole table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,152 +11,6 @@ from quad_learner.safety.modes import CLIPS, Authority, Mode, Reason
 
 Bench = Any
 """The bench of conftest.py."""
-Event = Callable[[Bench], None]
-MODES = 'ISHPRTL'
-
-
-def nothing(bench: Bench) -> None:
-    bench.tick()
-
-
-def stop(bench: Bench) -> None:
-    bench.stop = True
-    bench.tick()
-
-
-def resume(bench: Bench) -> None:
-    bench.resume = True
-    bench.tick()
-
-
-def stop_and_resume(bench: Bench) -> None:
-    bench.stop = bench.resume = True
-    bench.tick()
-
-
-def asks(name: str) -> Event:
-    def event(bench: Bench) -> None:
-        bench.ask(name)
-        # Requests begin at 1 and never fall: also where an earlier one was given back.
-        bench.wish[name]['request'] += 1
-        bench.tick()
-
-    return event
-
-
-def both_ask(bench: Bench) -> None:
-    for name in ('policy', 'reset'):
-        bench.wish[name]['request'] += 2
-    bench.tick()
-
-
-def gives_back(name: str) -> Event:
-    def event(bench: Bench) -> None:
-        bench.wish[name]['request'] = 0
-        bench.tick()
-
-    return event
-
-
-def silent(name: str) -> Event:
-    def event(bench: Bench) -> None:
-        bench.silent.add(name)
-        bench.tick(9 if name != 'health' else 201)
-
-    return event
-
-
-def nonsense(name: str) -> Event:
-    def event(bench: Bench) -> None:
-        bench.wish[name]['position'] = np.array([0.0, np.nan])
-        bench.tick()
-
-    return event
-
-
-def falls(bench: Bench) -> None:
-    bench.lean(roll=1.5)
-    bench.tick(2)
-
-
-def bad_samples(bench: Bench) -> None:
-    bench.sample['joint_position'] = np.array([np.inf, 0.0])
-    bench.tick(2)
-
-
-def too_fast(bench: Bench) -> None:
-    bench.sample['joint_velocity'] = np.array([0.0, -31.0])
-    bench.tick(2)
-
-
-def unhealthy(bench: Bench) -> None:
-    bench.estimate['healthy'] = False
-    bench.tick()
-
-
-def hot(bench: Bench) -> None:
-    bench.health['motor_temperature'] = np.array([40.0, 101.0])
-    bench.tick()
-
-
-def empty(bench: Bench) -> None:
-    bench.health['battery_charge'] = 0.19
-    bench.tick()
-
-
-def late(bench: Bench) -> None:
-    bench.tick(dt_ns=101_000_000)
-
-
-def time_runs_backwards(bench: Bench) -> None:
-    bench.tick(dt_ns=-1)
-
-
-def broken(bench: Bench) -> None:
-    bench.state = bench.state._replace(watch=None)  # type: ignore[arg-type]
-    bench.tick()
-
-
-# One letter a mode, in the order of MODES: what the event makes of it. Worked out on paper.
-TABLE = [
-    (nothing, 'ISHPRTL'),
-    (stop, 'LLLLLLL'),
-    (resume, 'ISHPRTS'),
-    (stop_and_resume, 'LLLLLLL'),
-    (asks('policy'), 'IPPHPPL'),
-    (asks('reset'), 'IRRPHRL'),
-    (both_ask, 'IRRHHRL'),
-    (gives_back('policy'), 'ISHHRTL'),
-    (gives_back('reset'), 'ISHPHTL'),
-    (silent('sample'), 'ITTTTTL'),
-    (silent('estimate'), 'ISHTRTL'),
-    (silent('policy'), 'ISHTRTL'),
-    (silent('reset'), 'ISHPTTL'),
-    (silent('health'), 'ITTTTTL'),
-    (nonsense('policy'), 'ISHTRTL'),
-    (nonsense('reset'), 'ISHPTTL'),
-    (falls, 'ISTTRTL'),
-    (bad_samples, 'ITTTTTL'),
-    (too_fast, 'ITTTTTL'),
-    (unhealthy, 'ISHTRTL'),
-    (hot, 'ITTTTTL'),
-    (empty, 'ITTTTTL'),
-    (late, 'ITTTTTL'),
-    (time_runs_backwards, 'ITTTTTL'),
-    (broken, 'LLLLLLL'),
-]
-
-
-@pytest.mark.parametrize('mode', MODES)
-@pytest.mark.parametrize(
-    ('event', 'row'), TABLE, ids=[f'{i}-{event.__name__}' for i, (event, _) in enumerate(TABLE)]
-)
-def test_each_event_in_each_mode_leads_where_the_table_says(
-    make_bench: Any, mode: str, event: Event, row: str
-) -> None:
-    bench = make_bench(mode)
-    event(bench)
-    assert bench.code == row[MODES.index(mode)]
 
 
 def stance_of(bench: Bench) -> Any:
@@ -423,11 +276,21 @@ def test_an_unexplained_cause_that_lasts_needs_an_operator(make_bench: Any) -> N
     assert bench.command.reasons == Reason.OVER_SPEED
 
 
-@pytest.mark.parametrize('event', [falls, empty, hot])
-def test_an_explained_cause_that_lasts_needs_no_operator(make_bench: Any, event: Event) -> None:
+@pytest.mark.parametrize(
+    ('roll', 'health'),
+    [
+        (1.5, {}),
+        (0.0, {'battery_charge': 0.19}),
+        (0.0, {'motor_temperature': np.array([40.0, 101.0])}),
+    ],
+)
+def test_an_explained_cause_that_lasts_needs_no_operator(
+    make_bench: Any, roll: float, health: dict[str, Any]
+) -> None:
     bench = make_bench('P')
-    event(bench)
-    bench.tick(500)
+    bench.lean(roll=roll)
+    bench.health.update(health)
+    bench.tick(502)
     assert bench.code == 'T'
 
 
@@ -437,7 +300,8 @@ def test_the_third_unexplained_trip_within_the_window_needs_an_operator(make_ben
     for _ in range(3):
         bench.ask('reset')
         bench.tick()
-        nonsense('reset')(bench)
+        bench.wish['reset']['position'] = np.array([0.0, np.nan])
+        bench.tick()
         codes += bench.code
         bench.wish['reset']['position'] = stance_of(bench)
         bench.tick(60)
@@ -450,9 +314,11 @@ def test_trips_that_are_far_apart_or_explained_need_no_operator(make_bench: Any)
         bench.ask('reset')
         bench.tick()
         if i % 2:
-            nonsense('reset')(bench)
+            bench.wish['reset']['position'] = np.array([0.0, np.nan])
+            bench.tick()
         else:
-            silent('reset')(bench)
+            bench.silent = {'reset'}
+            bench.tick(9)
         assert bench.code == 'T'
         bench.silent = set()
         bench.wish['reset']['position'] = stance_of(bench)

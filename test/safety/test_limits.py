@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import check
 from hypothesis import strategies as st
 
 from quad_learner.robot.signals import SensorSample
-from quad_learner.safety.limits import Limits
+from quad_learner.safety.limits import Allowed, Limits
 from quad_learner.safety.modes import Reason
 
 # The small robot: limits ±1 and ±2 rad with a margin of 0.1, torque 10 and 20 N·m, kp 10, kd 1.
@@ -20,7 +22,9 @@ TWO = np.ones(2)
 
 @pytest.fixture(scope='module')
 def limits(small: Any) -> Limits:
-    return Limits(small.robot, small.config, target_speed=5.0, torque_share=0.5)
+    # One command a second: a target may turn by 5 rad in one, so that other limits come first.
+    robot = dataclasses.replace(small.robot, command_hz=1)
+    return Limits(robot, small.config, target_speed=5.0, torque_share=0.5)
 
 
 def sensed(position: Any = (0.0, 0.0), velocity: Any = (0.0, 0.0)) -> SensorSample:
@@ -46,13 +50,15 @@ def allow(limits: Limits, **case: Any) -> Any:
             'kd': (1.0, 1.0),
             'sample': sensed(),
             'sent': (0.0, 0.0),
+            'moved': (0.0, 0.0),
             'dt': 10.0,
             'strength': None,
             **case,
         }
     )
     wanted = tuple(np.array(values, float) for values in (c.position, c.kp, c.kd))
-    return limits.allow(wanted, c.sample, np.array(c.sent, float), c.dt, c.strength)
+    sent = np.array(c.sent, float), np.array(c.moved, float)
+    return limits.allow(wanted, c.sample, sent, c.dt, c.strength)
 
 
 # Limits ±1 and ±2 rad less the margin of 0.1 rad: ±0.9 and ±1.9.
@@ -165,6 +171,7 @@ def test_a_joint_that_flies_is_braked_with_no_more_than_its_torque(limits: Limit
     # kd 3 at 2.5 rad/s is 7.5 N·m; 5 are allowed, so kd 2.
     allowed = allow(limits, kp=(0.0, 0.0), kd=(3.0, 3.0), sample=sensed(velocity=(2.5, -2.5)))
     np.testing.assert_allclose(allowed.kd, (2.0, 3.0))
+    assert allowed.reasons == Reason.CLIPPED_TORQUE
 
 
 def test_damping_is_kept_where_it_contradicts_the_torque_limit(limits: Limits) -> None:
@@ -188,24 +195,118 @@ def test_limp_joints_get_the_damping_gain_within_their_torque(limits: Limits) ->
     np.testing.assert_allclose(limits.damping(fast, 0.5 * TWO), (0.625, 1.25))
 
 
+def test_a_target_turns_no_faster_than_its_speed_in_a_period(small: Any) -> None:
+    # 5 rad/s at 100 Hz is 0.05 rad a period: whatever moved ahead so far may stop, not turn back.
+    limits = Limits(small.robot, small.config, target_speed=5.0, torque_share=0.5)
+    for moved, wanted, sent in (
+        (0.05, -0.9, 0.0),
+        (0.05, 0.9, 0.05),
+        (-0.05, 0.9, 0.0),
+        (0.02, -0.9, -0.03),
+        (0.0, -0.9, -0.05),
+        (0.09, -0.9, 0.0),
+    ):
+        allowed = allow(limits, position=(wanted, 0.0), moved=(moved, 0.0), dt=0.01)
+        assert allowed.position[0] == pytest.approx(sent, abs=1e-12)
+        assert allowed.reasons == Reason.CLIPPED_RATE
+    # Two periods at once: 0.1 rad by speed, but no more than 0.05 more than before.
+    for moved, sent in ((0.05, 0.1), (0.0, 0.05), (-0.02, 0.03)):
+        allowed = allow(limits, position=(0.9, 0.0), moved=(moved, 0.0), dt=0.02)
+        assert allowed.position[0] == pytest.approx(sent)
+
+
+def powered(limits: Limits, mean: float, dt: float, **case: Any) -> Any:
+    """Passes gains and a motion on to the limit of power, at rest angle 0."""
+    gains = {'position': (0.5, 0.0), 'kp': (8.0, 0.0), 'kd': (2.0, 2.0), **case}
+    sample = sensed(velocity=gains.pop('velocity', (-2.0, 1.0)))
+    wanted = Allowed(*(np.array(values) for values in gains.values()), Reason.NONE)
+    return limits.within_power(wanted, sample, mean, dt)
+
+
+@pytest.fixture(scope='module')
+def weak(small: Any) -> Limits:
+    """Motors that take 10 W together at most, 4 W in the mean; damping is 0.5 at least."""
+    robot = dataclasses.replace(small.robot, power_max=10.0, power_continuous=4.0)
+    return Limits(robot, small.config, target_speed=5.0, torque_share=0.5)
+
+
+def test_within_the_power_nothing_is_changed_and_the_mean_follows(weak: Limits) -> None:
+    # Left: 8 · 0.5 = 4 N·m at −1 rad/s with kd 2 makes 6 N·m and 6 W; right: 2 N·m, 2 W.
+    allowed, mean = powered(weak, 1.0, 0.01, velocity=(-1.0, 1.0))
+    np.testing.assert_array_equal(allowed.kp, (8.0, 0.0))
+    np.testing.assert_array_equal(allowed.kd, (2.0, 2.0))
+    assert allowed.reasons == Reason.NONE
+    assert mean == pytest.approx(1.0 + 0.07)
+
+
+def test_too_much_power_weakens_both_gains_alike(weak: Limits) -> None:
+    # Left: 4 + 4 N·m at 2 rad/s is 16 W; right: 2 W. 18 W down to 10: five ninths.
+    allowed, mean = powered(weak, 0.0, 0.01)
+    np.testing.assert_allclose(allowed.kp, (40.0 / 9.0, 0.0))
+    np.testing.assert_allclose(allowed.kd, (10.0 / 9.0, 10.0 / 9.0))
+    np.testing.assert_array_equal(allowed.position, (0.5, 0.0))
+    assert allowed.reasons == Reason.CLIPPED_POWER
+    assert mean == pytest.approx(0.1)
+
+
+def test_the_mean_power_is_kept_when_the_peak_is_not_reached(weak: Limits) -> None:
+    # 0.1 s of p takes a mean of 3.5 W to 4 W where p = 8.5 W.
+    allowed, mean = powered(weak, 3.5, 0.1)
+    assert mean == pytest.approx(4.0)
+    assert allowed.kp[0] == pytest.approx(8.0 * 8.5 / 18.0)
+    # Above it, as after braking, it may spend 4 W and no more: 2.5 for the least damping, so that
+    # 1.5/18 of kp is left, which pulls with 1/3 + 1 N·m at 2 rad/s beside the right's 0.5 W.
+    allowed, mean = powered(weak, 6.0, 0.1)
+    assert mean == pytest.approx(6.0 + 0.1 * (8.0 / 3.0 + 0.5 - 6.0))
+
+
+def test_where_no_time_has_passed_the_peak_alone_counts(weak: Limits) -> None:
+    allowed, mean = powered(weak, 3.9, 0.0)
+    assert (allowed.kp[0], mean) == (pytest.approx(40.0 / 9.0), 3.9)
+
+
+def test_power_leaves_the_least_damping_and_takes_stiffness_for_it(weak: Limits) -> None:
+    # Drive 16 N·m less drag 4 is 12 N·m at 2 rad/s: 24 W; the right drags 2 N·m at 4 rad/s: 8 W.
+    # 10/32 would leave the right 0.16 of damping; with 0.5 left both drag for 2 and 8 W.
+    allowed, _ = powered(weak, 0.0, 0.0, kp=(32.0, 0.0), kd=(2.0, 0.5), velocity=(2.0, 4.0))
+    np.testing.assert_allclose(allowed.kd, (0.5, 0.5))
+    speeds, pull = np.array((2.0, 4.0)), allowed.kp * (0.5, 0.0)
+    assert np.abs((pull - allowed.kd * speeds) * speeds).sum() <= 10.0
+
+
+def test_damping_is_kept_where_it_contradicts_the_power(weak: Limits) -> None:
+    # 0.5 at 10 rad/s drags with 5 N·m: 50 W.
+    allowed, mean = powered(weak, 1.0, 0.1, velocity=(10.0, 0.0))
+    np.testing.assert_array_equal(allowed.kp, 0.0)
+    np.testing.assert_array_equal(allowed.kd, 0.5)
+    assert mean == pytest.approx(1.0 + 0.1 * 49.0)
+
+
 NUMBER = st.floats(-1e3, 1e3, allow_nan=False)
 PAIR = st.tuples(NUMBER, NUMBER)
 NEAR = st.tuples(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
+SENT = st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9))
 SPEED = st.tuples(st.floats(-60.0, 60.0), st.floats(-60.0, 60.0))
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    position=PAIR,
-    kp=PAIR,
-    kd=PAIR,
-    angle=NEAR,
-    velocity=SPEED,
-    sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)),
-    dt=st.floats(0.0, 0.05),
-    strength=st.tuples(st.floats(0.4, 1.0), st.floats(0.4, 1.0)),
-)
-def test_all_limits_hold_at_once_for_every_input(limits: Limits, **case: Any) -> None:
+@pytest.mark.timeout(0)
+def test_all_limits_hold_at_once_for_every_input(limits: Limits) -> None:
+    check(
+        'limits hold at once',
+        functools.partial(holds_all_limits, limits),
+        position=PAIR,
+        kp=PAIR,
+        kd=PAIR,
+        angle=NEAR,
+        velocity=SPEED,
+        sent=SENT,
+        moved=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),
+        dt=st.floats(0.0, 0.05),
+        strength=st.tuples(st.floats(0.4, 1.0), st.floats(0.4, 1.0)),
+    )
+
+
+def holds_all_limits(limits: Limits, **case: Any) -> None:
     sample = sensed(case.pop('angle'), case.pop('velocity'))
     case['strength'] = np.array(case['strength'])
     allowed = allow(limits, sample=sample, **case)
@@ -220,13 +321,18 @@ def test_all_limits_hold_at_once_for_every_input(limits: Limits, **case: Any) ->
         assert drive <= max(torque * case['strength'][i], 0.5 * abs(speed)) + 1e-9
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    position=NEAR, sent=st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9)), dt=st.floats(0, 1)
-)
-def test_what_is_within_all_limits_passes_unchanged(
-    limits: Limits, position: Any, sent: Any, dt: float
-) -> None:
+@pytest.mark.timeout(0)
+def test_all_limits_let_pass_what_is_within_them(limits: Limits) -> None:
+    check(
+        'within all limits unchanged',
+        functools.partial(passes_unchanged, limits),
+        position=NEAR,
+        sent=SENT,
+        dt=st.floats(0, 1),
+    )
+
+
+def passes_unchanged(limits: Limits, position: Any, sent: Any, dt: float) -> None:
     allowed = allow(limits, position=position, sent=sent, dt=dt)
     within = all(
         abs(position[i]) <= box and abs(position[i] - sent[i]) <= 5.0 * dt

@@ -81,6 +81,9 @@ def in_gymnasium(actions: list[Any]) -> list[dict[str, Any]]:
         observation = after
         if terminated or truncated:
             observation, _ = env.reset()
+    assert env.graph is not None
+    assert env.graph.judge.judged > 2 * STEPS
+    assert env.graph.unsafe == []
     env.close()
     return steps
 

@@ -144,6 +144,7 @@ def test_the_summary_tells_what_was_used_and_what_came_of_it(summary: dict[str, 
     assert 23.9 <= summary['robot_time_s'] <= 24.0
     assert summary['human_resets'] == 0
     assert (summary['robot'], summary['seed']) == ('a1', 11)
+    assert summary['unsafe_commands'] == 0
     for key in ('falls', 'trips', 'env_steps', 'updates', 'wall_time_s', 'deadline_misses'):
         assert summary[key] >= 0, key
     for key in ('mean_speed_last_3_episodes', 'time_to_walk_s', 'reset_success_rate'):

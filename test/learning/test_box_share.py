@@ -1,4 +1,4 @@
-"""The action box: opens while the constraint holds, closes while it does not."""
+"""The share of the action box that is open: grows while the constraint holds, else shrinks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from quad_learner.learning.action_box import ActionBox
+from quad_learner.learning.box_share import BoxShare
 from quad_learner.learning.export import policy_onnx
 from quad_learner.learning.learner import Learner
 from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_opens_by_the_same_each_good_step_and_stops_when_all_is_open() -> None:
-    box, seen = ActionBox(0.4, 0.25), []
+    box, seen = BoxShare(0.4, 0.25), []
     for _ in range(4):
         box.step(met=True)
         seen.append(box.value)
@@ -26,7 +26,7 @@ def test_opens_by_the_same_each_good_step_and_stops_when_all_is_open() -> None:
 
 
 def test_closes_as_fast_but_never_below_its_start() -> None:
-    box, seen = ActionBox(0.4, 0.25), []
+    box, seen = BoxShare(0.4, 0.25), []
     box.restore({'value': 1.0})
     for _ in range(4):
         box.step(met=False)
@@ -35,7 +35,7 @@ def test_closes_as_fast_but_never_below_its_start() -> None:
 
 
 def test_what_it_remembers_can_be_taken_up() -> None:
-    box, other = ActionBox(0.4, 0.01), ActionBox(0.4, 0.01)
+    box, other = BoxShare(0.4, 0.01), BoxShare(0.4, 0.01)
     box.step(met=True)
     other.restore(box.state())
     assert other.value == box.value

@@ -1,4 +1,4 @@
-"""How much of its reach the policy may use: little at first, more while the constraint holds.
+"""How much of the robot's action box the policy may use: more while the constraint holds.
 
 An untrained policy that may move each joint all the way learns first that throwing itself forward
 pays for half a second. Within a small box it cannot fall that way and learns to step. The box
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class ActionBox:
-    """The share of the action range that is open, start … 1."""
+class BoxShare:
+    """The share of the robot's `action_box` [rad] that is open, start … 1."""
 
     def __init__(self, start: float, opening: float) -> None:
         """Args:

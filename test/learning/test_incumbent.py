@@ -1,0 +1,150 @@
+"""Which policy drives after a fall; policies are told apart by a number in their weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from quad_learner.learning import checkpoint
+from quad_learner.learning.actor import Actor
+from quad_learner.learning.export import policy_onnx
+from quad_learner.learning.incumbent import Incumbent
+from quad_learner.learning.learner import Learner
+from quad_learner.policy.onnx_policy import OnnxPolicy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from test.learning.conftest import ConfigBuilder, StepBuilder
+
+LENGTH = 4
+MARGIN = 0.1
+GOOD, LEANING, SHORT, FALL = 'good', 'leaning', 'short', 'fall'
+
+
+class Told:
+    """An incumbent and the policy that learns: its first weight counts the episodes."""
+
+    def __init__(self, make_config: ConfigBuilder, make_step: StepBuilder, least: int) -> None:
+        self.newest, *rooms = (Actor(3, 2, make_config(), torch.Generator()) for _ in range(3))
+        self.incumbent = Incumbent((rooms[0], rooms[1]), least, MARGIN)
+        self.make_step = make_step
+        self.episodes = 0
+
+    def learn(self, number: float) -> None:
+        """Marks the policy that learns."""
+        self.newest.flat.vector[0] = self.newest.shift[0] = number
+        self.newest.box = 0.1 * number
+
+    def episode(self, kind: str) -> int | None:
+        """Returns the number of the policy that then drives; None: the newest."""
+        self.episodes += 1
+        self.learn(float(self.episodes))
+        kept = self.incumbent.actor
+        self.incumbent.give(kept if self.incumbent.drives else self.newest)
+        self.learn(-1.0)  # the newest goes on learning: what drives is what was given
+        length = LENGTH - 1 if kind == SHORT else LENGTH
+        for number in range(1, length + 1):
+            step = self.make_step(
+                number,
+                np.random.default_rng(0),
+                constraint=MARGIN - 0.01 if kind == LEANING else MARGIN + 0.01,
+                terminated=kind == FALL and number == length,
+                truncated=kind != FALL and number == length,
+            )
+            self.incumbent.follow(step)
+        return int(self.incumbent.actor.flat.vector[0]) if self.incumbent.drives else None
+
+
+@pytest.fixture
+def told(make_config: ConfigBuilder, make_step: StepBuilder) -> Told:
+    return Told(make_config, make_step, LENGTH)
+
+
+def test_after_a_fall_the_last_good_policy_drives_for_one_episode(told: Told) -> None:
+    assert [told.episode(kind) for kind in (GOOD, GOOD, FALL, GOOD, FALL)] == [
+        None,
+        None,
+        2,
+        None,  # its own good episode makes no policy good that has not driven
+        2,
+    ]
+
+
+@pytest.mark.parametrize('kind', [LEANING, SHORT])
+def test_neither_a_lean_nor_a_short_episode_makes_a_policy_good(told: Told, kind: str) -> None:
+    assert [told.episode(each) for each in (GOOD, kind, FALL)] == [None, None, 1]
+
+
+def test_one_that_falls_too_is_forgotten(told: Told) -> None:
+    assert [told.episode(each) for each in (GOOD, FALL, FALL, FALL)] == [None, 1, None, None]
+
+
+def test_before_any_good_episode_there_is_nothing_to_go_back_to(told: Told) -> None:
+    assert told.episode(FALL) is None
+
+
+def test_the_whole_policy_is_kept_and_nothing_of_it_changes(told: Told) -> None:
+    told.episode(GOOD)
+    told.episode(FALL)
+    kept = told.incumbent.actor
+    assert (float(kept.shift[0]), kept.box) == (1.0, pytest.approx(0.1))
+
+
+def test_none_is_ever_gone_back_to_where_that_is_off(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    told = Told(make_config, make_step, 0)
+    assert [told.episode(kind) for kind in (GOOD, FALL)] == [None, None]
+
+
+def _learner(make_config: ConfigBuilder, make_step: StepBuilder, **changes: bool) -> Learner:
+    """Returns a learner after a good episode, 20 updates and a fall."""
+    learner = Learner(3, 2, make_config(fall_back_steps=20, **changes), 0)
+    chance, number = np.random.default_rng(0), 0
+    learner.give()
+    for fell in (False, True):
+        for _ in range(20):
+            number += 1
+            ended = {'terminated': fell and number == 40, 'truncated': number == 20}
+            learner.ingest(make_step(number, chance, constraint=0.2, **ended))
+        for _ in range(0 if fell else 20):
+            learner.update()
+    return learner
+
+
+def test_what_is_given_away_after_a_fall_is_the_policy_of_before(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    learner, untrained = _learner(make_config, make_step), Learner(3, 2, make_config(), 0)
+    seen = np.array([0.3, -0.2, 0.5], np.float32)
+    shift, scale = learner.incumbent.actor.shift, learner.incumbent.actor.scale
+    untrained.actor.shift.copy_(shift)
+    untrained.actor.scale.copy_(scale)
+    of_before = OnnxPolicy(policy_onnx(untrained.actor)).answer(seen).mean
+    given = OnnxPolicy(policy_onnx(learner.driver)).answer(seen).mean
+    newest = OnnxPolicy(policy_onnx(learner.actor)).answer(seen).mean
+    np.testing.assert_array_equal(given, of_before)
+    assert np.abs(newest - of_before).max() > 1e-3
+
+
+def test_without_the_constraint_the_newest_drives_whatever_falls(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    learner = _learner(make_config, make_step, constrained=False)
+    assert learner.driver is learner.actor
+
+
+def test_it_is_in_the_checkpoint(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    learner = _learner(make_config, make_step)
+    checkpoint.save(tmp_path, learner, version=1)
+    resumed = Learner(3, 2, learner.config, seed=99)
+    checkpoint.load(tmp_path, resumed)
+    assert resumed.incumbent.drives
+    assert policy_onnx(resumed.driver) == policy_onnx(learner.driver)
+    assert resumed.incumbent.state() == learner.incumbent.state()

@@ -1,0 +1,167 @@
+"""Getting up when something goes wrong: it gives up, tries again, or lets go."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.get_up import GetUp, State
+from quad_learner.robot.model import RobotModel
+from quad_learner.safety.modes import Authority, Mode
+
+if TYPE_CHECKING:
+    from test.reset.conftest import Body
+
+ON_ITS_BACK = 3.0
+ON_ITS_RIGHT = 1.5
+
+
+def test_a_robot_that_never_rights_itself_makes_it_give_up_in_bounded_time(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.roll = ON_ITS_BACK
+    target = body.until(State.GIVE_UP)
+    assert body.seconds <= hasty.attempts * hasty.attempt_time + 1.0
+    assert f'attempt {hasty.attempts}, the last' in body.machine.reason
+    assert target.request == 0
+    assert not target.kp.any()
+    assert body.step(10).request == 0
+
+
+def test_stops_in_between_do_not_refill_the_budget(body: Body, hasty: ResetConfig) -> None:
+    body.roll = ON_ITS_BACK
+    for _ in range(int(4 * hasty.attempts * hasty.attempt_time)):
+        body.step(20)
+        if body.machine.state is State.GIVE_UP:
+            return
+        body.executed = body.make_command(Authority.NOBODY, mode=Mode.SOFT_STOP)
+    raise AssertionError('it went on for ever')
+
+
+def test_having_given_up_it_starts_again_after_the_cool_down(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.roll = ON_ITS_BACK
+    body.until(State.GIVE_UP)
+    began = body.seconds
+    body.until(State.WAIT)
+    assert body.seconds - began == pytest.approx(hasty.cool_down, abs=0.1)
+    assert body.machine.attempt == 1
+    assert body.step().request > 1
+
+
+def test_having_given_up_it_starts_again_when_somebody_sets_it_upright(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.roll = ON_ITS_BACK
+    body.until(State.GIVE_UP)
+    body.roll = 0.0
+    began = body.seconds
+    body.until(State.READY)
+    assert body.seconds - began < hasty.upright_rest + 1.5
+
+
+def test_a_robot_without_a_roll_over_says_that_it_cannot(body: Body, hasty: ResetConfig) -> None:
+    flat = replace(body.robot, sections={})
+    body.machine = GetUp(flat, hasty)
+    body.roll = ON_ITS_BACK
+    body.until(State.GIVE_UP)
+    assert 'no motion rolls it over' in body.machine.reason
+
+
+def test_a_robot_without_a_roll_over_still_stands_up_from_its_belly(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(replace(body.robot, sections={}), hasty)
+    body.joints = np.tile([0.0, 3.0, -1.0], 4)
+    body.until(State.READY)
+
+
+def test_tipping_while_it_rises_costs_an_attempt(body: Body) -> None:
+    body.until(State.STAND)
+    body.roll = ON_ITS_RIGHT
+    body.step(2)
+    assert body.machine.attempt == 2
+    assert 'tipped' in body.machine.reason or body.machine.state is State.FOLD
+
+
+def test_rising_without_coming_to_stand_costs_an_attempt(body: Body) -> None:
+    body.changes = {'foot_force': np.zeros(4)}  # held in the air
+    body.until(State.STAND)
+    body.step(80)
+    assert body.machine.attempt == 2
+    assert not body.machine.ready
+
+
+def test_a_ready_robot_that_is_pushed_over_gets_up_again(body: Body) -> None:
+    body.until(State.READY)
+    body.roll = ON_ITS_RIGHT
+    body.until(State.ROLL)
+    body.roll = 0.0
+    body.until(State.READY)
+
+
+def test_a_ready_robot_that_no_longer_stands_rises_again(body: Body, hasty: ResetConfig) -> None:
+    body.until(State.READY)
+    body.changes = {'angular_velocity': np.array([2.0, 0.0, 0.0])}
+    body.step(round(0.8 * hasty.settle_time * 40))
+    assert body.machine.ready
+    body.until(State.STAND, round(0.4 * hasty.settle_time * 40))
+    body.changes = {}
+    body.until(State.READY)
+
+
+@pytest.mark.parametrize('mode', [Mode.INIT, Mode.LATCHED_STOP])
+def test_it_is_silent_where_safety_does_not_listen(mode: Mode, body: Body) -> None:
+    body.executed = body.make_command(mode=mode)
+    assert body.step().request == 0
+
+
+def test_it_is_silent_before_safety_has_spoken(body: Body) -> None:
+    assert body.machine.step(body.make_sample(), None).request == 0
+
+
+@pytest.mark.parametrize(
+    'what', ['joint_position', 'joint_velocity', 'orientation', 'angular_velocity', 'foot_force']
+)
+@pytest.mark.parametrize('state', [State.WAIT, State.STAND, State.READY])
+def test_a_broken_sensor_makes_it_let_go(what: str, state: State, body: Body) -> None:
+    if state is not State.WAIT:
+        body.until(state)
+    broken = np.full_like(getattr(body.make_sample(), what), math.nan)
+    body.changes = {what: broken}
+    target = body.step()
+    assert target.request == 0
+    assert not target.kp.any()
+    assert np.isfinite(target.position).all()
+    assert body.machine.state is State.WAIT
+
+
+def test_a_gap_between_samples_does_not_make_the_motion_jump(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.joints = np.tile([0.0, 3.0, -1.0], 4)
+    before = body.until(State.FOLD).position
+    body.ticks += 400  # ten seconds without a sample
+    after = body.step().position
+    most = hasty.move_speed * hasty.tick_max
+    assert np.max(np.abs(after - before)) <= most + 1e-9
+
+
+def test_time_that_runs_backwards_stands_still(body: Body) -> None:
+    body.joints = np.tile([0.0, 3.0, -1.0], 4)
+    before = body.until(State.FOLD).position
+    body.ticks = 0
+    np.testing.assert_allclose(body.step().position, before)
+
+
+def test_the_first_number_is_the_one_given(
+    robot: RobotModel, hasty: ResetConfig, body: Body
+) -> None:
+    body.machine = GetUp(robot, hasty, first_request=40)
+    assert body.step().request == 40

@@ -1,0 +1,143 @@
+"""What counts as a cause to stop: the body's tilt and speed, heat and battery.
+
+Each at its boundary, and nothing short of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.safety.modes import Mode, Reason
+
+Bench = Any
+"""The bench of conftest.py."""
+
+
+def is_stopped(bench: Bench, reason: Reason) -> bool:
+    """Whether the robot is in a soft stop for `reason` alone."""
+    return bench.command.mode is Mode.SOFT_STOP and bench.command.reasons == reason
+
+
+@pytest.mark.parametrize('axis', ['roll', 'pitch'])
+@pytest.mark.parametrize('side', [1.0, -1.0])
+@pytest.mark.parametrize(('beyond', 'code'), [(-0.01, 'P'), (0.01, 'T')])
+def test_policy_is_stopped_beyond_the_fall_angle(
+    make_bench: Any, axis: str, side: float, beyond: float, code: str
+) -> None:
+    angle = {'roll': 0.8, 'pitch': 0.7}[axis]
+    bench = make_bench('P')
+    bench.lean(**{axis: side * (angle + beyond)})
+    bench.tick()
+    assert bench.code == 'P'
+    bench.tick()
+    assert bench.code == code
+    assert (code == 'P') or is_stopped(bench, Reason.TILT)
+
+
+def test_upside_down_is_fallen(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.lean(roll=np.pi)
+    bench.tick(2)
+    assert is_stopped(bench, Reason.TILT)
+
+
+def test_a_tilt_seen_only_once_in_a_while_does_not_stop(make_bench: Any) -> None:
+    bench = make_bench('P')
+    for i in range(10):
+        bench.lean(roll=1.5 * (i % 2))
+        bench.tick()
+        assert bench.code == 'P'
+
+
+# 20 rad/s times 1.5.
+@pytest.mark.parametrize(('speed', 'code'), [(29.9, 'S'), (30.1, 'T'), (-30.1, 'T')])
+def test_a_joint_faster_than_its_motor_can_be_stops_the_robot(
+    bench: Bench, speed: float, code: str
+) -> None:
+    bench.sample['joint_velocity'] = np.array([0.0, speed])
+    bench.tick()
+    assert bench.code == 'S'
+    bench.tick()
+    assert bench.code == code
+
+
+# Limit 100 °C with 10 °C of hysteresis.
+def test_heat_stops_and_goes_on_only_after_cooling(bench: Bench) -> None:
+    codes = {}
+    for heat in (100.0, 100.1, 95.0, 90.1):
+        bench.health['motor_temperature'] = np.array([40.0, heat])
+        bench.tick()
+        codes[heat] = bool(bench.state.watch.hot)
+    assert codes == {100.0: False, 100.1: True, 95.0: True, 90.1: True}
+    bench.health['motor_temperature'] = np.array([40.0, 90.0])
+    bench.tick()
+    assert not bench.state.watch.hot
+
+
+# Derating begins at 80 °C and leaves half the torque at 100 °C: at 90 °C three quarters.
+@pytest.mark.parametrize(('heat', 'share'), [(80.0, None), (90.0, 0.75), (100.0, 0.5)])
+def test_torque_falls_with_heat(bench: Bench, heat: float, share: float | None) -> None:
+    bench.health['motor_temperature'] = np.array([40.0, heat])
+    bench.tick()
+    strength = bench.state.watch.strength
+    assert (strength is None) == (share is None)
+    if share is not None:
+        np.testing.assert_allclose(strength, (1.0, share))
+
+
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [
+        ('motor_temperature', np.array([40.0, np.nan])),
+        ('motor_temperature', np.ones(3)),
+        ('battery_charge', float('nan')),
+        ('battery_voltage', float('nan')),
+    ],
+)
+@pytest.mark.parametrize('stops', [True, False])
+def test_what_is_not_measured_stops_only_where_it_is_told_to(
+    make_bench: Any, field: str, value: Any, stops: bool
+) -> None:
+    bench = make_bench('S', temperature_missing_stops=stops, battery_missing_stops=stops)
+    bench.health[field] = value
+    bench.tick()
+    assert bench.code == ('T' if stops else 'S')
+
+
+# Health is believed for 2 s, at 100 ticks a second.
+@pytest.mark.parametrize(
+    ('ticks', 'stops', 'code'), [(200, True, 'S'), (201, True, 'T'), (201, False, 'S')]
+)
+def test_unknown_health_stops_only_where_it_is_told_to(
+    make_bench: Any, ticks: int, stops: bool, code: str
+) -> None:
+    bench = make_bench('S', temperature_missing_stops=stops, battery_missing_stops=stops)
+    bench.silent = {'health'}
+    bench.tick(ticks)
+    assert bench.code == code
+    if code == 'T':
+        assert is_stopped(bench, Reason.LOW_BATTERY | Reason.OVER_TEMPERATURE)
+
+
+def test_a_robot_without_temperature_sensors_is_not_stopped_for_their_lack(
+    small: Any, bench_on: Any
+) -> None:
+    bench = bench_on(small.robot, has_motor_temperature=False)
+    bench.health['motor_temperature'] = np.full(2, np.nan)
+    bench.tick(2)
+    assert bench.code == 'S'
+
+
+def test_an_empty_battery_rests_until_it_is_charged_well_above(bench: Bench) -> None:
+    found = []
+    for charge in (0.2, 0.19, 0.299, 0.301):
+        bench.health['battery_charge'] = charge
+        bench.tick()
+        found.append(bench.state.watch.empty)
+    assert found == [False, True, True, False]
+    bench.health['battery_voltage'] = 19.9
+    bench.tick()
+    assert bench.state.watch.empty

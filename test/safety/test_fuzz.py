@@ -1,0 +1,71 @@
+"""A broken world around the whole step, at random: as much of it as test/budgets.yaml asks for."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import yaml
+from budgets import FILE, TIER, budget
+from fuzz import fuzz, live, missing
+
+from quad_learner.safety.limits import Limits
+from quad_learner.safety.monitors import Monitors
+
+SEED = 0
+# What the goals of the project ask for; the file may ask for more, never for less.
+GOALS = {
+    'test': {'fuzz_steps': 10**6, 'hypothesis_examples': 2 * 10**4},
+    'fuzz': {'fuzz_steps': 10**8, 'hypothesis_examples': 10**6},
+}
+
+
+def test_nobody_has_lowered_the_budgets() -> None:
+    asked = yaml.safe_load(FILE.read_text())
+    for tier, goals in GOALS.items():
+        for name, goal in goals.items():
+            assert asked[tier][name] >= goal, f'{tier}: {name}'
+
+
+def test_the_budget_of_a_run_is_that_of_its_tier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TIER, raising=False)
+    assert budget().fuzz_steps == yaml.safe_load(FILE.read_text())['test']['fuzz_steps']
+    monkeypatch.setenv(TIER, 'fuzz')
+    assert budget().fuzz_steps == yaml.safe_load(FILE.read_text())['fuzz']['fuzz_steps']
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(os.environ.get(TIER) == 'fuzz', reason='make fuzz runs it by itself')
+def test_no_command_is_unsafe_in_a_broken_world(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = budget().fuzz_steps
+    tally = fuzz(steps, SEED, os.cpu_count() or 1)
+    with capsys.disabled():
+        print(f'\nfuzz steps: executed {tally.steps}, expected {steps}; seed {SEED}')
+    assert tally.found == []
+    assert tally.steps >= steps
+    assert not missing(tally)
+
+
+def test_a_world_is_known_by_its_seed() -> None:
+    assert live(4, 200) == live(4, 200)
+    assert live(4, 200).seen != live(5, 200).seen
+
+
+@pytest.mark.parametrize(
+    ('where', 'name', 'bug'),
+    [
+        (Limits, '_within_torque', lambda self, allowed, sample, torque_max, box: allowed),
+        (Limits, 'boxed', lambda self, position: position),
+        (Limits, '_weakened', lambda self, allowed, sample, power, limit: allowed),
+        (Monitors, '_unbelievable', lambda self, watch: True),
+    ],
+)
+def test_a_planted_mistake_is_found(
+    monkeypatch: pytest.MonkeyPatch, where: type, name: str, bug: object
+) -> None:
+    """The last one drives no robot at all: nothing unsafe, but modes are missing."""
+    monkeypatch.setattr(where, name, bug)
+    worlds = [live(seed, 500) for seed in range(3)]
+    assert any(world.found or missing(world) for world in worlds)
+    assert name != '_unbelievable' or all('ACTIVE POLICY' in missing(world) for world in worlds)

@@ -1,0 +1,322 @@
+"""A broken world around the safety core and the sink: seeded, endless, judged at every step.
+
+    python test/tools/fuzz.py --steps 1000000 --seed 0 --jobs 2
+
+Prints a line a world that found something, and the steps executed against those expected. Ends
+with 1 where a command was unsafe or a step is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from quad_learner.configuration import read
+from quad_learner.resources import config_directory
+from quad_learner.robot.command_judge import CommandJudge, Witness
+from quad_learner.robot.model import RobotModel, load
+from quad_learner.robot.signals import Estimate, Health, JointCommand, JointTarget, SensorSample
+from quad_learner.robot.sink import CommandSink
+from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.core import SafetyCore
+from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.state import SafetyInputs
+
+WORLD_STEPS = 2_000
+"""steps of one world: 25 s, after which another begins with another seed"""
+CALM = 0.97
+"""of the steps without a fault begin none"""
+SPELL = 0.15
+"""of the steps with a fault end it: seven steps in the mean, a tenth of a second"""
+ODD = (np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -0.0, 57.3, -3.0)
+HURRIED = {'clear_time_s': 0.05, 'rearm_interval_s': 0.2, 'latch_trips': 20, 'latch_after_s': 0.5}
+"""parameters that let the robot drive more often between two faults"""
+GAPS = np.array((1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.0, 1.7, 5.0))
+"""of a period, from one step to the next"""
+BLOCK = 256
+"""random numbers are drawn for so many steps at once"""
+
+
+class Tally(NamedTuple):
+    """What one world has come to."""
+
+    steps: int
+    seen: Counter[str]
+    """steps in each mode, under each driver and in each kind of limit"""
+    found: list[str]
+
+
+class World:
+    """One robot, its safety core, its sink, and everybody who may lie to them."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        robot = load(str(self.rng.choice(['a1', 'minitaur'])))
+        if self.rng.random() < 0.5:
+            weak = float(self.rng.uniform(0.02, 0.3))
+            robot = dataclasses.replace(
+                robot,
+                power_max=weak * robot.power_max,
+                power_continuous=weak * robot.power_continuous,
+            )
+        changed = HURRIED if self.rng.random() < 0.8 else {}
+        config = read(SafetyConfig, config_directory() / 'safety.yaml', changed)
+        self.robot: RobotModel = robot
+        self.core = SafetyCore(robot, config)
+        self.state = self.core.initial(int(self.rng.integers(2**32)))
+        self.judge = CommandJudge(robot, dataclasses.asdict(config))
+        self.sink = CommandSink(robot)
+        self.period = 1e9 / robot.command_hz
+        self.now_ns = 60_000_000_000
+        self.count = 0
+        self.fault = ''
+        self.angle = robot.stance.copy()
+        self.speed = np.zeros_like(self.angle)
+        self.inputs = SafetyInputs()
+        self.requests = {'policy': 0, 'reset': 0}
+        self.goal = robot.stance
+        self.found: list[str] = []
+        self.seen: Counter[str] = Counter()
+        self.chance = self._chances()
+        self.faults = sorted(name for name in dir(self) if name.startswith('bad_'))
+
+    def _chances(self) -> Iterator[tuple[float, Any]]:
+        joints = len(self.robot.joints)
+        while True:
+            yield from zip(
+                self.rng.random((BLOCK, 6)).tolist(),
+                self.rng.standard_normal((BLOCK, 2, joints)),
+                strict=True,
+            )
+
+    def step(self) -> None:
+        """Lets some time pass, everybody speak, safety answer and the sink and the judge look."""
+        (dice, gap, ask, knock, resume, pick), noise = next(self.chance)
+        if self.fault and dice < SPELL:
+            self.fault = ''
+        elif not self.fault and dice > CALM:
+            self.fault = self.faults[int(pick * len(self.faults))]
+        self.count += 1
+        self.now_ns += int(GAPS[int(gap * len(GAPS))] * self.period)
+        self._move(noise)
+        told = self._told(ask, knock)
+        told |= {'operator_resume': resume < 0.1, 'operator_stop': False}
+        if self.fault:
+            getattr(self, self.fault)(told, pick)
+        known = self.inputs.health
+        if known is not None and 'health' in told and told['health'].time_ns == known.time_ns:
+            del told['health']  # what bears the same stamp says the same
+        self.inputs = dataclasses.replace(self.inputs, **told)
+        inputs = self._broken() if self.fault == 'bad_nonsense' else self.inputs
+        command, self.state = self.core.step(self.state, inputs, self.now_ns)
+        self._judge(command)
+        self._sink(command, knock)
+
+    def _move(self, noise: Any) -> None:
+        """The legs follow what was sent, roughly; some commands throw them about."""
+        sent = self.state.command
+        self.speed = 0.7 * self.speed + noise[0] * 1.5 * (4.0 if self.count % 97 < 5 else 1.0)
+        pull = 0.2 * (sent.position - self.angle) * (sent.kp > 0.0)
+        self.angle = self.angle + pull + 0.01 * noise[1]
+        if self.count % 2:
+            self.goal = self.robot.stance + 0.3 * noise[1]
+
+    def _told(self, ask: float, knock: float) -> dict[str, Any]:
+        now, requests = self.now_ns, self.requests
+        if ask < 0.10:
+            requests['policy' if ask < 0.07 else 'reset'] += 1
+        robot, level = self.robot, np.array((0.0, 0.0, 0.0, 1.0))
+        told: dict[str, Any] = {
+            'sample': SensorSample(
+                now, self.angle, self.speed, self.speed, level, 0.1 * self.speed[:3],
+                self.angle[:3], np.zeros(len(robot.feet)),
+            ),
+            'estimate': Estimate(
+                now, level[:3], level, level[:3], level[:3], np.eye(3), np.eye(3),
+                np.ones(len(robot.feet), np.bool_), True,
+            ),
+        }  # fmt: skip
+        for name, source in (('policy', Authority.POLICY), ('reset', Authority.RESET)):
+            request = 0 if 0.10 < ask < 0.11 else requests[name]
+            told[name] = JointTarget(now, source, request, self.goal, robot.kp, robot.kd)
+        if self.count % 40 == 1:
+            warm = np.full(len(robot.joints), 30.0 + 41.0 * knock)
+            told['health'] = Health(now, robot.battery_full_voltage, 0.9, warm)
+        return told | {f'{name}_received_ns': now for name in told}
+
+    def bad_silence(self, told: dict[str, Any], pick: float) -> None:
+        names = ('sample', 'estimate', 'policy', 'reset', 'health')
+        name = names[int(pick * 1e3) % len(names)]
+        told.pop(name, None)
+        told.pop(f'{name}_received_ns', None)
+
+    def bad_sample(self, told: dict[str, Any], pick: float) -> None:
+        fields = dataclasses.fields(SensorSample)[1:]
+        field = fields[int(pick * 1e4) % len(fields)].name
+        self._spoil(told, 'sample', field, pick)
+
+    def bad_target(self, told: dict[str, Any], pick: float) -> None:
+        field = ('position', 'kp', 'kd')[int(pick * 1e4) % 3]
+        self._spoil(told, ('policy', 'reset')[int(pick * 1e5) % 2], field, pick)
+
+    def bad_source(self, told: dict[str, Any], pick: float) -> None:
+        told['policy'] = told['reset']
+
+    def bad_warmth(self, told: dict[str, Any], pick: float) -> None:
+        warm = np.full(len(self.robot.joints), (90.0, np.nan, np.inf)[int(pick * 1e4) % 3])
+        told['health'] = Health(self.now_ns, self.robot.battery_full_voltage, 0.9, warm)
+
+    def bad_battery(self, told: dict[str, Any], pick: float) -> None:
+        charge = (0.01, np.nan)[int(pick * 1e4) % 2]
+        health = self.inputs.health
+        if health is not None:
+            told['health'] = dataclasses.replace(
+                health, time_ns=self.now_ns, battery_charge=charge
+            )
+
+    def bad_posture(self, told: dict[str, Any], pick: float) -> None:
+        half = 3.0 * pick
+        lean = np.array((np.sin(half), 0.0, 0.0, np.cos(half)))
+        told['sample'] = dataclasses.replace(told['sample'], orientation=lean)
+
+    def bad_estimate(self, told: dict[str, Any], pick: float) -> None:
+        told['estimate'] = dataclasses.replace(told['estimate'], healthy=False)
+
+    def bad_speed(self, told: dict[str, Any], pick: float) -> None:
+        self.speed = self.speed * 1.5 + 10.0 * pick
+
+    def bad_jump(self, told: dict[str, Any], pick: float) -> None:
+        self.angle = self.angle + (pick - 0.5)
+
+    def bad_stiffness(self, told: dict[str, Any], pick: float) -> None:
+        for name in ('policy', 'reset'):
+            kp, kd = self.robot.kp * 4.0 * pick, self.robot.kd * 4.0 * (1.0 - pick)
+            told[name] = dataclasses.replace(told[name], kp=kp, kd=kd)
+
+    def bad_swing(self, told: dict[str, Any], pick: float) -> None:
+        """Bang-bang at the highest rate there is."""
+        swing = self.robot.stance + (3.0 * pick if self.count % 2 else -3.0 * pick)
+        for name in ('policy', 'reset'):
+            told[name] = dataclasses.replace(told[name], position=swing)
+
+    def bad_order(self, told: dict[str, Any], pick: float) -> None:
+        late = self.now_ns - int(pick * 2e8)
+        told['sample'] = dataclasses.replace(told['sample'], time_ns=late)
+
+    def bad_clock(self, told: dict[str, Any], pick: float) -> None:
+        self.now_ns += int((pick - 0.5) * 1e9)
+
+    def bad_operator(self, told: dict[str, Any], pick: float) -> None:
+        told['operator_stop'] = True
+
+    def bad_nonsense(self, told: dict[str, Any], pick: float) -> None:
+        """`_broken` hands something over that is no input at all."""
+
+    def _spoil(self, told: dict[str, Any], name: str, field: str, pick: float) -> None:
+        values = np.array(getattr(told[name], field), float)
+        values[int(pick * 1e6) % values.size] = ODD[int(pick * 1e7) % len(ODD)]
+        if pick > 0.9:
+            values = values[:-1]
+        told[name] = dataclasses.replace(told[name], **{field: values})
+
+    def _broken(self) -> Any:
+        kind = self.count % 3
+        return (None, dataclasses.replace(self.inputs, sample='noon'), 7)[kind]  # type: ignore[arg-type]
+
+    def _judge(self, command: JointCommand) -> None:
+        mode, driver = command.mode.name, command.authority.name
+        self.seen[f'{mode} {driver}'] += 1
+        self.seen[f'reasons {int(command.reasons) & 31}'] += 1
+        health = self.inputs.health
+        witness = Witness(
+            self.state.watch.sample,
+            getattr(self.inputs, driver.lower(), None),
+            None if health is None else health.motor_temperature,
+            self.inputs.operator_resume,
+        )
+        for wrong in self.judge.check(command, self.now_ns, witness):
+            self.found.append(f'step {self.count}: {wrong} ({mode} {driver})')
+
+    def _sink(self, command: JointCommand, knock: float) -> None:
+        """The sink hears some commands spoiled; what it trusts must still be safe."""
+        spoiled = knock < 0.05
+        if spoiled:
+            told = {'command': command}
+            field = ('position', 'kp', 'kd', 'effort')[int(knock * 1e4) % 4]
+            self._spoil(told, 'command', field, knock * 20.0)
+            command = told['command']
+        self.sink.accept(command, self.now_ns, self.state.watch.sample)
+        trusted = self.sink.current(self.now_ns)
+        self.seen['trusted' if trusted is not None else 'damped'] += 1
+        if spoiled and trusted is command and not self._is_harmless(command):
+            self.found.append(f'step {self.count}: the sink trusts {command}')
+
+    def _is_harmless(self, command: JointCommand) -> bool:
+        """By rules of its own: whatever the sink lets pass must be this."""
+        robot, slack = self.robot, 2e-6
+        inside = (command.position >= robot.position_min - slack) & (
+            command.position <= robot.position_max + slack
+        )
+        gains = (command.kp >= 0.0) & (command.kp <= 3.0 * robot.kp) & (command.kd > 0.0)
+        effort = np.abs(command.effort) <= robot.torque_max
+        return bool(
+            inside.all() and gains.all() and effort.all() and np.isfinite(command.kd).all()
+        )
+
+
+def live(seed: int, steps: int = WORLD_STEPS) -> Tally:
+    """Returns what one world of `steps` steps has come to."""
+    world = World(seed)
+    for _ in range(steps):
+        world.step()
+    return Tally(world.judge.judged, world.seen, [f'seed {seed}: {line}' for line in world.found])
+
+
+def fuzz(steps: int, seed: int, jobs: int) -> Tally:
+    """Returns the sum of as many worlds as `steps` need, each with a seed of its own."""
+    worlds = -(-steps // WORLD_STEPS)
+    first = seed * 1_000_000
+    total = Tally(0, Counter(), [])
+    with ProcessPoolExecutor(jobs) as pool:
+        for tally in pool.map(live, range(first, first + worlds), chunksize=4):
+            total.seen.update(tally.seen)
+            total.found.extend(tally.found)
+            total = total._replace(steps=total.steps + tally.steps)
+    return total
+
+
+def missing(tally: Tally) -> set[str]:
+    """Returns the modes and drivers that no step was in."""
+    ways = {f'{mode.name} NOBODY' for mode in Mode if mode is not Mode.ACTIVE}
+    ways |= {'ACTIVE POLICY', 'ACTIVE RESET', 'trusted', 'damped'}
+    return ways - set(tally.seen)
+
+
+def main() -> int:
+    """Fuzzes, prints, returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--steps', type=int, required=True)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    tally = fuzz(options.steps, options.seed, options.jobs)
+    for line in tally.found[:20]:
+        print(line)
+    print(dict(sorted(tally.seen.items())))
+    print(
+        f'fuzz steps: executed {tally.steps}, expected {options.steps}; unsafe {len(tally.found)}'
+    )
+    done = tally.steps >= options.steps and not tally.found and not missing(tally)
+    return 0 if done else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
