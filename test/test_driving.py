@@ -38,11 +38,11 @@ def kept(path: Path) -> dict[str, Any]:
     return values
 
 
-def test_driving_needs_onnxruntime_and_no_torch() -> None:
+def test_driving_needs_what_checks_and_runs_a_policy_and_no_torch() -> None:
     done = subprocess.run(
         [sys.executable, '-c', IMPORTS], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == 'onnxruntime'
+    assert done.stdout.splitlines()[-1] == 'onnx,onnxruntime'
 
 
 def test_the_nodes_have_the_parameters_that_the_run_learned_with(run: RunDirectory) -> None:

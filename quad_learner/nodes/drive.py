@@ -1,6 +1,6 @@
 """The drive node: sits in the policy's seat and lets learned policies follow `joy` and `cmd_vel`.
 
-It needs onnxruntime alone. Nothing is learned and nothing is written.
+It needs onnx and onnxruntime, but no torch. Nothing is learned and nothing is written.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import OK, status
 from quad_learner.ros.wire import TruthWire
 from quad_learner.safety.modes import Reason
+from quad_learner.task.kinds import FORWARD
 
 PERIOD_NS = 25_000_000
 
@@ -56,7 +57,9 @@ def rows(run: Path) -> list[dict[str, str]]:
 def test_an_episode_is_scored_by_the_true_way_it_made(
     monitor: Any, run: Path, end_of: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    end = end_of(episode=1, start_ns=1_000_000_000, end_ns=11_000_000_000, steps=400)
+    end = end_of(
+        episode=1, task=FORWARD.number, start_ns=1_000_000_000, end_ns=11_000_000_000, steps=400
+    )
     monitor.say(topics.EPISODE, monitor.records.episode_to(end))
     walk(monitor, 11_100_000_000, heading=2.0, speed=0.3)
     monitor.until(lambda: rows(run), 'a row')
