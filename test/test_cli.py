@@ -163,7 +163,7 @@ def test_a_policy_that_is_garbage_is_refused(
     code, _, err = call('evaluate', str(run.path))
     assert code == 2
     assert str(run.policy) in err
-    assert 'not a model that onnxruntime can run' in err
+    assert 'it is not ONNX' in err
 
 
 def test_no_episodes_are_refused(call: Call, run: RunDirectory) -> None:

@@ -201,7 +201,10 @@ class CommandJudge:
             if command.mode.name == 'SOFT_STOP':
                 stays = self._pull(replace(command, position=past.command.position), sample)
                 harder = np.abs(self._pull(command, sample)) > np.abs(stays) + EPSILON
-                if (harder & stiff & was_stiff).any():
+                # The torque limit moves a target towards its joint, and power may then weaken both.
+                here = sample.joint_position
+                away = abs(command.position - here) > abs(past.command.position - here) + EPSILON
+                if (harder & away & stiff & was_stiff).any():
                     yield 'I15 a stop moves the legs'
 
     def _course(
@@ -260,7 +263,8 @@ class CommandJudge:
             * (self._set['policy_torque_share' if policy else 'reset_torque_share'])
         )
         known = self._robot.has_motor_temperature and temperature is not None
-        if temperature is not None and known and np.isfinite(temperature).all():
+        whole = temperature is not None and temperature.shape == limit.shape
+        if temperature is not None and known and whole and np.isfinite(temperature).all():
             top, floor = self._robot.motor_temperature_max, self._set['temperature_torque_floor']
             warm = top * self._set['temperature_derate_share']
             limit = limit * np.interp(temperature, (warm, top), (1.0, floor))
