@@ -258,10 +258,8 @@ class CommandJudge:
         """The least damping goes before torque."""
         held = command.authority.name == 'NOBODY' and command.kp.any()
         policy = command.authority.name == 'POLICY' or held
-        limit = (
-            self._robot.torque_max
-            * (self._set['policy_torque_share' if policy else 'reset_torque_share'])
-        )
+        share = self._set['policy_torque_share' if policy else 'reset_torque_share']
+        limit = self._robot.torque_max * share
         known = self._robot.has_motor_temperature and temperature is not None
         whole = temperature is not None and temperature.shape == limit.shape
         if temperature is not None and known and whole and np.isfinite(temperature).all():
