@@ -201,7 +201,7 @@ class CommandJudge:
             if command.mode.name == 'SOFT_STOP':
                 stays = self._pull(replace(command, position=past.command.position), sample)
                 harder = np.abs(self._pull(command, sample)) > np.abs(stays) + EPSILON
-                # The torque limit moves a target towards its joint, and power may then weaken both.
+                # The torque limit moves a target towards its joint; power may then weaken it.
                 here = sample.joint_position
                 away = abs(command.position - here) > abs(past.command.position - here) + EPSILON
                 if (harder & away & stiff & was_stiff).any():
