@@ -202,9 +202,9 @@ class CommandJudge:
                 stays = self._pull(replace(command, position=past.command.position), sample)
                 harder = np.abs(self._pull(command, sample)) > np.abs(stays) + EPSILON
                 # The torque limit moves a target towards its joint; power may then weaken it.
-                here = sample.joint_position
+                here, powered = sample.joint_position, 'CLIPPED_POWER' in _words(command)
                 away = abs(command.position - here) > abs(past.command.position - here) + EPSILON
-                if (harder & away & stiff & was_stiff).any():
+                if (harder & (away | (not powered)) & stiff & was_stiff).any():
                     yield 'I15 a stop moves the legs'
 
     def _course(

@@ -221,6 +221,28 @@ def test_a_stop_lets_go_in_its_time_and_stays_in_place(drive: Drive) -> None:
     assert moved == ['I15 a stop moves the legs']
 
 
+@pytest.mark.parametrize(
+    ('target', 'speed', 'reasons', 'wrong'),
+    [
+        # The joint is at 1.0 rad, the last target at 0.9; stiffness 6, damping 2. Spring and
+        # damping against each other: -0.60 + 2 N·m, and -0.48 + 2 with the target moved.
+        (0.92, -1.0, Reason.TARGET_STALE, True),
+        (0.92, -1.0, Reason.TARGET_STALE | Reason.CLIPPED_POWER, False),
+        # Away from the joint and harder, -0.72 - 2 for -0.60 - 2 N·m: no limit explains that.
+        (0.88, 1.0, Reason.TARGET_STALE | Reason.CLIPPED_POWER, True),
+    ],
+)
+def test_only_a_power_limit_explains_a_target_that_nears_its_joint_in_a_stop(
+    drive: Drive, sample_of: Any, target: float, speed: float, reasons: Reason, wrong: bool
+) -> None:
+    seen = sample_of(
+        joint_position=at(1, 1.0, ROBOT.stance), joint_velocity=at(1, speed), time_ns=drive.now_ns
+    )
+    halted = {'mode': Mode.SOFT_STOP, 'reasons': reasons, 'kp': 0.1 * ROBOT.kp}
+    found = drive.send(witness=Witness(seen), position=at(1, target, ROBOT.stance), **halted)
+    assert found == (['I15 a stop moves the legs'] if wrong else [])
+
+
 def test_who_is_changed_is_told(drive: Drive, sample_of: Any, target_of: Any) -> None:
     asked = Witness(sample_of(), target_of(position=at(1, 1.0, ROBOT.stance)))
     assert drive.send(witness=asked) == ['I17 changed without a word']
