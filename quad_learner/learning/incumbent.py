@@ -1,8 +1,8 @@
 """The policy to go back to after a fall: the last one that did well for a whole episode.
 
-A policy that has just fallen is one that leans on values that were wrong, and while these are
-learned anew it falls again, two seconds into each of the next episodes. So the one before drives
-the next episode, and the newest is tried again after it, with an episode's updates more.
+While the newest policy falls in one episode after the other, the robot learns little but falling.
+So the one before drives the next episode, and the newest is tried again after it, with an
+episode's updates more.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.actor import Actor
+from quad_learner.learning.learner_config import LearnerConfig
 
 
 class Incumbent:
@@ -81,6 +82,14 @@ class Incumbent:
         self.known, self.drives = bool(state['known']), bool(state['drives'])
         self._given.box, self.actor.box = state['given_box'], state['box']
         self._steps, self._margin = int(state['steps']), state['margin']
+
+
+def incumbent_of(observation_size: int, action_size: int, config: LearnerConfig) -> Incumbent:
+    """Returns the incumbent as configured: without the constraint none is ever gone back to."""
+    sizes = observation_size, action_size
+    given, kept = (Actor(*sizes, config, torch.Generator()) for _ in range(2))
+    steps = config.fall_back_steps if config.constrained else 0
+    return Incumbent((given, kept), steps, config.margin_required_rad)
 
 
 def _tensors(actor: Actor) -> dict[str, Tensor]:

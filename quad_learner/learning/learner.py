@@ -33,7 +33,7 @@ from quad_learner.learning.actor import Actor
 from quad_learner.learning.bellman import bellman_slope
 from quad_learner.learning.compiled_at_start import ONE
 from quad_learner.learning.flat import FlatAdam, Numbers
-from quad_learner.learning.incumbent import Incumbent
+from quad_learner.learning.incumbent import incumbent_of
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
@@ -97,7 +97,7 @@ class Learner:
         self.temperature = duals.temperature_of(config, action_size)
         self.box = duals.box_share_of(config)
         self.actor.box = self.box.value
-        self.incumbent = self._incumbent()
+        self.incumbent = incumbent_of(observation_size, action_size, config)
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = _pace(config)
         shown = mirror if config.mirror else None
@@ -158,13 +158,6 @@ class Learner:
         self.actor.box = self.box.value
         self.incumbent.follow(transition)
         self.pace.step()
-
-    def _incumbent(self) -> Incumbent:
-        config = self.config
-        sizes = self.observation_size, self.action_size
-        given, kept = (Actor(*sizes, config, torch.Generator()) for _ in range(2))
-        steps = config.fall_back_steps if config.constrained else 0
-        return Incumbent((given, kept), steps, config.margin_required_rad)
 
     def _capped(self, transition: Transition) -> Transition:
         """Counts no more margin than the cap: else a level body pays for a lean."""

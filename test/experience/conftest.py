@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,12 @@ def facts() -> RunFacts:
 
 
 @pytest.fixture
-def recorder(tmp_path: Path, facts: RunFacts) -> RunRecorder:
+def recorder(tmp_path: Path, facts: RunFacts) -> Iterator[RunRecorder]:
     """Returns a recorder that is open on a new metrics.csv."""
     recorder = RunRecorder(tmp_path / 'metrics.csv', facts)
     recorder.open()
-    return recorder
+    yield recorder
+    recorder.close()
 
 
 @pytest.fixture
