@@ -22,7 +22,7 @@ STEP_NS = 25_000_000
 """from one step to the next, by the learner's clock: 40 a second"""
 STEPS_PER_STATE, STEPS_PER_SEGMENT = 7, 11
 """steps between states saved and between segments begun: all falls together now and then"""
-STATE_BYTES = 2048
+STATE_BYTES, NUMBER_BYTES = 2048, 8
 STEP, STATE, RESTORED = 'step', 'state', 'restored'
 """what is promised: that a step, or a state, will be found again; and what was found"""
 Promise = Callable[[str, int], None]
@@ -37,6 +37,25 @@ def payload(kind: str, number: int, size: int) -> bytes:
 def step_bytes(number: int) -> bytes:
     """Returns the message of a step; lengths differ, so that records end anywhere in a block."""
     return payload(STEP, number, 200 + 37 * (number % 17))
+
+
+def policy_number(folder: Path) -> int:
+    """Returns the number of the state that the policy's file is of, 0 for no file, −1 for damage.
+
+    It may be older than the checkpoint, by any number: it is written after it, and each of many
+    processes in a row may be killed between the two.
+    """
+    path = folder / 'policy.onnx'
+    if not path.exists():
+        return 0
+    content = path.read_bytes()
+    number = int.from_bytes(content[:NUMBER_BYTES], 'little')
+    return number if content == numbered(number) else -1
+
+
+def numbered(number: int) -> bytes:
+    """Returns the payload of that state, its number before it."""
+    return number.to_bytes(NUMBER_BYTES, 'little') + payload(STATE, number, STATE_BYTES)
 
 
 class Store(Protocol):
@@ -58,7 +77,7 @@ class Generations:
         """See Store."""
         blob = payload(STATE, number, STATE_BYTES)
         generations.write(folder / 'checkpoint', {'number': number}, blob)
-        write_atomically(folder / 'policy.onnx', blob)
+        write_atomically(folder / 'policy.onnx', numbered(number))
 
     def load(self, folder: Path) -> int | None:
         """See Store."""
@@ -67,11 +86,7 @@ class Generations:
         except CheckpointError as error:
             return 0 if 'holds no checkpoint' in str(error) else None
         number = int(found.manifest['number'])
-        policy = folder / 'policy.onnx'
-        known = {
-            payload(STATE, each, STATE_BYTES) for each in range(max(number - 1, 0), number + 1)
-        }
-        whole = not policy.exists() or policy.read_bytes() in known
+        whole = policy_number(folder) in range(number + 1)
         return number if whole and found.blob == payload(STATE, number, STATE_BYTES) else None
 
 
@@ -86,14 +101,11 @@ class _OneFile:
         if not path.exists():
             return 0 if not (folder / 'begun').exists() else None
         content = path.read_bytes()
-        number = int.from_bytes(content[:8], 'little')
-        return number if content == self._content(number) else None
-
-    def _content(self, number: int) -> bytes:
-        return number.to_bytes(8, 'little') + payload(STATE, number, STATE_BYTES)
+        number = int.from_bytes(content[:NUMBER_BYTES], 'little')
+        return number if content == numbered(number) else None
 
     def _write(self, path: Path, number: int) -> None:
-        content = self._content(number)
+        content = numbered(number)
         size = len(content) // self.pieces + 1
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         for start in range(0, len(content), size):

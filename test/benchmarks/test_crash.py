@@ -23,6 +23,18 @@ def test_nothing_promised_is_lost_by_kills_at_random() -> None:
     _is_fine(crash.kills(Generations(), trials=60, seed=1))
 
 
+def test_a_policy_may_be_left_behind_by_kills_in_a_row_but_not_torn(tmp_path: Path) -> None:
+    store = Generations()
+    store.save(tmp_path, 1)
+    left_behind = (tmp_path / 'policy.onnx').read_bytes()
+    for number in (2, 3):
+        store.save(tmp_path, number)
+        (tmp_path / 'policy.onnx').write_bytes(left_behind)
+    assert store.load(tmp_path) == 3
+    (tmp_path / 'policy.onnx').write_bytes(left_behind[:-1])
+    assert store.load(tmp_path) is None
+
+
 @pytest.mark.slow
 def test_nothing_promised_is_lost_by_a_kill_at_any_call() -> None:
     tally = crash.each_call(Generations())
