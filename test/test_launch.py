@@ -92,13 +92,17 @@ class Launched:
 
 
 @pytest.fixture
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Puts stand-ins in the place of launch."""
     for name, classes in STAND_INS.items():
         module = ModuleType(name)
         for each in classes:
             setattr(module, each, type(each, (Recorder,), {}))
         monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.delitem(sys.modules, 'quad_learner.ros.launching', raising=False)
+    yield
+    # It was read with the stand-ins: whoever comes next must not find it.
+    sys.modules.pop('quad_learner.ros.launching', None)
 
 
 @pytest.fixture
@@ -267,6 +271,7 @@ def test_driving_starts_its_own_table_with_the_parameters_of_the_run(
         *(spec.executable for spec in bringup.drive_nodes('sim')),
         'joy_node',
     ]
+    assert {node['namespace'] for node in launched.nodes.values()} == {'dog'}
     policy = yaml.safe_load(Path(launched.nodes['policy']['parameters'][0]).read_text())
     assert policy['/**']['ros__parameters']['episode_s'] == 7.0
     with pytest.raises(RuntimeError, match='the safety node ended with code 1'):
