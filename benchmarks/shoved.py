@@ -1,0 +1,160 @@
+"""Is a robot that was shoved over back on its feet, and walking, without a hand? With pictures.
+
+The policy of a run walks, without exploring. Some seconds into an episode the robot is shoved
+in a direction drawn by chance, hard enough to fall over more often than not. What follows is the
+graph's own: safety stops, reset gets up, the policy walks on. Nothing is teleported.
+
+    python benchmarks/shoved.py runs/latest --shoves 20
+    python benchmarks/shoved.py runs/latest --shoves 1 --strip shoved.png
+
+Prints a line a shove, the shares and one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from quad_learner.evaluation import Performance, configs_of
+from quad_learner.experience.run_directory import open_run
+from quad_learner.policy.onnx_policy import OnnxPolicy
+from quad_learner.robot.signals import NANOSECONDS
+from quad_learner.simulation import camera
+
+WALKED_S = 3.0
+"""[s] of walking before the shove"""
+IMPULSE_NS = 40.0
+"""[N·s] 3.3 m/s for the 12 kg of an A1: a kick, not a nudge"""
+AFTER_S = 4.0
+"""[s] of the episode after it, long enough to see that it walks"""
+PICTURE_HZ = 5
+PICTURE = (240, 180)
+"""[pixels]"""
+PICTURES = 10
+"""in a strip"""
+LIGHT, DARK = 255, 0
+
+
+class Film:
+    """Pictures of the ticks of a graph, from `begin` to `end`."""
+
+    def __init__(self, graph: Any) -> None:
+        self.pictures: list[NDArray[np.uint8]] = []
+        self._sim = graph.sim
+        self._every = graph.robot.command_hz // PICTURE_HZ
+        self._ticks: int | None = None
+        self._move = graph.move
+        graph.move = self._filmed
+
+    def begin(self) -> None:
+        """Films from now on; what was filmed before is dropped."""
+        self._ticks = 0
+        self.pictures = []
+
+    def end(self) -> None:
+        """Films no more."""
+        self._ticks = None
+
+    def _filmed(self, target: Any) -> None:
+        self._move(target)
+        if self._ticks is None:
+            return
+        if self._ticks % self._every == 0:
+            self.pictures.append(camera.render(self._sim, *PICTURE))
+        self._ticks += 1
+
+    def save(self, path: Path) -> None:
+        """Writes some of them, evenly spread, in two rows."""
+        chosen = np.linspace(0, len(self.pictures) - 1, PICTURES).round().astype(int)
+        pictures = [self.pictures[i] for i in chosen]
+        rows = [np.hstack(pictures[: PICTURES // 2]), np.hstack(pictures[PICTURES // 2 :])]
+        Image.fromarray(np.vstack(rows)).quantize(LIGHT).save(path, optimize=True)
+
+
+def shove(
+    performance: Performance, impulse: NDArray[np.float64], film: Film | None
+) -> dict[str, Any]:
+    """Returns what came of one shove.
+
+    It says whether the robot fell, and before or after the shove; whether it got up; how long
+    after the shove it began to walk again [s], and how far it then came in AFTER_S [m].
+    """
+    sim, hz = performance.graph.sim, performance.robot.policy_hz
+    begins = round((WALKED_S - 1.0) * hz)
+    shoves = round(WALKED_S * hz)
+    at: dict[str, int] = {}
+
+    def push(step: int) -> None:
+        if step == begins and film is not None:
+            film.begin()
+        if step == shoves:
+            sim.push(impulse)
+            at['shove'] = sim.time_ns
+
+    def again(step: int) -> None:
+        at.setdefault('walks', sim.time_ns)
+
+    first = performance.episode(on_step=push, seconds=WALKED_S + AFTER_S)
+    shoved = 'shove' in at
+    if first is None or not shoved:
+        return {'shoved': shoved, 'fell': first is not None, 'up': first is not None}
+    second = performance.episode(on_step=again, seconds=AFTER_S)
+    outcome = {'shoved': True, 'fell': first.fell, 'up': second is not None}
+    if second is None:
+        return outcome
+    seconds = (at['walks'] - at['shove']) / NANOSECONDS
+    return outcome | {
+        'walks_after_s': round(seconds, 2),
+        'way_m': round(second.bout.way, 2),
+        'fell_again': second.fell,
+    }
+
+
+def main() -> None:
+    """Shoves and tells."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('run', type=Path, help='folder of a run')
+    parser.add_argument('--shoves', type=int, default=20)
+    parser.add_argument('--impulse', type=float, default=IMPULSE_NS, help='[N·s]')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--strip', type=Path, help='where to write pictures of the last one')
+    options = parser.parse_args()
+    run = open_run(options.run)
+    configs = configs_of(sorted(run.parameters.glob('*.yaml')), seed=options.seed)
+    performance = Performance(configs)
+    performance.connect(OnnxPolicy(run.policy.read_bytes()))
+    chance = np.random.default_rng(options.seed)
+    film = Film(performance.graph) if options.strip else None
+    outcomes: list[dict[str, Any]] = []
+    for _ in range(options.shoves):
+        angle = chance.uniform(-np.pi, np.pi)
+        impulse = options.impulse * np.array([np.cos(angle), np.sin(angle), 0.0])
+        outcomes.append({'angle_rad': round(angle, 2), **shove(performance, impulse, film)})
+        print(*(f'{name} {value}' for name, value in outcomes[-1].items()), flush=True)
+        if film is not None:
+            film.end()
+        if not outcomes[-1]['up']:
+            break
+    if film is not None:
+        film.save(options.strip)
+    performance.close()
+    shoved = [o for o in outcomes if o['shoved']]
+    fallen = [o for o in shoved if o['fell']]
+    back = [o['walks_after_s'] for o in fallen if o['up']]
+    print(
+        f'{len(fallen)} of {len(shoved)} shoves threw it over, {len(back)} times it walked again'
+    )
+    if back:
+        print(f'median {statistics.median(back):.1f} s, longest {max(back):.1f} s after the shove')
+    print(json.dumps({'benchmark': 'shoved', 'seed': options.seed, 'outcomes': outcomes}))
+
+
+if __name__ == '__main__':
+    main()
