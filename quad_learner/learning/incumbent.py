@@ -62,7 +62,7 @@ class Incumbent:
         self.refused = 0
         """newer policies that were not let drive"""
         self.refusal = ''
-        """why the last of them was not"""
+        """why the newest was not; empty where it was"""
         self._waits_until = 0
         """updates, until which the newest is not tried again"""
         self._falls: deque[bool] = deque(maxlen=rules.window)

@@ -142,6 +142,7 @@ class Learner:
         What was given last, where the newest is worse than the incumbent by the critics.
         """
         incumbent = self.incumbent
+        incumbent.refusal = ''
         if self.config.gated and incumbent.known and not incumbent.drives:
             ahead = self._gate.lead(self.actor, incumbent.actor, self.critics, self.replay)
             problem = self._gate.objection(ahead)

@@ -119,6 +119,12 @@ class Training:
         """Why newer checkpoints than those taken up were not used, of all tasks."""
         return tuple(why for each in self._trainees.values() for why in each.passed_over)
 
+    @property
+    def refusal(self) -> str:
+        """Why the newest model of a task does not drive, of all tasks; empty where all do."""
+        refusals = (each.learner.incumbent.refusal for each in self._trainees.values())
+        return '; '.join(refusal for refusal in refusals if refusal)
+
     def open(self) -> None:
         """Opens the log; where the run has a past, takes it up again.
 
