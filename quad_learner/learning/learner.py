@@ -143,7 +143,8 @@ class Learner:
         """
         incumbent = self.incumbent
         incumbent.refusal = ''
-        if self.config.gated and incumbent.known and not incumbent.drives:
+        is_tried = incumbent.known and not incumbent.drives
+        if self.config.gated and is_tried and len(self.replay) >= self.config.batch_size:
             ahead = self._gate.lead(self.actor, incumbent.actor, self.critics, self.replay)
             problem = self._gate.objection(ahead)
             if problem:

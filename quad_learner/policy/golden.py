@@ -23,7 +23,7 @@ Answer = Callable[[Table], tuple[Table, Table]]
 TOLERANCE = 1e-4
 """of the action range, and of a deviation: rounding differs by 3e-6 at most, seen on trained
 policies, and joints feel 0.04 mrad of a reach of 0.4 rad as little as encoders do"""
-RECENT = 8
+RECENT = 4
 """of the newest observations: what it is about to see"""
 ROWS_MAX = 64
 """answers compared at most: a model from elsewhere must not hold up whoever drives"""
