@@ -76,7 +76,9 @@ class Trial:
 
     def _model(self) -> OnnxPolicy:
         self._version += 1
-        return OnnxPolicy(policy_onnx(self.learner.give(), {'version': str(self._version)}))
+        proposed = self.learner.propose()
+        self.learner.incumbent.accept()
+        return OnnxPolicy(policy_onnx(proposed, {'version': str(self._version)}))
 
     def episode(self, observation: Any) -> None:
         """Runs one episode from its first observation on, and learns from it."""
@@ -148,6 +150,8 @@ def learn(seed: int, minutes: float, changes: dict[str, Any]) -> dict[str, Any]:
         'seed': seed,
         **env.figures(),
         'updates': trial.learner.updates,
+        'rolled_back': trial.learner.incumbent.rolled_back,
+        'models_refused': trial.learner.incumbent.refused,
         'problem': problem,
     }
     env.close()

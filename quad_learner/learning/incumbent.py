@@ -1,13 +1,18 @@
-"""The policy to go back to after a fall: the last one that did well for a whole episode.
+"""Who drives: the newest policy, or the last one that did well for a whole episode.
 
-While the newest policy falls in one episode after the other, the robot learns little but falling.
-So the one before drives the next episode, and the newest is tried again after it, with an
-episode's updates more.
+Each episode is a trial of the newest. One that is long enough and keeps the margin makes it the
+incumbent. One that ends in a fall is a step back: the incumbent drives the next episode, while the
+learner goes on, and only then the newest is tried again. Where falls come more often than they did
+when the incumbent became it, the newest waits for more updates before its next trial. An incumbent
+that falls itself is forgotten.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,81 +20,160 @@ from torch import Tensor
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.safety.modes import Reason
+
+OWN_TRIPS = Reason.TILT | Reason.OVER_SPEED | Reason.TARGET_INVALID
+"""stops that are a policy's doing: heat, battery, sensors and people are not"""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Who becomes the incumbent, and when and for how long it drives again."""
+
+    good_steps: int
+    """an episode as long makes a policy the incumbent; 0: none ever does"""
+    good_margin: float
+    """and this average margin of it, capped [rad]"""
+    trial_steps: int
+    """first ones of an episode that the newest drives in a box no wider than the incumbent's"""
+    window: int
+    """episodes of the newest in which falls and own trips are counted; 0: each fall by itself"""
+    wait_updates: int
+    """to be made before the next trial, for each fall after the first by which they have risen"""
 
 
 class Incumbent:
     """Follows the robot's steps; keeps the policy that drove each good episode."""
 
-    def __init__(self, rooms: tuple[Actor, Actor], least_steps: int, margin: float) -> None:
+    def __init__(self, rooms: tuple[Actor, Actor, Actor], rules: Rules) -> None:
         """Args:
         rooms: actors of the same sizes, which are written over.
-        least_steps: an episode as long makes a good one; 0: none ever does.
-        margin: and this average margin of it, capped [rad].
+        rules: as above.
         """
-        self._given, self.actor = rooms
+        self.given, self.actor, self._proposed = rooms
         """what was given to the robot last, and what is gone back to; this while `known`"""
-        self._least_steps = least_steps
-        self._least_margin = margin
+        self._rules = rules
         self.known = False
         """there is a policy to go back to"""
         self.drives = False
         """it is to drive now, not the newest"""
+        self.rolled_back = 0
+        """times that it took over from the newest"""
+        self.refused = 0
+        """newer policies that were not let drive"""
+        self.refusal = ''
+        """why the newest was not; empty where it was"""
+        self._waits_until = 0
+        """updates, until which the newest is not tried again"""
+        self._falls: deque[bool] = deque(maxlen=rules.window)
+        """whether each of the newest's last episodes ended in one, or in a trip of its own"""
+        self._falls_then = 0
+        """how many of them did when the incumbent became it"""
         self._steps = 0
         self._margin = 0.0
 
-    def give(self, actor: Actor) -> None:
-        """Remembers the policy that is given to the robot now."""
-        _copy(actor, self._given)
+    def propose(self, actor: Actor) -> Actor:
+        """Returns `actor` as it may drive now: a copy, its box no wider than a trial allows."""
+        _copy(actor, self._proposed)
+        if self.known and self._steps < self._rules.trial_steps:
+            self._proposed.box = min(actor.box, self.actor.box)
+        return self._proposed
 
-    def follow(self, transition: Transition) -> None:
-        """Takes in a step, its margin capped; decides at the end of an episode who drives next."""
+    def accept(self) -> None:
+        """Remembers that the robot is given what was proposed last."""
+        self.given, self._proposed = self._proposed, self.given
+
+    def refuse(self, why: str) -> None:
+        """Counts a policy that is not let drive; what was given last drives on."""
+        self.refused += 1
+        self.refusal = why
+
+    def follow(self, transition: Transition, updates: int) -> None:
+        """Takes in a step; at the end of an episode decides who drives next.
+
+        Args:
+            transition: the step, its margin capped.
+            updates: made so far.
+        """
         self._steps += 1
         self._margin += transition.constraint
-        if transition.terminated:
-            # Whoever fell does not drive the next one.
-            self.known = self.known and not self.drives
-            self.drives = self.known
-        elif transition.truncated:
-            if not self.drives and self._was_good():
-                _copy(self._given, self.actor)
-                self.known = True
-            self.drives = False
-        if transition.terminated or transition.truncated:
-            self._steps, self._margin = 0, 0.0
+        if not (transition.terminated or transition.truncated):
+            return
+        tripped = self._rules.window > 0 and bool(transition.reasons & OWN_TRIPS)
+        fell = transition.terminated or tripped
+        if not self.drives:
+            self._falls.append(fell)
+        if fell:
+            self._step_back(updates)
+        else:
+            self._go_on(updates)
+        self._steps, self._margin = 0, 0.0
+
+    def _step_back(self, updates: int) -> None:
+        """Follows a fall: whoever fell does not drive the next episode."""
+        self.known = self.known and not self.drives
+        self.drives = self.known
+        if self.drives:
+            self.rolled_back += 1
+            risen = sum(self._falls) - self._falls_then
+            self._waits_until = updates + self._rules.wait_updates * max(0, risen - 1)
+
+    def _go_on(self, updates: int) -> None:
+        """Follows an episode without one."""
+        if self.drives:
+            self.drives = updates < self._waits_until
+        elif self._was_good():
+            _copy(self.given, self.actor)
+            self.known = True
+            self._falls_then = sum(self._falls)
 
     def _was_good(self) -> bool:
-        long = 0 < self._least_steps <= self._steps
-        return long and self._margin >= self._least_margin * self._steps
+        long = 0 < self._rules.good_steps <= self._steps
+        return long and self._margin >= self._rules.good_margin * self._steps
 
     def tensors(self) -> dict[str, Tensor]:
         """Returns both policies by name; not copies."""
-        both = {'given': self._given, 'kept': self.actor}
+        both = {'given': self.given, 'kept': self.actor}
         return {f'{name}.{part}': t for name, a in both.items() for part, t in _tensors(a).items()}
 
-    def state(self) -> dict[str, float]:
+    def state(self) -> dict[str, Any]:
         """Returns all but the tensors that `restore` needs."""
         return {
             'known': self.known,
             'drives': self.drives,
-            'given_box': self._given.box,
+            'rolled_back': self.rolled_back,
+            'refused': self.refused,
+            'waits_until': self._waits_until,
+            'falls': list(self._falls),
+            'falls_then': self._falls_then,
+            'given_box': self.given.box,
             'box': self.actor.box,
             'steps': self._steps,
             'margin': self._margin,
         }
 
-    def restore(self, state: Mapping[str, float]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a state that `state` returned."""
         self.known, self.drives = bool(state['known']), bool(state['drives'])
-        self._given.box, self.actor.box = state['given_box'], state['box']
+        self.rolled_back, self.refused = int(state['rolled_back']), int(state['refused'])
+        self._waits_until, self._falls_then = int(state['waits_until']), int(state['falls_then'])
+        self._falls = deque(map(bool, state['falls']), maxlen=self._rules.window)
+        self.given.box, self.actor.box = state['given_box'], state['box']
         self._steps, self._margin = int(state['steps']), state['margin']
 
 
 def incumbent_of(observation_size: int, action_size: int, config: LearnerConfig) -> Incumbent:
     """Returns the incumbent as configured: without the constraint none is ever gone back to."""
     sizes = observation_size, action_size
-    given, kept = (Actor(*sizes, config, torch.Generator()) for _ in range(2))
-    steps = config.fall_back_steps if config.constrained else 0
-    return Incumbent((given, kept), steps, config.margin_required_rad)
+    given, kept, proposed = (Actor(*sizes, config, torch.Generator()) for _ in range(3))
+    rules = Rules(
+        good_steps=config.fall_back_steps if config.constrained else 0,
+        good_margin=config.margin_required_rad,
+        trial_steps=config.trial_steps,
+        window=config.fall_back_window,
+        wait_updates=config.fall_back_updates,
+    )
+    return Incumbent((given, kept, proposed), rules)
 
 
 def _tensors(actor: Actor) -> dict[str, Tensor]:

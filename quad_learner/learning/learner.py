@@ -33,12 +33,13 @@ from quad_learner.learning.actor import Actor
 from quad_learner.learning.bellman import bellman_slope
 from quad_learner.learning.compiled_at_start import ONE
 from quad_learner.learning.flat import FlatAdam, Numbers
+from quad_learner.learning.gate import Gate, deviations_of
 from quad_learner.learning.incumbent import incumbent_of
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.normaliser import Normaliser
-from quad_learner.learning.pace import Pace
+from quad_learner.learning.pace import pace_of
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
 from quad_learner.learning.products import ALIGNED
 from quad_learner.learning.replay import Horizon, Replay
@@ -98,8 +99,11 @@ class Learner:
         self.box = duals.box_share_of(config)
         self.actor.box = self.box.value
         self.incumbent = incumbent_of(observation_size, action_size, config)
+        self.incumbent.propose(self.actor)
+        self.incumbent.accept()
+        self._gate = Gate(observation_size, action_size, config)
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
-        self.pace = _pace(config)
+        self.pace = pace_of(config)
         shown = mirror if config.mirror else None
         horizon = Horizon(config.n_step, config.discount, config.safety_discount)
         self.replay = Replay(config.replay_capacity, observation_size, action_size, shown, horizon)
@@ -129,13 +133,24 @@ class Learner:
 
     @property
     def driver(self) -> Actor:
-        """The policy that is to drive: the newest, or the one gone back to after a fall."""
+        """The policy whose turn it is: the newest, or the one gone back to after a fall."""
         return self.incumbent.actor if self.incumbent.drives else self.actor
 
-    def give(self) -> Actor:
-        """Returns the policy to give to the robot now, and remembers that it drives from now."""
-        self.incumbent.give(self.driver)
-        return self.driver
+    def propose(self) -> Actor:
+        """Returns the policy to give to the robot now; `incumbent.accept` says that it was.
+
+        What was given last, where the newest is worse than the incumbent by the critics.
+        """
+        incumbent = self.incumbent
+        incumbent.refusal = ''
+        is_tried = incumbent.known and not incumbent.drives
+        if self.config.gated and is_tried and len(self.replay) >= self.config.batch_size:
+            ahead = self._gate.lead(self.actor, incumbent.actor, self.critics, self.replay)
+            problem = self._gate.objection(ahead)
+            if problem:
+                incumbent.refuse(problem)
+                return incumbent.propose(incumbent.given)
+        return incumbent.propose(self.driver)
 
     @property
     def value_of_multiplier(self) -> float:
@@ -156,7 +171,7 @@ class Learner:
         met = self.recent_constraint.value >= self.config.margin_required_rad
         self.box.step(met)
         self.actor.box = self.box.value
-        self.incumbent.follow(transition)
+        self.incumbent.follow(transition, self.updates)
         self.pace.step()
 
     def _capped(self, transition: Transition) -> Transition:
@@ -270,7 +285,7 @@ class Learner:
     ) -> float:
         """Does the same for the critics of the margin."""
         discount, (_, center) = batch.safety_discount, self._centers()
-        future, _ = pessimistic(next_value, self._deviations)
+        future, _ = pessimistic(next_value, deviations_of(self.config))
         now = batch.constraint - (ONE - discount) * np.float32(center)
         end = self.config.fallen_margin_rad / (1.0 - self.config.safety_discount) - center
         bound, ended = self.config.margin_error_max, batch.terminated
@@ -285,7 +300,8 @@ class Learner:
         log_density = self._act(batch.now)
         value = self.critics.probe(torch.from_numpy(batch.now)).numpy()
         reward, reward_share = pessimistic(value[: config.reward_critics], MINIMUM)
-        margin, margin_share = pessimistic(value[config.reward_critics :], self._deviations)
+        deviations = deviations_of(config)
+        margin, margin_share = pessimistic(value[config.reward_critics :], deviations)
         price = self.value_of_multiplier
         scale = 1.0 / (1.0 + price) if config.rescale_by_multiplier else 1.0
         value_of_margin = _mean(margin)
@@ -320,13 +336,6 @@ class Learner:
             self.mean_reward.value / (1.0 - config.discount),
             self.mean_constraint.value / (1.0 - config.safety_discount),
         )
-
-    @property
-    def _deviations(self) -> float:
-        """Deviations below the mean at which the safety critics are read, or MINIMUM."""
-        config = self.config
-        minimal = config.safety_pessimism == 'minimum'
-        return MINIMUM if minimal else config.safety_pessimism_std
 
     def refresh_normaliser(self) -> None:
         """Shows the actor the latest mean and deviation of the observations."""
@@ -392,13 +401,3 @@ class Learner:
 def _mean(numbers: Numbers) -> float:
     """Returns what numpy's own `mean` does, which takes as long as a small matrix product."""
     return float(np.add.reduce(numbers, axis=None)) / numbers.size
-
-
-def _pace(config: LearnerConfig) -> Pace:
-    return Pace(
-        config.warmup_steps,
-        config.updates_per_step,
-        config.backlog_max,
-        config.eager_steps,
-        config.eager_updates,
-    )

@@ -80,6 +80,12 @@ class LearnerConfig:
     box_start: float = parameter('Share of the actions open at the start.', '', 0.01, 1.0)
     box_opening: float = parameter('Share opened by a step that holds the margin.', '', 0.0, 1.0)
     fall_back_steps: int = parameter('Episode that is gone back to after a fall.', 'steps', 0)
+    fall_back_window: int = parameter('Episodes in which falls are counted.', 'episodes', 0, 1000)
+    fall_back_updates: int = parameter('Made before the next trial, a fall more.', 'updates', 0)
+    trial_steps: int = parameter("First ones in the incumbent's box at most.", 'steps', 0)
+    gated: bool = parameter('Let no policy drive that its critics put below the incumbent.')
+    gate_margin_rad: float = parameter('Average margin that it may lose.', 'rad', 0.0)
+    gate_reward: float = parameter('Average reward of a step that it may lose.', '', 0.0)
     recent_steps: int = parameter('Memory of the recent margin.', 'steps', 1)
     rescale_by_multiplier: bool = parameter('Divide the actor loss by 1 + λ.')
 

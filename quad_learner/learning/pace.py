@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from quad_learner.learning.learner_config import LearnerConfig
+
 
 class Pace:
     """Counts steps taken in and updates done."""
@@ -51,3 +53,14 @@ class Pace:
     def forgive(self) -> None:
         """Forgets what is owed: after a restart nobody waits for it."""
         self.owed = 0.0
+
+
+def pace_of(config: LearnerConfig) -> Pace:
+    """Returns the pace as configured."""
+    return Pace(
+        config.warmup_steps,
+        config.updates_per_step,
+        config.backlog_max,
+        config.eager_steps,
+        config.eager_updates,
+    )

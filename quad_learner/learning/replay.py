@@ -202,6 +202,16 @@ class Replay:
             next_observation,
         )
 
+    def recent(self, size: int, stride: int = 1) -> Table:
+        """Returns what was seen before every `stride`-th of the last steps.
+
+        Nothing is drawn by chance. (At most `size`, observations), the newest step last.
+        """
+        first = max(self._oldest, self.accepted - size * stride)
+        numbers = np.arange(self.accepted - 1, first - 1, -stride)[::-1]
+        seen = self._bits[self._row_of[numbers % len(self._row_of)], : self._sizes[0]]
+        return seen.view(np.float16).astype(np.float32)
+
     @staticmethod
     def _fit(steps: Steps) -> NDArray[np.bool_]:
         """Returns which steps hold nothing but numbers that can be kept."""

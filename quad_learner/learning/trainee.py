@@ -18,6 +18,8 @@ from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.update_metrics import UpdateMetrics
+from quad_learner.policy.golden import RECENT
+from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.kinds import FORWARD, Kind
 from quad_learner.task.symmetry import Symmetry
@@ -118,27 +120,48 @@ class Trainee:
         self.last = self.learner.update()
 
     def model(self, sequence: int, use_from: int) -> bytes:
-        """Returns the policy as it is after step `sequence`, meant for those after `use_from`."""
+        """Returns the policy as it is after step `sequence`, meant for those after `use_from`.
+
+        One that must not drive is refused, and what was given last goes out again; empty where
+        that must not drive either.
+        """
         every = self._config.publish_every
         # The next model is made at the next multiple and meant for one stretch later.
         use_until = (sequence // every + 2) * every
         self.learner.recover()
-        span = {'use_from': use_from, 'use_until': use_until, 'made_after': sequence}
-        given = self.learner.give()
-        return self._onnx(given, {name: str(step) for name, step in span.items()})
+        numbers = {'use_from': use_from, 'use_until': use_until, 'made_after': sequence}
+        span = {name: str(step) for name, step in numbers.items()}
+        incumbent = self.learner.incumbent
+        model = self._onnx(self.learner.propose(), span)
+        problem = _objection(model)
+        if not problem:
+            incumbent.accept()
+            return model
+        incumbent.refuse(problem)
+        model = self._onnx(incumbent.given, span)
+        return b'' if _objection(model) else model
 
     def _onnx(self, policy: Actor, more: dict[str, str]) -> bytes:
-        return policy_onnx(policy, {'version': str(self.version), **self.identity, **more})
+        about = {'version': str(self.version), **self.identity, **more}
+        return policy_onnx(policy, about, self.learner.replay.recent(RECENT))
 
     def save(self) -> None:
-        """Writes checkpoint and policy.
+        """Writes the checkpoint, and the policy that was given last.
 
         Raises:
             OSError: they were not written.
         """
         self.learner.recover()
         checkpoint.save(self._checkpoint, self.learner, self.version, self.identity)
-        write_atomically(self._policy, self._onnx(self.learner.driver, {}))
+        write_atomically(self._policy, self._onnx(self.learner.incumbent.given, {}))
+
+
+def _objection(model: bytes) -> str:
+    """Returns why a model must not drive, by the runtime that it would drive with."""
+    try:
+        return OnnxPolicy(model).problem
+    except PolicyError as error:
+        return str(error)
 
 
 def seed_of(kind: Kind, seed: int) -> int:

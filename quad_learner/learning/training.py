@@ -119,6 +119,12 @@ class Training:
         """Why newer checkpoints than those taken up were not used, of all tasks."""
         return tuple(why for each in self._trainees.values() for why in each.passed_over)
 
+    @property
+    def refusal(self) -> str:
+        """Why the newest model of a task does not drive, of all tasks; empty where all do."""
+        refusals = (each.learner.incumbent.refusal for each in self._trainees.values())
+        return '; '.join(refusal for refusal in refusals if refusal)
+
     def open(self) -> None:
         """Opens the log; where the run has a past, takes it up again.
 
@@ -256,23 +262,25 @@ class Training:
         told = tuple(self._trainees.values()) if ended else (self._current,)
         for trainee in told if is_due else ():
             trainee.version += 1
+        # Between episodes a model is meant for now; within one, acting goes on.
+        models = self._made(told, 0 if ended else every) if is_due else {}
         # One that failed is tried again before its time, but not at each step.
         if self.sequence % self._config.checkpoint_every == 0 or (is_due and self.unsaved):
             self.save()
-        if not is_due:
-            return {}
-        if ended:
-            return self.models()
-        # Within one, acting goes on.
-        kind = next(kind for kind, each in self._trainees.items() if each is self._current)
-        return {kind: self._current.model(self.sequence, self.sequence + every)}
+        return models
 
     def models(self) -> Models:
         """Returns the model of each task, meant for now."""
-        return {
-            kind: trainee.model(self.sequence, self.sequence)
+        return self._made(tuple(self._trainees.values()), 0)
+
+    def _made(self, of: Sequence[Trainee], ahead: int) -> Models:
+        """Returns models meant for so many steps ahead; none of a task that has no sound one."""
+        made = {
+            kind: trainee.model(self.sequence, self.sequence + ahead)
             for kind, trainee in self._trainees.items()
+            if trainee in of
         }
+        return {kind: model for kind, model in made.items() if model}
 
     def metrics(self) -> dict[str, float]:
         """Returns what is plotted, by name: of the last step's task, but for what is counted."""
@@ -286,6 +294,8 @@ class Training:
             'alpha': self.learner.temperature.value,
             'box_share': self.learner.box.value,
             'fell_back': float(self.learner.incumbent.drives),
+            'rolled_back': float(sum(each.incumbent.rolled_back for each in learners)),
+            'models_refused': float(sum(each.incumbent.refused for each in learners)),
             'episode_return': self._episode_return,
             'episode_length': self._episode_length,
             'falls': float(self._falls),

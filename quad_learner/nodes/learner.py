@@ -141,10 +141,14 @@ class LearnerNode(GraphNode):
         values['model_version'] = training.version
         values['lost_steps'] = training.lost
         values['unlogged_steps'] = training.unlogged
+        metrics = training.metrics()
+        values |= {name: int(metrics[name]) for name in ('models_refused', 'rolled_back')}
         if training.problem or training.unsaved:
             return ERROR, training.problem or training.unsaved
         if training.passed_over:
             return WARN, f'an older checkpoint was taken up: {"; ".join(training.passed_over)}'
+        if training.refusal:
+            return WARN, f'the newest model does not drive: {training.refusal}'
         if training.lost:
             return WARN, f'{training.lost} steps never arrived'
         return OK, f'{training.sequence} steps, {training.updates} updates'

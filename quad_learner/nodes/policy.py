@@ -66,6 +66,9 @@ class PolicyNode(GraphNode):
             for kind in self._course.kinds
         }
         self._models = {kind: ModelQueue() for kind in self._course.kinds}
+        self._refusals: dict[Kind, str] = {}
+        """why the newest model of a task does not drive"""
+        self.diagnostics.values['models_refused'] = 0
         self._stands = lambda sample: is_standing(sample, self.robot, reset_config)
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
@@ -107,7 +110,7 @@ class PolicyNode(GraphNode):
         try:
             self._models[kind].add(bytes(message.data), steady_ns())
         except PolicyError as error:
-            self.get_logger().error(f'refused a model: {error}')
+            self._refuse(kind, error)
             return
         self._decide()
 
@@ -193,8 +196,15 @@ class PolicyNode(GraphNode):
         try:
             self._choosers[kind].swap(policy)
         except PolicyError as error:
-            version = self._choosers[kind].version
-            self.get_logger().error(f'{kind.name} keeps version {version}: {error}')
+            self._refuse(kind, error)
+            return
+        self._refusals.pop(kind, None)
+
+    def _refuse(self, kind: Kind, error: PolicyError) -> None:
+        """Counts a model that must not drive; the one before drives on."""
+        self.diagnostics.values['models_refused'] += 1
+        self._refusals[kind] = f'{kind.name} keeps version {self._choosers[kind].version}: {error}'
+        self.get_logger().error(self._refusals[kind])
 
     def _correct(self, now_ns: int) -> None:
         """Hands on the external poses whose time has come."""
@@ -258,6 +268,8 @@ class PolicyNode(GraphNode):
             return WARN, 'waiting for the learner (lockstep)'
         if chooser.version < 0:
             return ERROR, 'no model yet'
+        if self._refusals:
+            return WARN, '; '.join(self._refusals.values())
         return OK, self._driver.phase.value
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 MODEL_BYTES_MAX = 64 << 20
 """[bytes] of a model, of its constants together, and of each of its results: a hundred times the
@@ -36,7 +37,8 @@ def objection(model: bytes) -> str:
         parsed = onnx.ModelProto.FromString(model)
     except Exception as error:  # of a library that onnx brings, and of no class of ours
         return f'it is not ONNX ({error})'
-    return _of_versions(parsed) or _of_nodes(parsed) or _of_constants(parsed) or _of_sizes(parsed)
+    looks = (_of_versions, _of_nodes, _of_constants, _of_sizes, _of_numbers)
+    return next((problem for look in looks if (problem := look(parsed))), '')
 
 
 def _of_versions(model: onnx.ModelProto) -> str:
@@ -90,6 +92,18 @@ def _of_sizes(model: onnx.ModelProto) -> str:
     made = {name for node in model.graph.node for name in node.output if name}
     unknown = sorted(made - known)
     return f'the size of {unknown[0]!r} is not fixed' if unknown else ''
+
+
+def _of_numbers(model: onnx.ModelProto) -> str:
+    """Looks for what is not finite: it may hide behind a clip, and come out one day."""
+    for constant in model.graph.initializer:
+        try:
+            values = numpy_helper.to_array(constant)
+        except (ValueError, TypeError, KeyError) as error:
+            return f'its constant {constant.name!r} cannot be read ({error})'
+        if values.dtype.kind == 'f' and not np.isfinite(values).all():
+            return f'its constant {constant.name!r} holds a number that is not finite'
+    return ''
 
 
 def _bytes_at_most(sizes: Iterable[int]) -> int:

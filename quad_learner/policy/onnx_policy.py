@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from quad_learner.policy import golden
 from quad_learner.policy.onnx_check import objection
 
 Vector = NDArray[np.float32]
@@ -89,7 +90,11 @@ class OnnxPolicy:
         sizes = _sizes([end.shape for end in ends])
         if any(end.type != FLOAT for end in ends):
             raise PolicyError(f'the policy must speak {FLOAT}, speaks {[e.type for e in ends]}')
-        self.card = _card(self._session.get_modelmeta().custom_metadata_map, sizes)
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self.card = _card(properties, sizes)
+        told = properties.get('golden', '')
+        self.problem = golden.objection(told, sizes, self.card.box, self.answer)
+        """why it must not drive though it runs; empty if nothing speaks against it"""
 
     def answer(self, observation: Vector) -> Gaussian:
         """Returns the distribution of actions for `observation`, (observation_size,)."""

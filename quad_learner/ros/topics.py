@@ -165,6 +165,8 @@ METRICS = (
     'alpha',
     'box_share',
     'fell_back',
+    'rolled_back',
+    'models_refused',
     'episode_return',
     'episode_length',
     'falls',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,9 +11,10 @@ import torch
 from quad_learner.learning import checkpoint
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.export import policy_onnx
-from quad_learner.learning.incumbent import Incumbent
+from quad_learner.learning.incumbent import Incumbent, Rules
 from quad_learner.learning.learner import Learner
 from quad_learner.policy.onnx_policy import OnnxPolicy
+from quad_learner.safety.modes import Reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,17 +23,28 @@ if TYPE_CHECKING:
 
 LENGTH = 4
 MARGIN = 0.1
-GOOD, LEANING, SHORT, FALL = 'good', 'leaning', 'short', 'fall'
+GOOD, LEANING, SHORT, FALL, TRIP = 'good', 'leaning', 'short', 'fall', 'trip'
+PRESENT: dict[str, Any] = {
+    'good_steps': LENGTH,
+    'good_margin': MARGIN,
+    'trial_steps': 0,
+    'window': 0,
+    'wait_updates': 0,
+}
+"""The rules without trial and without counting."""
 
 
 class Told:
     """An incumbent and the policy that learns: its first weight counts the episodes."""
 
-    def __init__(self, make_config: ConfigBuilder, make_step: StepBuilder, least: int) -> None:
-        self.newest, *rooms = (Actor(3, 2, make_config(), torch.Generator()) for _ in range(3))
-        self.incumbent = Incumbent((rooms[0], rooms[1]), least, MARGIN)
+    def __init__(
+        self, make_config: ConfigBuilder, make_step: StepBuilder, **changes: float
+    ) -> None:
+        self.newest, *rooms = (Actor(3, 2, make_config(), torch.Generator()) for _ in range(4))
+        rules = {**PRESENT, **changes}
+        self.incumbent = Incumbent((rooms[0], rooms[1], rooms[2]), Rules(**rules))
         self.make_step = make_step
-        self.episodes = 0
+        self.episodes = self.updates = 0
 
     def learn(self, number: float) -> None:
         """Marks the policy that learns."""
@@ -44,7 +56,8 @@ class Told:
         self.episodes += 1
         self.learn(float(self.episodes))
         kept = self.incumbent.actor
-        self.incumbent.give(kept if self.incumbent.drives else self.newest)
+        self.incumbent.propose(kept if self.incumbent.drives else self.newest)
+        self.incumbent.accept()
         self.learn(-1.0)  # the newest goes on learning: what drives is what was given
         length = LENGTH - 1 if kind == SHORT else LENGTH
         for number in range(1, length + 1):
@@ -54,14 +67,16 @@ class Told:
                 constraint=MARGIN - 0.01 if kind == LEANING else MARGIN + 0.01,
                 terminated=kind == FALL and number == length,
                 truncated=kind != FALL and number == length,
+                reasons=Reason.OVER_SPEED if kind == TRIP and number == length else Reason.NONE,
             )
-            self.incumbent.follow(step)
+            self.updates += 1
+            self.incumbent.follow(step, self.updates)
         return int(self.incumbent.actor.flat.vector[0]) if self.incumbent.drives else None
 
 
 @pytest.fixture
 def told(make_config: ConfigBuilder, make_step: StepBuilder) -> Told:
-    return Told(make_config, make_step, LENGTH)
+    return Told(make_config, make_step)
 
 
 def test_after_a_fall_the_last_good_policy_drives_for_one_episode(told: Told) -> None:
@@ -97,15 +112,94 @@ def test_the_whole_policy_is_kept_and_nothing_of_it_changes(told: Told) -> None:
 def test_none_is_ever_gone_back_to_where_that_is_off(
     make_config: ConfigBuilder, make_step: StepBuilder
 ) -> None:
-    told = Told(make_config, make_step, 0)
+    told = Told(make_config, make_step, good_steps=0)
     assert [told.episode(kind) for kind in (GOOD, FALL)] == [None, None]
+
+
+def _tried(told: Told, kinds: str) -> str:
+    """Returns who drove each episode, n for the newest, i for the incumbent."""
+    drove = ''
+    for kind in kinds:
+        drove += 'i' if told.incumbent.drives else 'n'
+        told.episode({'g': GOOD, 'f': FALL, 't': TRIP, 's': SHORT}[kind])
+    return drove
+
+
+def test_where_falls_have_risen_the_newest_waits_for_so_many_more_updates(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """An episode is four updates; a fall beyond the first is to wait for nine: three episodes."""
+    told = Told(make_config, make_step, window=3, wait_updates=9)
+    assert _tried(told, 'gfgfgggg') == 'nniniiin'
+    assert told.incumbent.rolled_back == 2
+
+
+def test_falls_as_many_as_led_to_the_incumbent_are_no_rise(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """It became the incumbent between falls: two of its three last episodes ended in one."""
+    told = Told(make_config, make_step, window=3, wait_updates=1000)
+    assert _tried(told, 'ffgfgf') == 'nnnnin'
+
+
+@pytest.mark.parametrize(('window', 'last'), [(2, 'n'), (8, 'i')])
+def test_falls_of_long_ago_are_forgotten(
+    make_config: ConfigBuilder, make_step: StepBuilder, window: int, last: str
+) -> None:
+    """Short episodes lie between the two: the incumbent stays the one before both."""
+    told = Told(make_config, make_step, window=window, wait_updates=1000)
+    assert _tried(told, 'gfgssfgg') == 'nninnni' + last
+
+
+def test_those_of_the_incumbent_do_not_count_against_the_newest(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """Counted as well, they would make two falls usual when the next incumbent becomes it."""
+    told = Told(make_config, make_step, window=4, wait_updates=1000)
+    assert _tried(told, 'gffgfgfgg') == 'nninninii'
+
+
+@pytest.mark.parametrize(('window', 'drove'), [(0, 'nnn'), (2, 'nni')])
+def test_a_trip_of_the_policys_own_counts_where_falls_are_counted(
+    make_config: ConfigBuilder, make_step: StepBuilder, window: int, drove: str
+) -> None:
+    told = Told(make_config, make_step, window=window)
+    assert _tried(told, 'gtg') == drove
+
+
+@pytest.mark.parametrize(
+    ('first', 'steps', 'box'),
+    [(GOOD, 0, 0.1), (GOOD, 1, 0.1), (GOOD, 2, 0.3), (SHORT, 0, 0.3)],
+)
+def test_a_trial_begins_in_a_box_no_wider_than_the_incumbents(
+    make_config: ConfigBuilder, make_step: StepBuilder, first: str, steps: int, box: float
+) -> None:
+    """The first episode's box was 0.1, the newest's is 0.3; a trial lasts two steps."""
+    told = Told(make_config, make_step, trial_steps=2)
+    told.episode(first)
+    told.newest.box = 0.3
+    for number in range(steps):
+        step = make_step(number, np.random.default_rng(0), terminated=False, truncated=False)
+        told.incumbent.follow(step, 0)
+    assert told.incumbent.propose(told.newest).box == pytest.approx(box)
+    assert told.newest.box == 0.3
+
+
+def test_what_was_only_proposed_becomes_no_incumbent(told: Told) -> None:
+    told.episode(LEANING)
+    told.learn(7.0)
+    told.incumbent.propose(told.newest)
+    assert float(told.incumbent.given.shift[0]) == 1.0
+    told.incumbent.accept()
+    assert float(told.incumbent.given.shift[0]) == 7.0
 
 
 def _learner(make_config: ConfigBuilder, make_step: StepBuilder, **changes: bool) -> Learner:
     """Returns a learner after a good episode, 20 updates and a fall."""
     learner = Learner(3, 2, make_config(fall_back_steps=20, **changes), 0)
     chance, number = np.random.default_rng(0), 0
-    learner.give()
+    learner.propose()
+    learner.incumbent.accept()
     for fell in (False, True):
         for _ in range(20):
             number += 1

@@ -140,6 +140,26 @@ def test_many_steps_at_once_lie_as_they_do_one_by_one(
             assert here == there, name
 
 
+@pytest.mark.parametrize('capacity', [7, 30])
+@pytest.mark.parametrize(
+    ('size', 'stride', 'back'),  # how many steps ago, the newest is 0
+    [(4, 1, [3, 2, 1, 0]), (3, 2, [4, 2, 0]), (5, 3, [6, 3, 0]), (1, 1, [0])],
+)
+def test_the_last_observations_are_shown_in_their_order(
+    make_step: StepBuilder, capacity: int, size: int, stride: int, back: list[int]
+) -> None:
+    """Where it holds fewer, as many as there are: seven either way."""
+    steps = _run(make_step, 25 if capacity == 7 else 7)
+    seen = _filled(_replay(capacity), steps).recent(size, stride)
+    expected = [steps[-1 - ago].observation for ago in back]
+    np.testing.assert_allclose(seen, expected, rtol=HALF_ERROR)
+    assert seen.dtype == np.float32
+
+
+def test_of_nothing_nothing_is_shown() -> None:
+    assert _replay(7).recent(4).shape == (0, 3)
+
+
 def test_every_step_is_equally_likely_and_an_end_never_drawn(make_step: StepBuilder) -> None:
     steps = _run(make_step, 17)
     steps[6] = dataclasses.replace(steps[6], terminated=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -20,7 +21,9 @@ import torch
 from quad_learner.experience.run_directory import RunDirectory, create_at
 from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
-from quad_learner.learning import checkpoint
+from quad_learner.learning import checkpoint, trainee
+from quad_learner.learning.actor import Actor
+from quad_learner.learning.export import policy_onnx
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.trainee import seed_of
 from quad_learner.learning.training import ForeignTaskError, Training
@@ -116,6 +119,66 @@ def test_nothing_poisoned_is_given_away_or_saved(
         assert torch.isfinite(tensor.sum()), name
 
 
+def _swapped(model: bytes) -> bytes:
+    """Returns `model` with what its two joints do exchanged."""
+    parsed = onnx.load_from_string(model)
+    for part in parsed.graph.initializer:
+        if part.name in ('weight_3', 'bias_3'):
+            values = onnx.numpy_helper.to_array(part)[..., [1, 0, 2, 3]]
+            part.CopyFrom(onnx.numpy_helper.from_array(values.copy(), part.name))
+    return bytes(parsed.SerializeToString())
+
+
+def _answer(model: bytes) -> list[float]:
+    mean: list[float] = OnnxPolicy(model).answer(np.ones(3, np.float32)).mean.tolist()
+    return mean
+
+
+@pytest.mark.parametrize('fault', ['not finite', 'swapped joints'])
+def test_a_model_that_must_not_drive_is_not_given_away_and_the_last_one_goes_out_again(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+) -> None:
+    training = _training(run, robot, make_config(publish_every=10), steps)
+    before = _lived(training, 1, 20)[-1]
+    incumbent = training.learner.incumbent
+    if fault == 'not finite':  # where no way back of the learner looks
+        training.learner.normaliser.mean[0] = math.nan
+    else:
+
+        def faulty(actor: Actor, *more: Any) -> bytes:
+            model = policy_onnx(actor, *more)
+            return model if actor is incumbent.given else _swapped(model)
+
+        monkeypatch.setattr(trainee, 'policy_onnx', faulty)
+    models = _lived(training, 21, 50)
+    cards = _cards(models)
+    assert [OnnxPolicy(model).problem for model in models] == [''] * 4
+    assert [card.use_from for card in cards] == [25, 40, 50, 50]
+    assert [_answer(model) for model in models] == [_answer(before)] * len(models)
+    assert training.metrics()['models_refused'] == len(models)
+    words = {'not finite': 'not finite', 'swapped joints': 'answers otherwise'}[fault]
+    assert words in incumbent.refusal
+    assert training.save() == ''
+    assert _answer(run.policy.read_bytes()) == _answer(before)
+
+
+def test_where_the_last_one_must_not_drive_either_no_model_goes_out(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = _training(run, robot, make_config(publish_every=10), steps)
+    monkeypatch.setattr(trainee, 'policy_onnx', lambda *given: _swapped(policy_onnx(*given)))
+    assert _lived(training, 1, 20) == []
+
+
 @pytest.mark.parametrize('law', ['ascent', 'pid'])
 def test_a_killed_run_goes_on_bit_for_bit(
     run: RunDirectory,
@@ -125,15 +188,21 @@ def test_a_killed_run_goes_on_bit_for_bit(
     tmp_path: Path,
     law: str,
 ) -> None:
-    config = make_config(multiplier_law=law, replay_capacity=60, checkpoint_every=100)
+    gated = {'gated': True, 'fall_back_steps': 20, 'fall_back_window': 4, 'trial_steps': 10}
+    strict = {'gate_margin_rad': 0.0, 'gate_reward': 0.0, 'margin_required_rad': -1.0}
+    changes: dict[str, Any] = {**gated, **strict} if law == 'ascent' else {}
+    config = make_config(multiplier_law=law, replay_capacity=60, checkpoint_every=100, **changes)
     training = _training(run, robot, config, steps)
     _lived(training, 1, 100)
     shutil.copytree(run.path, tmp_path / 'killed')
     resumed = _training(RunDirectory(tmp_path / 'killed'), robot, config, steps)
     updates = training.learner.updates
     assert (resumed.sequence, resumed.learner.updates) == (100, updates)
-    for one in (training, resumed):
-        _lived(one, 101, 200)
+    given = [_lived(one, 101, 200) for one in (training, resumed)]
+    # But for the version: a resumed run counts on, for models of after the checkpoint.
+    assert [_answer(model) for model in given[0]] == [_answer(model) for model in given[1]]
+    assert resumed.learner.incumbent.state() == training.learner.incumbent.state()
+    assert (training.metrics()['models_refused'] > 0) == (law == 'ascent')
     assert training.learner.updates >= updates + 100
     assert resumed.learner.updates == training.learner.updates
     assert resumed.learner.dual_state() == training.learner.dual_state()

@@ -15,7 +15,7 @@ from quad_learner.experience.run_directory import create_at
 from quad_learner.nodes.learner import LearnerNode
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.ros import topics
-from quad_learner.ros.diagnostics import ERROR, OK
+from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.packed import progress_from
 
 SMALL = {
@@ -40,7 +40,8 @@ def run(tmp_path: Path) -> Path:
 @pytest.fixture
 def learner(bench: Any, run: Path) -> Iterator[Any]:
     """Returns the bench with a learner of small networks on it."""
-    bench.listen(topics.MODEL, topics.PROGRESS, topics.metric('updates'), topics.metric('reward'))
+    metrics = map(topics.metric, ('updates', 'reward', 'models_refused'))
+    bench.listen(topics.MODEL, topics.PROGRESS, *metrics)
     bench.start(LearnerNode, 'learner', run_directory=str(run), **SMALL)
     yield bench
     bench.node.close()
@@ -108,6 +109,23 @@ def test_a_step_that_comes_twice_counts_once_and_one_that_never_came_is_told(
         learner.say(topics.EXPERIENCE, learner.records.transition_to(step_of(sequence)))
     learner.until(lambda: learner.node._training.sequence == 13, 'step 13')
     assert learner.node.report()[1] == '2 steps never arrived'
+
+
+def test_a_model_that_must_not_drive_is_counted_and_told(learner: Any, step_of: Any) -> None:
+    live(learner, step_of, 1, 10)
+    learner.node._training.learner.normaliser.mean[0] = np.nan
+    live(learner, step_of, 11, 20)
+    level, summary = learner.node.report()
+    assert level == WARN
+    assert 'the newest model does not drive: the policy must not drive: its constant' in summary
+    assert learner.node.diagnostics.values['models_refused'] == 1
+    metric = learner.until(
+        lambda: [m for m in learner.heard['learner/models_refused'] if m.data == 1.0], 'the metric'
+    )
+    assert metric
+    # What it had before goes out again.
+    learner.until(lambda: len(learner.heard['policy/model']) == 2, 'a second model')
+    assert OnnxPolicy(bytes(learner.heard['policy/model'][-1].data)).problem == ''
 
 
 def test_a_record_of_another_task_is_refused_and_told(

@@ -10,7 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 from std_msgs.msg import UInt8MultiArray
 
 from quad_learner.nodes.policy import PolicyNode
+from quad_learner.policy import golden
 from quad_learner.ros import topics
+from quad_learner.ros.diagnostics import OK, WARN
 from quad_learner.ros.messages import odometry_to, place_to
 from quad_learner.ros.packed import Progress, progress_to
 from quad_learner.safety.modes import Authority, Mode, Reason
@@ -20,7 +22,7 @@ from quad_learner.task.workspace import Place
 PERIOD_NS = 25_000_000
 
 
-def model(observations: int, bias: float, **properties: int) -> UInt8MultiArray:
+def model(observations: int, bias: float, **properties: Any) -> UInt8MultiArray:
     """Returns a model that always wants the same: tanh(bias) of each of twelve actions."""
     nothing = np.zeros((observations, 12), np.float32)
     constants = {
@@ -194,6 +196,29 @@ def test_a_model_that_is_garbage_is_refused_and_the_last_one_drives_on(graph: Gr
     graph.bench.say(topics.MODEL, garbage)
     begun(graph)
     assert graph.bench.node._choosers[FORWARD].version == 3
+
+
+def test_a_model_that_fails_its_golden_answers_is_told_and_the_last_one_drives_on(
+    graph: Graph,
+) -> None:
+    taught(graph, use_until=2)
+    node, size = graph.bench.node, graph.bench.node._task.observation_size
+    actions = np.zeros((1, graph.bench.robot.action_box.size))
+    told = golden.written(np.zeros((1, size)), actions, actions + np.exp(-5.0))
+    span = {'use_from': 2, 'made_after': 1000}
+    graph.bench.say(topics.MODEL, model(size, 0.3, version=4, golden=told, **span))
+    request = begun(graph)
+    for _ in range(3):  # nobody waits for another: the old one has its stretch
+        graph.decide(authority=Authority.POLICY, request=request)
+    assert node._choosers[FORWARD].version == 3
+    level, summary = node.report()
+    assert (level, node.diagnostics.values['models_refused']) == (WARN, 1)
+    assert 'forward keeps version 3: policy version 4 answers otherwise' in summary
+    graph.bench.say(topics.MODEL, model(size, 0.0, version=5, **span))
+    graph.bench.until(lambda: node._models[FORWARD]._waiting, 'the model')
+    graph.decide(authority=Authority.POLICY, request=request)
+    assert node._choosers[FORWARD].version == 5
+    assert node.report()[0] == OK
 
 
 @pytest.fixture

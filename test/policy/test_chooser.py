@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from quad_learner.configuration import build
+from quad_learner.policy import golden
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
 from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
@@ -68,9 +69,10 @@ def test_a_new_model_drives_from_the_next_step_on(model: Make) -> None:
     [
         ({'observations': 6}, 'maps 6 observations to 3 actions; this robot and task need 5 to 3'),
         ({'actions': 2}, 'maps 5 observations to 2 actions'),
-        ({'bias': math.nan}, 'version 9 answers with non-finite numbers'),
-        ({'log_std': math.inf}, 'version 9 answers with non-finite numbers'),
+        ({'bias': math.nan}, "'bias' holds a number that is not finite"),
+        ({'log_std': math.inf}, "'spread' holds a number that is not finite"),
         ({'log_std': 1e4}, 'version 9 answers with non-finite numbers'),
+        ({'golden': 'gold'}, 'version 9 carries golden answers that cannot be read'),
     ],
 )
 def test_a_model_that_must_not_drive_is_refused_and_the_old_one_stays(
@@ -85,7 +87,9 @@ def test_a_model_that_must_not_drive_is_refused_and_the_old_one_stays(
 
 def test_a_model_that_blows_up_on_what_it_sees_leaves_the_robot_at_rest(model: Make) -> None:
     driven = chooser()
-    driven.swap(OnnxPolicy(model(weight=3e38)))
+    # All that it was asked before it drove was what it answers to nothing.
+    asked = golden.written(SEEN[None], np.zeros((1, 3)), np.full((1, 3), math.exp(-1.0)))
+    driven.swap(OnnxPolicy(model(weight=3e38, golden=asked)))
     choice = driven.choose(np.array([3.0, -3.0, 3.0, -3.0, 3.0], np.float32), begins=True)
     assert np.isfinite(choice.action).all()
 

@@ -85,9 +85,23 @@ def _misfit(model: onnx.ModelProto) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 7
 
 
+def _not_finite(model: onnx.ModelProto) -> None:
+    """Hides a number behind an operator that may turn it into zero."""
+    hidden = numpy_helper.from_array(np.array([np.nan], np.float32), 'hidden')
+    model.graph.initializer.append(hidden)
+    model.graph.node.append(helper.make_node('Relu', ['hidden'], ['nothing_of_it']))
+
+
+def _short(model: onnx.ModelProto) -> None:
+    weight = model.graph.initializer[0]
+    weight.raw_data = weight.raw_data[:-4]
+
+
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
+        (_not_finite, "'hidden' holds a number that is not finite"),
+        (_short, "'weight' cannot be read"),
         (_external, "'weight' lies in another file"),
         (_half_external, "'weight' lies in another file"),
         (_declares_much, 'its constants would take'),
