@@ -68,6 +68,7 @@ class RobotRos2ControlNode(GraphNode):
         self._leaving = False
         self._human_resets = 0
         self._latency = Latency()
+        self._safety = self.lifeline('safety')
         self._wire()
 
     def _wire(self) -> None:
@@ -162,6 +163,8 @@ class RobotRos2ControlNode(GraphNode):
 
     def _drive(self) -> None:
         """Sends the motors what the newest command, or the lack of one, makes of the joints."""
+        if self._safety.is_cut():
+            self._sink.abandon()
         if not self._began:
             return
         now_ns = steady_ns()

@@ -53,6 +53,7 @@ class RobotSimNode(GraphNode):
         self._truths = TruthWire()
         self._tag = Tag(self.robot, self.configs[0], self.graph.generator('tag'))
         self._latency = Latency()
+        self._safety = self.lifeline('safety')
         self._missed = 0
         self._quiet = 0
         self._wire()
@@ -99,6 +100,8 @@ class RobotSimNode(GraphNode):
             self.get_logger().error(f'unsafe command {command.sequence}: {wrong}')
 
     def _on_period(self) -> None:
+        if self._safety.is_cut():
+            self._sink.abandon()
         due = self.ticks.index(steady_ns() - self._start_ns)
         behind = due - self.ticks.index(self._sim.time_ns)
         if behind > CATCH_UP_TICKS:

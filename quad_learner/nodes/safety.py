@@ -43,6 +43,8 @@ WATCH_S = 0.25
 """[s] between looks at the patience in lockstep"""
 EPOCH_BITS = 32
 """an epoch is drawn at each start, so that an old command cannot pass for a new one"""
+LONG_AGO_NS = -(1 << 62)
+"""[ns] older than anything may be"""
 LEVELS = {
     Mode.INIT: WARN,
     Mode.STANDBY: OK,
@@ -68,6 +70,8 @@ class SafetyNode(GraphNode):
         self._received: dict[str, int] = {}
         self._heard: dict[str, int] = {}
         self._given_up: set[str] = set()
+        parts = {'estimate': 'estimator', 'policy': 'policy', 'reset': 'reset'}
+        self._lives = {part: self.lifeline(node) for part, node in parts.items()}
         self._stop = self._resume = False
         self._answered = -1
         self._last_step_ns = steady_ns()
@@ -201,7 +205,15 @@ class SafetyNode(GraphNode):
         if steady_ns() - self._last_step_ns > 2 * period:
             self._step()
 
+    def _mourn(self) -> None:
+        """Makes stale at once what a process said that has died; its request stays in sight."""
+        for part, lifeline in self._lives.items():
+            if lifeline.is_cut():
+                self._received[part] = LONG_AGO_NS
+
     def _step(self) -> None:
+        if not self.graph.lockstep:
+            self._mourn()
         newest, received = self._newest, self._received
         inputs = SafetyInputs(
             sample=self._sample,

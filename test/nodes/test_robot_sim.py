@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 import pytest
 
+from quad_learner.exclusive import claim
 from quad_learner.nodes.robot_sim import RobotSimNode
 from quad_learner.ros import topics
 from quad_learner.ros.messages import stamp_from
@@ -96,3 +98,15 @@ def test_without_a_command_that_can_be_trusted_it_says_that_it_damps(sim: Any) -
     status = sim.until(warned, 'a warning')[0]
     assert status.name.endswith('/robot')
     assert status.level == b'\x01'
+
+
+def test_in_real_time_it_damps_at_the_next_tick_when_safety_has_died(bench: Any) -> None:
+    node = bench.start(RobotSimNode, 'robot', gear='real_time')
+    safety = claim('safety', os.environ['ROS_DOMAIN_ID'], '/')
+    node._on_period()
+    assert not node._sink.refusals['WRITER_DIED']
+    safety.close()
+    for _ in range(3):
+        node._on_period()
+    assert node._sink.refusals['WRITER_DIED'] == 1
+    node.close()

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
 
+from quad_learner.exclusive import claim
 from quad_learner.nodes import safety as module
 from quad_learner.nodes.safety import SafetyNode
 from quad_learner.robot.model import load
 from quad_learner.robot.signals import Health
 from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.messages import battery_to, odometry_to
 from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.state import SafetyInputs
 
 BETWEEN = 1_000_000_000 // load('a1').command_hz  # no decision falls on it: it is answered at once
 
@@ -225,3 +229,36 @@ def test_a_stop_is_sent_again_and_again_however_silent_the_others(
     assert gaps.max() <= 3 * period
     # Far below the time for which the robot trusts a command.
     assert 3 * period < node._state.command.lifetime_ns
+
+
+@pytest.mark.parametrize(
+    ('process', 'part'), [('estimator', 'estimate'), ('policy', 'policy'), ('reset', 'reset')]
+)
+@pytest.mark.parametrize('gear', ['real_time', 'lockstep'])
+def test_what_a_process_said_is_stale_at_the_step_after_its_death(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, target_of: Any, gear: str, process: str, part: str
+) -> None:
+    """In real time alone: lockstep waits, and ends by its own patience, to the bit."""
+    node = bench.start(SafetyNode, 'safety', gear=gear)
+    given: list[SafetyInputs] = []
+    step = node._core.step
+
+    def note(state: Any, inputs: SafetyInputs, now_ns: int) -> Any:
+        given.append(inputs)
+        return step(state, inputs, now_ns)
+
+    monkeypatch.setattr(node._core, 'step', note)
+    heard_ns = steady_ns()
+    node._newest |= dict.fromkeys(('estimate', 'policy', 'reset'), target_of())
+    node._received |= dict.fromkeys(('estimate', 'policy', 'reset'), heard_ns)
+    lock = claim(process, os.environ['ROS_DOMAIN_ID'], '/')
+    node._step()
+    lock.close()
+    node._step()
+    received = [
+        {p: getattr(i, f'{p}_received_ns') for p in ('estimate', 'policy', 'reset')} for i in given
+    ]
+    assert set(received[0].values()) == {heard_ns}
+    old = {p for p, ns in received[1].items() if heard_ns - ns > 3_600_000_000_000}
+    assert old == ({part} if gear == 'real_time' else set())
+    assert getattr(given[1], part) is not None, 'its request must stay in sight to be made void'
