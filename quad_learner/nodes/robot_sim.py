@@ -25,6 +25,7 @@ from quad_learner.ros.latency import Latency
 from quad_learner.ros.messages import MessageError, battery_to, place_to, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.ros.robot_state import RobotState
 from quad_learner.ros.wire import SampleWire, TruthWire
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.simulation.config import SimulationConfig
@@ -54,6 +55,7 @@ class RobotSimNode(GraphNode):
         self._tag = Tag(self.robot, self.configs[0], self.graph.generator('tag'))
         self._latency = Latency()
         self._safety = self.lifeline('safety')
+        self._state = RobotState(self)
         self._missed = 0
         self._quiet = 0
         self._wire()
@@ -64,6 +66,7 @@ class RobotSimNode(GraphNode):
         else:
             self.every(1.0 / self.robot.command_hz, self._on_period)
         self.every(WRITERS_S, self._count_writers)
+        self.every(1.0, self._state.tell)
 
     def _wire(self) -> None:
         self._joints = topics.JOINT_STATES.publisher(self)
@@ -113,7 +116,9 @@ class RobotSimNode(GraphNode):
             self._tick(steady_ns())
 
     def _tick(self, now_ns: int) -> None:
-        sample = self._sim.step(self._sink.current(now_ns))
+        command = self._sink.current(now_ns)
+        self._state.note(command is not None)
+        sample = self._sim.step(command)
         self._publish(sample)
         if self._poses is not None and self._tag.is_due(sample.time_ns):
             place = self._tag.see(self._sim.truth())

@@ -28,6 +28,7 @@ from quad_learner.ros.health import HealthListener
 from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.ros.robot_state import lets_go
 from quad_learner.ros.samples import SampleAssembler
 from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.config import SafetyConfig
@@ -73,6 +74,7 @@ class SafetyNode(GraphNode):
         parts = {'estimate': 'estimator', 'policy': 'policy', 'reset': 'reset'}
         self._lives = {part: self.lifeline(node) for part, node in parts.items()}
         self._stop = self._resume = False
+        self._let_go = False
         self._answered = -1
         self._last_step_ns = steady_ns()
         self._waiting_since_ns = steady_ns()
@@ -89,6 +91,8 @@ class SafetyNode(GraphNode):
         topics.ODOM.subscribe(self, self._on_odometry, raw=True)
         for source, topic in (('policy', topics.POLICY_TARGET), ('reset', topics.RESET_TARGET)):
             topic.subscribe(self, partial(self._on_target, source), raw=True)
+        if not self.graph.lockstep:
+            topics.ROBOT_STATE.subscribe(self, self._on_robot)
         self._health = HealthListener(self, self.robot, self._records, self._on_health)
         topics.SAFETY_STOP.serve(self, self._operator_stop)
         topics.SAFETY_RESUME.serve(self, self._operator_resume)
@@ -143,6 +147,11 @@ class SafetyNode(GraphNode):
         if self.graph.lockstep:
             self._answer_if_complete()
         elif target.request > 0:
+            self._step()
+
+    def _on_robot(self, message: Any) -> None:
+        self._let_go = lets_go(message)
+        if self._let_go and self._state.command.mode is Mode.ACTIVE:
             self._step()
 
     def _on_health(self, health: Health) -> None:
@@ -226,6 +235,7 @@ class SafetyNode(GraphNode):
             reset_received_ns=received.get('reset', 0),
             health=newest.get('health'),
             health_received_ns=received.get('health', 0),
+            let_go=self._let_go,
             operator_stop=self._stop,
             operator_resume=self._resume,
         )

@@ -262,3 +262,17 @@ def test_what_a_process_said_is_stale_at_the_step_after_its_death(
     old = {p for p, ns in received[1].items() if heard_ns - ns > 3_600_000_000_000}
     assert old == ({part} if gear == 'real_time' else set())
     assert getattr(given[1], part) is not None, 'its request must stay in sight to be made void'
+
+
+@pytest.mark.parametrize('gear', ['real_time', 'lockstep'])
+def test_it_hears_that_the_robot_follows_nobody_in_real_time_alone(bench: Any, gear: str) -> None:
+    node = bench.start(SafetyNode, 'safety', gear=gear)
+    damps = topics.ROBOT_STATE.type(level=b'\x01', message='damps by itself')
+    follows = topics.ROBOT_STATE.type(level=b'\x00', message='follows')
+    if gear == 'lockstep':  # when it is heard is chance there, and a run must repeat itself
+        assert node.count_subscribers(topics.ROBOT_STATE.name) == 0
+        return
+    bench.say(topics.ROBOT_STATE, damps)
+    bench.until(lambda: node._let_go, 'that it damps')
+    bench.say(topics.ROBOT_STATE, follows)
+    bench.until(lambda: not node._let_go, 'that it follows')
