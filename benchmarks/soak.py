@@ -39,6 +39,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ SENSOR_EVERY_S, SENSOR_LASTS_S = 30.0, 0.5
 """[s] of robot time between sensor faults, and how long each lasts"""
 LASTS_S = 2.0
 """[s] that whatever is not a kill lasts"""
+STARTED_S = 600.0
+"""[s] in which the policy must drive at first: kernels may have to be compiled"""
 RECOVERED_S = 120.0
 """[s] after a fault in which the policy must drive again: a learner restores itself in 20 s, a
 robot that fell gets up in 10 s, and the machine may be busy"""
@@ -79,6 +82,9 @@ FILES_MORE = 4.0
 FILLS = ('learner',)
 """processes that grow by what they are for: its replay holds a million steps"""
 SPIN_S = 0.05
+SMALL = {'critic_width': 32, 'actor_width': 32, 'batch_size': 32, 'warmup_steps': 100}
+SMALL |= {'updates_per_step': 0.25, 'eager_updates': 0.0, 'critic_kind': 'crossq'}
+"""parameters of a learner for a look at the processes alone, or a machine that does much else"""
 
 
 class Watcher(Node):
@@ -145,7 +151,8 @@ class Soak:
         run = self._folder / 'run'
         params = self._folder / 'soak.yaml'
         robot = {'faults': list(sensor_faults(self._options))}
-        params.write_text(yaml.safe_dump({'/robot': {'ros__parameters': robot}}))
+        small = {'/**': {'ros__parameters': SMALL}} if self._options.small else {}
+        params.write_text(yaml.safe_dump(small | {'/robot': {'ros__parameters': robot}}))
         ready: Preparation = prepare(
             LearnOptions(
                 minutes=1e5,
@@ -158,6 +165,8 @@ class Soak:
         )
         supervisor = Supervisor(node_environment(), ready.run.logs)
         for spec in ready.specs:
+            if self._options.even:
+                spec = replace(spec, niceness=0)
             supervisor.start(spec, ['--params-file', str(ready.files[spec.name])])
         self.reason = None
         return supervisor
@@ -170,9 +179,9 @@ class Soak:
         self.done[name] += 1
         self.go_on(name, before)
 
-    def go_on(self, after: str, before: int) -> None:
+    def go_on(self, after: str, before: int, within_s: float = RECOVERED_S) -> None:
         """Waits until the policy drives again; a stop that latched is resumed, if it says why."""
-        until_s = time.monotonic() + RECOVERED_S
+        until_s = time.monotonic() + within_s
         since = self.watcher.steps
         while time.monotonic() < until_s:
             self.listen(SPIN_S)
@@ -185,7 +194,7 @@ class Soak:
                 self.watcher.ask(topics.SAFETY_RESUME)
                 self.listen(1.0)
         self.wrong.append(
-            f'{after}: not recovered within {RECOVERED_S:.0f} s, {self.watcher.mode} '
+            f'{after}: not recovered within {within_s:.0f} s, {self.watcher.mode} '
             f'{self.watcher.reasons}, {self.watcher.steps - before} steps, {self.reason or ""}'
         )
 
@@ -333,7 +342,7 @@ def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]
     planned = plan(options.minutes, options.every, options.seed)
     story = Soak(folder, options)
     try:
-        story.go_on('start', 0)
+        story.go_on('start', 0, STARTED_S)
         due_s = time.monotonic()
         for name in planned:
             due_s = max(due_s + options.every, time.monotonic())
@@ -358,6 +367,8 @@ def main() -> None:
     parser.add_argument('--minutes', type=float, default=60.0, help='of faults, by the wall clock')
     parser.add_argument('--every', type=float, default=60.0, help='seconds from fault to fault')
     parser.add_argument('--real-time', action='store_true', help='not in lockstep')
+    parser.add_argument('--small', action='store_true', help='small networks that learn little')
+    parser.add_argument('--even', action='store_true', help='the learner gives way to nobody')
     parser.add_argument('--seed', type=int, default=0)
     options = parser.parse_args()
     rclpy.init()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rclpy.clock import Clock
@@ -37,7 +38,7 @@ class GraphNode(Node):
         graph, *rest = parameters.load(self, GraphConfig, *configs)
         self.graph: GraphConfig = graph
         self.configs: list[Any] = rest
-        self.robot: RobotModel = load(graph.robot)
+        self.robot: RobotModel = replace(load(graph.robot), identity=graph.robot_id)
         self.ticks = Ticks(self.robot)
         self.finished = False
         self.stopping: Callable[[], bool] = lambda: False

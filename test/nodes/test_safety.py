@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import claim
 from quad_learner.nodes import safety as module
 from quad_learner.nodes.safety import SafetyNode
@@ -15,6 +17,7 @@ from quad_learner.robot.signals import Health
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.messages import battery_to, odometry_to
+from quad_learner.ros.packed import Records
 from quad_learner.safety.modes import Authority, Mode
 from quad_learner.safety.state import SafetyInputs
 
@@ -276,3 +279,23 @@ def test_it_hears_that_the_robot_follows_nobody_in_real_time_alone(bench: Any, g
     bench.until(lambda: node._let_go, 'that it damps')
     bench.say(topics.ROBOT_STATE, follows)
     bench.until(lambda: not node._let_go, 'that it follows')
+
+
+def test_it_does_not_begin_where_strangers_could_speak_unless_asked_to(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The range is read when the middleware begins: in this test nothing reaches further.
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    with pytest.raises(ConfigurationError, match='ROS_AUTOMATIC_DISCOVERY_RANGE is SUBNET'):
+        bench.start(SafetyNode, 'safety')
+    assert bench.start(SafetyNode, 'safety', open_to_network=True).graph.open_to_network
+
+
+def test_the_targets_of_another_robot_are_refused(bench: Any, target_of: Any) -> None:
+    bench.start(SafetyNode, 'safety', robot_id='left')
+    bench.say(topics.POLICY_TARGET, bench.records.target_to(target_of()))
+    refused = bench.until(lambda: bench.node.diagnostics.values.get('refused'), 'the refusal')
+    assert refused == 'policy: the message is not for the joints of a1'
+    mine = Records(dataclasses.replace(bench.robot, identity='left'))
+    bench.say(topics.POLICY_TARGET, mine.target_to(target_of()))
+    bench.until(lambda: bench.node._newest.get('policy'), 'the target that is meant for it')
