@@ -152,6 +152,10 @@ class Chronicle:
             found.append(entry)
         return found[::-1]
 
+    def close(self) -> None:
+        """Reads no more."""
+        self._file.close()
+
     @property
     def last(self) -> Entry | None:
         """The newest entry that was read."""

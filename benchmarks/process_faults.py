@@ -24,16 +24,10 @@ thousand: then the machine was too busy to measure anything. One JSON line comes
 
 from __future__ import annotations
 
-import os
-
-os.environ['ROS_DOMAIN_ID'] = '98'
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
-os.environ['OMP_NUM_THREADS'] = '1'
-
 import argparse
 import itertools
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -63,6 +57,12 @@ from quad_learner.safety.modes import Authority, Mode
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.walk import WalkTask
 
+ENVIRONMENT = {
+    'ROS_DOMAIN_ID': '98',
+    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    'OMP_NUM_THREADS': '1',
+}
+"""of every process"""
 NS_PER_MS = 1e6
 BOUND_MS = {'policy': 80.0, 'estimator': 80.0, 'safety': 60.0, 'robot': 80.0}
 """[ms] 99 % must be below; the robot's has no goal of its own and is given that of the others"""
@@ -388,6 +388,7 @@ def main() -> None:
     parser.add_argument('--ages', type=Path, help='parameter file with other ages')
     parser.add_argument('--seed', type=int, default=0)
     options = parser.parse_args()
+    os.environ |= ENVIRONMENT
     began = time.monotonic()
     late = lateness_ms()
     with tempfile.TemporaryDirectory() as folder:
@@ -399,6 +400,7 @@ def main() -> None:
             strike(bench, options)
         finally:
             graph.kill_all()
+            graph.chronicle.close()
             rclpy.shutdown()
     late += lateness_ms()
     rows = table(bench, options)

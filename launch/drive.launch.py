@@ -75,7 +75,7 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             exec_name=spec.name,
             namespace=given['namespace'],
             parameters=[str(ready.files[spec.name])],
-            ros_arguments=['--log-level', given['log_level']],
+            ros_arguments=['--log-level', given['log_level'], '--enclave', spec.enclave],
             output='screen',
             respawn=spec.respawn,
             respawn_delay=RESPAWN_DELAY_S,

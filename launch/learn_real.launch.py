@@ -181,7 +181,7 @@ def _nodes(ready: Preparation, options: LearnOptions, sim_time: bool) -> list[No
             exec_name=spec.name,  # otherwise the prefix gives each process its name
             namespace=options.namespace,
             parameters=[str(ready.files[spec.name]), {'use_sim_time': sim_time}],
-            ros_arguments=['--log-level', options.log_level],
+            ros_arguments=['--log-level', options.log_level, '--enclave', spec.enclave],
             prefix=_prefix(spec),
             output='screen',
             respawn=spec.respawn,
