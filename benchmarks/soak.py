@@ -81,6 +81,8 @@ FILES_MORE = 4.0
 """files or threads more that are no leak: a stranger may be there at one of the two looks"""
 FILLS = ('learner',)
 """processes that grow by what they are for: its replay holds a million steps"""
+TOLD = 10
+"""unsafe commands that are told in words; all are counted"""
 SPIN_S = 0.05
 SMALL = {'critic_width': 32, 'actor_width': 32, 'batch_size': 32, 'warmup_steps': 100}
 SMALL |= {'updates_per_step': 0.25, 'eager_updates': 0.0, 'critic_kind': 'crossq'}
@@ -295,12 +297,12 @@ NAMES = (
 """every fault that is drawn from"""
 
 
-def plan(minutes: float, every_s: float, seed: int) -> list[str]:
-    """Returns the faults of a run in their order: each once before any comes again."""
+def plan(minutes: float, every_s: float, seed: int, names: Sequence[str] = NAMES) -> list[str]:
+    """Returns the faults of a run in their order: each of `names` before any comes again."""
     random = np.random.default_rng(seed)
     count = int(minutes * 60.0 // every_s)
-    rounds = -(-count // len(NAMES))
-    drawn = [NAMES[n] for _ in range(rounds) for n in random.permutation(len(NAMES))]
+    rounds = -(-count // len(names))
+    drawn = [names[n] for _ in range(rounds) for n in random.permutation(len(names))]
     return drawn[:count]
 
 
@@ -339,7 +341,7 @@ def leaks(sizes: dict[tuple[str, int], list[Size]]) -> tuple[dict[str, Growth], 
 
 def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]]:
     """Returns the soak, over, and what was planned for it."""
-    planned = plan(options.minutes, options.every, options.seed)
+    planned = plan(options.minutes, options.every, options.seed, options.only)
     story = Soak(folder, options)
     try:
         story.go_on('start', 0, STARTED_S)
@@ -356,6 +358,8 @@ def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]
             story.strike(name)
     finally:
         killed = story.stop()
+    said = (folder / 'run' / 'logs' / 'robot.log').read_text().splitlines()
+    story.wrong += [line for line in said if 'unsafe command' in line][:TOLD]
     if killed:
         story.wrong.append(f'had to be killed at the end: {", ".join(killed)}')
     return story, planned
@@ -367,6 +371,7 @@ def main() -> None:
     parser.add_argument('--minutes', type=float, default=60.0, help='of faults, by the wall clock')
     parser.add_argument('--every', type=float, default=60.0, help='seconds from fault to fault')
     parser.add_argument('--real-time', action='store_true', help='not in lockstep')
+    parser.add_argument('--only', nargs='+', choices=NAMES, default=NAMES, metavar='FAULT')
     parser.add_argument('--small', action='store_true', help='small networks that learn little')
     parser.add_argument('--even', action='store_true', help='the learner gives way to nobody')
     parser.add_argument('--seed', type=int, default=0)
