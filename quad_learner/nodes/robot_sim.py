@@ -49,7 +49,7 @@ class RobotSimNode(GraphNode):
         self._sim = SimulatedRobot(self.robot, self.configs[0], generator)
         self._sink = CommandSink(self.robot)
         lockstep = self.graph.lockstep
-        self._judge = CommandJudge(self.robot, asdict(self.configs[1]), lockstep, complete=False)
+        self._judge = CommandJudge(self.robot, asdict(self.configs[1]), lockstep, whole=False)
         self._records = Records(self.robot)
         self._samples = SampleWire(self.robot)
         self._truths = TruthWire()

@@ -315,9 +315,9 @@ def test_judging_never_raises(command_of: Make) -> None:
 def test_an_operator_may_cost_a_waiting_world_a_command_but_none_comes_twice(
     command_of: Make, sample_of: Sense
 ) -> None:
-    for complete, said in ((True, ['I10 sequence']), (False, [])):
+    for whole, said in ((True, ['I10 sequence']), (False, [])):
         drive = Drive(command_of, sample_of)
-        drive.judge = CommandJudge(ROBOT, SETTINGS, complete=complete)
+        drive.judge = CommandJudge(ROBOT, SETTINGS, whole=whole)
         assert drive.send(mode=Mode.STANDBY, reasons=Reason.NOT_ARMED) == []
         assert drive.send(sequence=drive.sequence + 2) == said
         assert drive.send(sequence=drive.sequence) == ['I10 sequence']
