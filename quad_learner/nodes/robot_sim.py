@@ -48,8 +48,8 @@ class RobotSimNode(GraphNode):
         generator = self.graph.generator('simulation')
         self._sim = SimulatedRobot(self.robot, self.configs[0], generator)
         self._sink = CommandSink(self.robot)
-        lockstep = self.graph.lockstep
-        self._judge = CommandJudge(self.robot, asdict(self.configs[1]), lockstep, whole=False)
+        self._judge = CommandJudge(self.robot, asdict(self.configs[1]), self.graph.lockstep)
+        self._judge.whole = False
         self._records = Records(self.robot)
         self._samples = SampleWire(self.robot)
         self._truths = TruthWire()

@@ -74,13 +74,7 @@ class _Past:
 class CommandJudge:
     """Follows the commands to one robot."""
 
-    def __init__(
-        self,
-        robot: RobotModel,
-        settings: Mapping[str, Any],
-        exact: bool = True,
-        whole: bool = True,
-    ) -> None:
+    def __init__(self, robot: RobotModel, settings: Mapping[str, Any], exact: bool = True) -> None:
         """Stores.
 
         Args:
@@ -88,10 +82,10 @@ class CommandJudge:
             settings: the parameters of safety.yaml, by name.
             exact: every command is seen, at times that its writer goes by, as in lockstep. If not,
                 what needs them is judged by the most that any clock would allow, or not at all.
-            whole: not even a command that came at no new time is missing. A world that waits
-                has no tick for the one by which safety answers an operator.
         """
-        self._robot, self._set, self._exact, self._whole = robot, settings, exact, whole and exact
+        self._robot, self._set, self._exact, self.whole = robot, settings, exact, exact
+        """Last: not even a command that comes at no new time may be missing. A world that waits
+        has no tick for the one by which safety answers an operator, and says False."""
         self._low = robot.position_min + settings['position_margin_rad']
         self._high = robot.position_max - settings['position_margin_rad']
         self._kd_least = robot.kd * settings['kd_scale_min']
@@ -221,7 +215,7 @@ class CommandJudge:
         """Who begins, with what right and when; a stop lasts until then, and lets go."""
         mode, before, found = command.mode.name, past.command.mode.name, []
         gap = command.sequence - past.command.sequence
-        found += ['I10 sequence'] if gap < 1 or (self._whole and gap != 1) else []
+        found += ['I10 sequence'] if gap < 1 or (self.whole and gap != 1) else []
         driver = command.authority.name
         found += ['I13 driver'] if (mode == 'ACTIVE') != (driver != 'NOBODY') else []
         if SEVERITY[mode] < SEVERITY[before]:

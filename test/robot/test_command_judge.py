@@ -317,7 +317,6 @@ def test_an_operator_may_cost_a_waiting_world_a_command_but_none_comes_twice(
 ) -> None:
     for whole, said in ((True, ['I10 sequence']), (False, [])):
         drive = Drive(command_of, sample_of)
-        drive.judge = CommandJudge(ROBOT, SETTINGS, whole=whole)
-        assert drive.send(mode=Mode.STANDBY, reasons=Reason.NOT_ARMED) == []
+        drive.judge.whole = whole
         assert drive.send(sequence=drive.sequence + 2) == said
         assert drive.send(sequence=drive.sequence) == ['I10 sequence']
