@@ -44,7 +44,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import UInt8MultiArray
 
-from fault_graph import NAMES, Entry, Graph
+from fault_graph import NAMES, Entry, Graph, entry_of
 from fault_verdict import Fault, State, complaints, safe_after_ns
 from quad_learner.configuration import read
 from quad_learner.resources import config_directory
@@ -139,6 +139,9 @@ class Bench:
         self._executor = EventsExecutor()
         self._executor.add_node(stranger)
         self._last: Fault | None = None
+        self._after = ''
+        self._begun_ns = 0
+        """when a robot was begun anew [ns]"""
         self.complaints: list[str] = []
         self.tick_late_ms: list[float] = []
         self.latencies: dict[tuple[str, str, State], list[float]] = defaultdict(list)
@@ -164,12 +167,12 @@ class Bench:
         self.latencies[name, process, state].append(
             float('inf') if after_ns is None else after_ns / NS_PER_MS
         )
-        self._last = fault
+        self._remember(f'{name} {process} {state.value}', fault)
 
     def order(self, name: str, order: Sequence[str]) -> None:
         """Strikes all of `order`, one soon after the other; all of them come back."""
         before = self._brought_to(State.WALKING)
-        self._last = Fault('safety', steady_ns(), before)
+        fault = Fault('safety', steady_ns(), before)
         for process in order:
             self.graph.signal(process, SIGNALS[name])
             self._spin(self._random.uniform(0.0, GAP_S))
@@ -179,6 +182,7 @@ class Bench:
         else:
             for process in self._random.permutation(list(order)):
                 self._undo(name, str(process))
+        self._remember(f'{name} {" ".join(order)}', fault)
         self._brought_to(State.WALKING)
         self.recovered[name] += 1
 
@@ -226,8 +230,15 @@ class Bench:
         if self._last is not None:
             entries = self.graph.chronicle.since(self._last.sent_ns)
             found = complaints(entries, self._last)
-            self.complaints += [f'{self._last.process}: {words}' for words in found]
+            self.complaints += [f'{self._after}: {words}' for words in found]
         self._last = None
+
+    def _remember(self, after: str, fault: Fault) -> None:
+        """Lets what the robot does from now on be judged by `fault`, if it is still that robot."""
+        self._after = after
+        robot_is_another = self._begun_ns > fault.sent_ns
+        limp = entry_of(None, self._begun_ns, False, 0)
+        self._last = Fault('robot', self._begun_ns, limp) if robot_is_another else fault
 
     def _undo(self, name: str, process: str) -> None:
         if name == 'SIGSTOP':
@@ -235,6 +246,7 @@ class Bench:
         elif process == 'robot':
             # Another robot begins another story: nobody goes on with the one before.
             self.graph.kill_all()
+            self._begun_ns = steady_ns()
             self.graph.start_all()
         else:
             self._begin_anew(process)
