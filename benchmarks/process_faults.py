@@ -86,6 +86,8 @@ GAP_S = 0.03
 """[s] most between the signals to several processes"""
 SPIN_S = 0.005
 SECONDS_A_MINUTE = 60.0
+TOLD = 10
+"""unsafe commands that are told in words"""
 RISING = ('LIMP', 'FOLD', 'ROLL', 'STAND')
 """states of reset in which the robot gets up"""
 
@@ -423,6 +425,8 @@ def main() -> None:
         bench = Bench(graph, Stranger(untrained(options.seed)), options.seed)
         try:
             strike(bench, options)
+            said = graph.said('robot').splitlines()
+            bench.complaints += [line for line in said if 'unsafe command' in line][:TOLD]
         finally:
             graph.kill_all()
             graph.chronicle.close()
