@@ -74,7 +74,7 @@ LATE_MS = 10.0
 HURRY = {'clear_time_s': 0.05, 'rearm_interval_s': 0.0, 'latch_trips': 100, 'request_grace': 0.1}
 HURRY |= {'attempts': 20, 'blend_time': 0.1, 'standing_hold': 0.05, 'cool_down': 0.0}
 """parameters that shorten the way back to where the next trial begins"""
-FROZEN_S = (0.15, 0.3)
+FROZEN_S = (0.2, 0.35)
 """[s] between signal and continuation: longer than any bound"""
 SETTLED_S = (0.05, 0.35)
 """[s] in the wanted state before the signal: with it the moment is a random one"""
@@ -455,7 +455,9 @@ def main() -> None:
     print(*wrong, sep='\n')
     invalid = max(late_ms.values()) > LATE_MS
     print('INVALID: the machine was too busy' if invalid else 'FAILED' if wrong else 'kept')
-    result = {'benchmark': 'process_faults', 'seed': options.seed, 'rows': rows, 'wrong': wrong}
+    # JSON knows no infinity: what was never safe is null.
+    told = [{k: None if v == float('inf') else v for k, v in row.items()} for row in rows]
+    result = {'benchmark': 'process_faults', 'seed': options.seed, 'rows': told, 'wrong': wrong}
     result |= {
         'ages': str(options.ages or 'shipped'),
         'invalid': invalid,
