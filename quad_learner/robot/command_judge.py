@@ -200,7 +200,8 @@ class CommandJudge:
             start = np.minimum(np.maximum(sample.joint_position, self._low), self._high)
             if (np.abs(command.position - start)[stiff & ~was_stiff] > reach).any():
                 yield 'I5 begins with a jump'
-            if command.mode.name == 'SOFT_STOP':
+            # Against the command before alone: one that was lost may have let the target go.
+            if command.mode.name == 'SOFT_STOP' and command.sequence == past.command.sequence + 1:
                 stays = self._pull(replace(command, position=past.command.position), sample)
                 harder = np.abs(self._pull(command, sample)) > np.abs(stays) + EPSILON
                 # The torque limit moves a target towards its joint; power may then weaken it.
