@@ -24,7 +24,7 @@ SETUPTOOLS := 'setuptools<80'
 # One thread a process: the nodes share the cores, and more threads only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help venv learn test crash fuzz mutants check format lint type contracts bench docs clean
+.PHONY: help venv learn test crash soak fuzz mutants check format lint type contracts bench docs clean
 
 help:  ## list these words
 	@echo 'make <word>, with Python 3.11 (or 3.10) and nothing else installed:'
@@ -63,6 +63,9 @@ test: $(READY)  ## run all tests in random order; the slowest ten are listed
 
 crash: $(READY)  ## kill the learner TRIALS times, cut the power, turn bits over: is anything lost?
 	$(BIN)/python benchmarks/crash.py --trials $(TRIALS) --training $$(($(TRIALS) / 10)) $(ARGS)
+
+soak: $(READY)  ## a run that something befalls each minute, for MINUTES by the clock; does it go on, does it grow?
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
 fuzz: $(READY)  ## try the safety layer at random, STEPS steps (1e8: hours) and a million examples
 	QUAD_LEARNER_BUDGET=fuzz $(BIN)/python -m pytest -p no:junitxml -s --timeout=0 \

@@ -33,6 +33,7 @@ setup(
         (SHARE, ['package.xml']),
         (f'{SHARE}/launch', sorted(glob('launch/*.launch.py'))),
         (f'{SHARE}/config', sorted(glob('config/*.yaml'))),
+        (f'{SHARE}/config/sros2', sorted(glob('config/sros2/*'))),
         (f'{SHARE}/config/tools', sorted(glob('config/tools/*'))),
         (f'{SHARE}/config/robots', sorted(glob('config/robots/*.yaml'))),
     ],

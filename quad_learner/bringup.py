@@ -34,6 +34,11 @@ class NodeSpec:
     ends_run: bool = False
     """the run is over when it has ended"""
 
+    @property
+    def enclave(self) -> str:
+        """What the process may say and hear, where security is on (config/sros2/policy.xml)."""
+        return f'/quad_learner/{self.name}'
+
 
 def nodes(backend: str) -> tuple[NodeSpec, ...]:
     """Returns the table of a learning run on `backend`, in the order of starting.

@@ -25,6 +25,10 @@ class GraphConfig:
     seed: int = parameter('Of everything random in the run.', '', 0, 2**31 - 1)
     run_directory: str = parameter('Folder that keeps the run; empty keeps nothing.')
     minutes: float = parameter('Robot time of the run.', 'min', 0.01, 100000.0)
+    robot_id: str = parameter('Which robot of its kind; others take no targets or commands of it.')
+    open_to_network: bool = parameter(
+        'Whether safety may start though other machines can speak to it.'
+    )
     elapsed_s: float = parameter('Robot time of the run before this start.', 's', 0.0, 1e9)
 
     @property

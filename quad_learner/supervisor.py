@@ -66,7 +66,8 @@ class Supervisor:
             show: its standard output is the terminal's; otherwise it goes to its log.
         """
         module = f'quad_learner.nodes.{spec.executable}'
-        command = [sys.executable, '-m', module, '--ros-args', *arguments]
+        names = ('--ros-args', '--enclave', spec.enclave)
+        command = [sys.executable, '-m', module, *names, *arguments]
         log = self._logs / f'{spec.name}.log'
         process = self._spawn(spec, command, log, show)
         self._children[spec.name] = _Child(spec, command, log, process)

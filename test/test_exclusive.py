@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quad_learner.configuration import ConfigurationError
-from quad_learner.exclusive import claim
+from quad_learner.exclusive import Lifeline, claim
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +49,69 @@ def test_the_claim_of_a_process_that_died_is_gone(tmp_path: Path) -> None:
 def test_root_and_a_nested_namespace_have_locks_of_their_own(tmp_path: Path) -> None:
     with claim('safety', '7', '/'), claim('safety', '7', '/lab/one/'):
         assert len(list(tmp_path.glob('*.lock'))) == 2
+
+
+def test_the_end_of_a_claim_is_told_once() -> None:
+    lifeline = Lifeline('safety', '7', '')
+    assert not lifeline.is_cut(), 'nobody was ever there'
+    lock = claim('safety', '7', '')
+    assert [lifeline.is_cut() for _ in range(3)] == [False] * 3
+    lock.close()
+    assert [lifeline.is_cut() for _ in range(3)] == [True, False, False]
+    with claim('safety', '7', ''):
+        assert not lifeline.is_cut(), 'another has come, and lives'
+    assert lifeline.is_cut(), 'and has gone as well'
+
+
+def test_what_was_left_by_a_process_long_dead_is_no_death() -> None:
+    claim('safety', '7', '').close()
+    lifeline = Lifeline('safety', '7', '')
+    assert [lifeline.is_cut() for _ in range(3)] == [False] * 3
+
+
+def test_a_lifeline_takes_nothing_from_who_claims() -> None:
+    lifeline = Lifeline('safety', '7', '')
+    for _ in range(3):
+        with claim('safety', '7', ''):
+            lifeline.is_cut()
+    lifeline.close()
+    claim('safety', '7', '').close()
+
+
+def test_another_name_domain_or_namespace_is_another_life() -> None:
+    lifeline = Lifeline('safety', '7', '/b')
+    for other in (('reset', '7', '/b'), ('safety', '8', '/b'), ('safety', '7', '')):
+        with claim(*other):
+            assert not lifeline.is_cut()
+        assert not lifeline.is_cut()
+
+
+def test_a_lock_file_that_was_swept_away_cuts_no_living_process(tmp_path: Path) -> None:
+    lifeline = Lifeline('safety', '7', '')
+    with claim('safety', '7', ''):
+        lifeline.is_cut()
+        next(tmp_path.glob('*.lock')).unlink()
+        assert not lifeline.is_cut()
+    assert lifeline.is_cut()
+
+
+def test_a_killed_process_is_seen_and_a_frozen_one_is_not(tmp_path: Path) -> None:
+    lives = (
+        'from quad_learner.exclusive import claim; c = claim("a", "7", "");'
+        'print("here", flush=True); import time; time.sleep(600.0)'
+    )
+    lifeline = Lifeline('a', '7', '')
+    with subprocess.Popen(
+        [sys.executable, '-c', lives],
+        env={**os.environ, 'TMPDIR': str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == 'here\n'
+        assert not lifeline.is_cut()
+        process.send_signal(signal.SIGSTOP)
+        assert not lifeline.is_cut()
+        process.kill()
+        process.wait()
+        assert lifeline.is_cut()

@@ -16,6 +16,8 @@ def graph(**changed: Any) -> GraphConfig:
         'seed': 3,
         'run_directory': '',
         'minutes': 10.0,
+        'robot_id': '',
+        'open_to_network': False,
         'elapsed_s': 0.0,
     }
     return build(GraphConfig, values | changed, 'test')

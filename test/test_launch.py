@@ -185,7 +185,7 @@ def test_those_of_the_run_reach_the_parameters_too(launched: Callable[..., Launc
     wanted = {'robot': 'minitaur', 'minutes': 0.5, 'seed': 7, 'gear': 'real_time'}
     assert {key: values[key] for key in wanted} == wanted
     assert node['namespace'] == 'dog'
-    assert node['ros_arguments'] == ['--log-level', 'debug']
+    assert node['ros_arguments'] == ['--log-level', 'debug', '--enclave', '/quad_learner/policy']
 
 
 def test_the_graph_stays_on_this_machine_unless_the_user_says_otherwise(

@@ -31,6 +31,7 @@ from quad_learner.ros.latency import Latency
 from quad_learner.ros.messages import MessageError, NamedReader, imu_from, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.ros.robot_state import RobotState
 from quad_learner.ros.wire import SampleWire
 
 LOOK_S = 0.5
@@ -68,6 +69,8 @@ class RobotRos2ControlNode(GraphNode):
         self._leaving = False
         self._human_resets = 0
         self._latency = Latency()
+        self._safety = self.lifeline('safety')
+        self._state = RobotState(self)
         self._wire()
 
     def _wire(self) -> None:
@@ -90,6 +93,7 @@ class RobotRos2ControlNode(GraphNode):
         topics.SET_UPRIGHT.serve(self, self._set_upright)
         self.every(1.0 / self.robot.command_hz, self._on_tick)
         self.every(LOOK_S, self._look)
+        self.every(1.0, self._state.tell)
 
     def _hear(self, kind: Any, name: str, callback: Any) -> None:
         def careful(message: Any) -> None:
@@ -162,11 +166,14 @@ class RobotRos2ControlNode(GraphNode):
 
     def _drive(self) -> None:
         """Sends the motors what the newest command, or the lack of one, makes of the joints."""
+        if self._safety.is_cut():
+            self._sink.abandon()
         if not self._began:
             return
         now_ns = steady_ns()
         blocked = self._leaving or bool(self._obstacle(now_ns))
         command = None if blocked else self._sink.current(now_ns)
+        self._state.note(command is not None)
         self._send(self._law.output(command, self._sampler.reading(now_ns), now_ns))
 
     def _send(self, values: Any) -> None:

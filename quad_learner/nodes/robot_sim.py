@@ -25,6 +25,7 @@ from quad_learner.ros.latency import Latency
 from quad_learner.ros.messages import MessageError, battery_to, place_to, stamp_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.ros.robot_state import RobotState
 from quad_learner.ros.wire import SampleWire, TruthWire
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.simulation.config import SimulationConfig
@@ -48,11 +49,14 @@ class RobotSimNode(GraphNode):
         self._sim = SimulatedRobot(self.robot, self.configs[0], generator)
         self._sink = CommandSink(self.robot)
         self._judge = CommandJudge(self.robot, asdict(self.configs[1]), self.graph.lockstep)
+        self._judge.whole = False
         self._records = Records(self.robot)
         self._samples = SampleWire(self.robot)
         self._truths = TruthWire()
         self._tag = Tag(self.robot, self.configs[0], self.graph.generator('tag'))
         self._latency = Latency()
+        self._safety = self.lifeline('safety')
+        self._state = RobotState(self)
         self._missed = 0
         self._quiet = 0
         self._wire()
@@ -63,6 +67,7 @@ class RobotSimNode(GraphNode):
         else:
             self.every(1.0 / self.robot.command_hz, self._on_period)
         self.every(WRITERS_S, self._count_writers)
+        self.every(1.0, self._state.tell)
 
     def _wire(self) -> None:
         self._joints = topics.JOINT_STATES.publisher(self)
@@ -99,6 +104,8 @@ class RobotSimNode(GraphNode):
             self.get_logger().error(f'unsafe command {command.sequence}: {wrong}')
 
     def _on_period(self) -> None:
+        if self._safety.is_cut():
+            self._sink.abandon()
         due = self.ticks.index(steady_ns() - self._start_ns)
         behind = due - self.ticks.index(self._sim.time_ns)
         if behind > CATCH_UP_TICKS:
@@ -110,7 +117,9 @@ class RobotSimNode(GraphNode):
             self._tick(steady_ns())
 
     def _tick(self, now_ns: int) -> None:
-        sample = self._sim.step(self._sink.current(now_ns))
+        command = self._sink.current(now_ns)
+        self._state.note(command is not None)
+        sample = self._sim.step(command)
         self._publish(sample)
         if self._poses is not None and self._tag.is_due(sample.time_ns):
             place = self._tag.see(self._sim.truth())

@@ -8,11 +8,14 @@ after all that belongs to the stamp is here, or after its patience with whoever 
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from functools import partial
 from typing import Any
 
+from quad_learner.configuration import ConfigurationError
+from quad_learner.reach import is_secured, reach
 from quad_learner.robot.signals import (
     NANOSECONDS,
     Estimate,
@@ -28,6 +31,7 @@ from quad_learner.ros.health import HealthListener
 from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
+from quad_learner.ros.robot_state import lets_go
 from quad_learner.ros.samples import SampleAssembler
 from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.config import SafetyConfig
@@ -43,6 +47,8 @@ WATCH_S = 0.25
 """[s] between looks at the patience in lockstep"""
 EPOCH_BITS = 32
 """an epoch is drawn at each start, so that an old command cannot pass for a new one"""
+LONG_AGO_NS = -(1 << 62)
+"""[ns] older than anything may be"""
 LEVELS = {
     Mode.INIT: WARN,
     Mode.STANDBY: OK,
@@ -58,6 +64,7 @@ class SafetyNode(GraphNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('safety', SafetyConfig, **options)
+        self._check_reach()
         self._core = SafetyCore(self.robot, self.configs[0])
         self._state = self._core.initial(epoch=secrets.randbits(EPOCH_BITS))
         self._records = Records(self.robot)
@@ -68,7 +75,10 @@ class SafetyNode(GraphNode):
         self._received: dict[str, int] = {}
         self._heard: dict[str, int] = {}
         self._given_up: set[str] = set()
+        parts = {'estimate': 'estimator', 'policy': 'policy', 'reset': 'reset'}
+        self._lives = {part: self.lifeline(node) for part, node in parts.items()}
         self._stop = self._resume = False
+        self._let_go = False
         self._answered = -1
         self._last_step_ns = steady_ns()
         self._waiting_since_ns = steady_ns()
@@ -78,6 +88,19 @@ class SafetyNode(GraphNode):
         self._changed = 0
         self._wire()
 
+    def _check_reach(self) -> None:
+        """Refuses to begin where strangers could speak, unless that was asked for."""
+        how = reach(os.environ)
+        if how and not self.graph.open_to_network:
+            self.destroy_node()
+            raise ConfigurationError(
+                f'other machines could drive this robot: {how}; set '
+                'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST, or the parameter open_to_network: true '
+                'for every node, and read docs/security.md first'
+            )
+        if how and not is_secured(os.environ):
+            self.get_logger().warning(f'anybody in reach can drive this robot: {how}')
+
     def _wire(self) -> None:
         self._commands = topics.JOINT_COMMAND.publisher(self)
         self._says = StateReport(self, topics.SAFETY_STATE)
@@ -85,6 +108,8 @@ class SafetyNode(GraphNode):
         topics.ODOM.subscribe(self, self._on_odometry, raw=True)
         for source, topic in (('policy', topics.POLICY_TARGET), ('reset', topics.RESET_TARGET)):
             topic.subscribe(self, partial(self._on_target, source), raw=True)
+        if not self.graph.lockstep:
+            topics.ROBOT_STATE.subscribe(self, self._on_robot)
         self._health = HealthListener(self, self.robot, self._records, self._on_health)
         topics.SAFETY_STOP.serve(self, self._operator_stop)
         topics.SAFETY_RESUME.serve(self, self._operator_resume)
@@ -139,6 +164,11 @@ class SafetyNode(GraphNode):
         if self.graph.lockstep:
             self._answer_if_complete()
         elif target.request > 0:
+            self._step()
+
+    def _on_robot(self, message: Any) -> None:
+        self._let_go = lets_go(message)
+        if self._let_go and self._state.command.mode is Mode.ACTIVE:
             self._step()
 
     def _on_health(self, health: Health) -> None:
@@ -201,7 +231,15 @@ class SafetyNode(GraphNode):
         if steady_ns() - self._last_step_ns > 2 * period:
             self._step()
 
+    def _mourn(self) -> None:
+        """Makes stale at once what a process said that has died; its request stays in sight."""
+        for part, lifeline in self._lives.items():
+            if lifeline.is_cut():
+                self._received[part] = LONG_AGO_NS
+
     def _step(self) -> None:
+        if not self.graph.lockstep:
+            self._mourn()
         newest, received = self._newest, self._received
         inputs = SafetyInputs(
             sample=self._sample,
@@ -214,6 +252,7 @@ class SafetyNode(GraphNode):
             reset_received_ns=received.get('reset', 0),
             health=newest.get('health'),
             health_received_ns=received.get('health', 0),
+            let_go=self._let_go,
             operator_stop=self._stop,
             operator_resume=self._resume,
         )

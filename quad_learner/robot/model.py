@@ -95,11 +95,14 @@ class RobotModel:
     loop_closures: tuple[LoopClosure, ...]
     sections: Mapping[str, Any]
     """what the file holds for single parts (such as `reset`), read by those parts"""
+    identity: str = ''
+    """which of several robots of its kind; '' where there is but one"""
 
     @property
     def joints_hash(self) -> int:
-        """CRC-32 of the joint names in order: tells a command meant for other joints."""
-        return zlib.crc32(','.join(self.joints).encode())
+        """CRC-32 of the joint names in order and `identity`: tells a command meant for others."""
+        names = ','.join(self.joints)
+        return zlib.crc32((f'{names}@{self.identity}' if self.identity else names).encode())
 
     @property
     def ticks_per_decision(self) -> int:

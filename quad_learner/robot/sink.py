@@ -4,9 +4,9 @@ It stands in the robot node, behind everything else, and shares no code with the
 that it holds with the safety process dead, frozen, doubled or wrong. Its limits are constants: no
 parameter can widen them. Where it cannot trust, the answer is None: joint damping.
 
-    knows no writer ──a command not ACTIVE──► trusts ──expired, wrong, two writers──► damps
-                                                ▲                                       │
-                                                └──────a newer command not ACTIVE───────┘
+    knows no writer ──a command not ACTIVE──► trusts ──expired, wrong, two writers, dead──► damps
+                                                ▲                                           │
+                                                └────────a newer command not ACTIVE─────────┘
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Verdict(Enum):
         'to move right after an interruption: a command that is not ACTIVE must be first'
     )
     TWO_WRITERS = 'a second writer'
+    WRITER_DIED = 'left behind by a writer whose process has died: ignored'
 
 
 class CommandSink:
@@ -93,6 +94,7 @@ class CommandSink:
         self._throwing = robot.torque_max * TORQUE_SCALE_MAX
         self._epoch: int | None = None
         self._retired: deque[int] = deque(maxlen=RETIRED_EPOCHS)
+        self._abandoned: int | None = None
         self._sequence = 0
         self._command: JointCommand | None = None
         self._received_ns = 0
@@ -125,7 +127,7 @@ class CommandSink:
         if verdict is Verdict.TORQUE:
             # The joints were thrown about, the writer did nothing wrong: the next may be right.
             self._take(self._limp(command), now_ns)
-        elif verdict is not Verdict.NOT_NEWER:
+        elif verdict not in (Verdict.NOT_NEWER, Verdict.WRITER_DIED):
             self._command = None
         if verdict is Verdict.TWO_WRITERS:
             self._conflict_until_ns = now_ns + CONFLICT_NS
@@ -156,6 +158,15 @@ class CommandSink:
             self._command = None
             self._conflict_until_ns = now_ns + CONFLICT_NS
 
+    def abandon(self) -> None:
+        """Damps at once: the process of the writer is known to have died.
+
+        What it left on its way is ignored; a new writer begins with a command that is not ACTIVE.
+        """
+        self._abandoned = self._epoch
+        self._command = None
+        self.refusals[Verdict.WRITER_DIED.name] += 1
+
     def _in_conflict(self, now_ns: int) -> bool:
         until_ns = self._conflict_until_ns
         return until_ns is not None and until_ns - CONFLICT_NS <= now_ns < until_ns
@@ -172,6 +183,8 @@ class CommandSink:
         fault = self._content(command)
         if fault is not None:
             return fault
+        if command.epoch == self._abandoned:
+            return Verdict.WRITER_DIED
         active = command.mode is Mode.ACTIVE
         if command.epoch != self._epoch:
             stranger = active and self.current(now_ns) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rclpy.clock import Clock
@@ -11,7 +12,7 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
-from quad_learner.exclusive import claim
+from quad_learner.exclusive import Lifeline, claim
 from quad_learner.graph import GraphConfig
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.ticks import Ticks
@@ -32,11 +33,12 @@ class GraphNode(Node):
             options: for rclpy's Node (tests give parameter_overrides).
         """
         super().__init__(name, **options)
-        self._lock = claim(name, os.environ.get('ROS_DOMAIN_ID', '0'), self.get_namespace())
+        self._lock = claim(name, *self._place)
+        self._lifelines: list[Lifeline] = []
         graph, *rest = parameters.load(self, GraphConfig, *configs)
         self.graph: GraphConfig = graph
         self.configs: list[Any] = rest
-        self.robot: RobotModel = load(graph.robot)
+        self.robot: RobotModel = replace(load(graph.robot), identity=graph.robot_id)
         self.ticks = Ticks(self.robot)
         self.finished = False
         self.stopping: Callable[[], bool] = lambda: False
@@ -51,10 +53,21 @@ class GraphNode(Node):
         """Calls `callback` each `seconds` of the steady clock."""
         return self.create_timer(seconds, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
+    @property
+    def _place(self) -> tuple[str, str]:
+        return os.environ.get('ROS_DOMAIN_ID', '0'), self.get_namespace()
+
+    def lifeline(self, name: str) -> Lifeline:
+        """Returns what tells that the process of the node `name` of this graph has died."""
+        self._lifelines.append(Lifeline(name, *self._place))
+        return self._lifelines[-1]
+
     def close(self) -> None:
         """Says goodbye; the middleware is still alive. Most nodes have nothing to say."""
 
     def destroy_node(self) -> None:
         """Gives the name free for another node."""
         self._lock.close()
+        for lifeline in self._lifelines:
+            lifeline.close()
         super().destroy_node()

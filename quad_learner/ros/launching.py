@@ -133,7 +133,7 @@ def nodes(
             exec_name=spec.name,  # otherwise the prefix gives each process its name
             namespace=values['namespace'],
             parameters=[str(files[spec.name]), *parameters],
-            ros_arguments=['--log-level', values['log_level']],
+            ros_arguments=['--log-level', values['log_level'], '--enclave', spec.enclave],
             prefix=_prefix(spec),
             output='screen',
             respawn=spec.respawn,

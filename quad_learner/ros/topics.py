@@ -108,6 +108,9 @@ GROUND_TRUTH = Topic(
     'ground_truth/odom', Odometry, POLICY_RATE, 1000, publisher_node='robot', about='scoring only'
 )
 CLOCK = Topic('/clock', Clock, POLICY_RATE, 1, publisher_node='robot', about='lockstep only')
+ROBOT_STATE = Topic(
+    'robot/state', DiagnosticStatus, 1.0, 1, True, 'robot', 'follows commands, or damps by itself'
+)
 JOINT_COMMAND = Topic(
     'joint_command',
     Float64MultiArray,
@@ -211,6 +214,7 @@ TABLE = (
     EXPERIENCE,
     RESET_TARGET,
     RESET_STATE,
+    ROBOT_STATE,
     JOINT_COMMAND,
     SAFETY_STATE,
     MODEL,

@@ -80,7 +80,7 @@ class Monitors:
         body = self._body(watch, inputs, now_ns, sent)
         if restarted or gap_ns < 0:
             body |= Reason.SENSORS_STALE
-        if gap_ns > self._lifetime_ns:
+        if gap_ns > self._lifetime_ns or inputs.let_go:
             body |= Reason.STEP_LATE
         drive = self._estimate(watch, inputs, now_ns)
         if watch.tilted >= self._config.confirm_samples:

@@ -38,6 +38,8 @@ class SafetyInputs:
     reset_received_ns: int = 0
     health: Health | None = None
     health_received_ns: int = 0
+    let_go: bool = False
+    """the robot says that it follows no command: what it was told last came too late, or twice"""
     operator_stop: bool = False
     """stops in every step in which it is set, in any mode"""
     operator_resume: bool = False

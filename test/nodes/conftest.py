@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,14 @@ class Bench:
         table = bringup.drive_nodes('sim') if drive else bringup.nodes('sim')
         specs = [s for s in table if s.name == spec]
         values = bringup.parameters(specs, {'gear': 'lockstep'}, None)[spec] | changed
-        overrides = [Parameter(name, value=value) for name, value in values.items()]
-        self.node = kind(context=self._context, parameter_overrides=overrides)
+        self.node = self.make(kind, values)
         self._executor.add_node(self.node)
         return self.node
+
+    def make(self, kind: type[Any], values: Mapping[str, Any]) -> Any:
+        """Returns a node with these parameters, which is nobody's to spin or destroy."""
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        return kind(context=self._context, parameter_overrides=overrides)
 
     def listen(self, *listened: topics.Topic) -> None:
         """Lets the peer hear topics; `heard` keeps what it heard, by name."""

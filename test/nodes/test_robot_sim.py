@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 import pytest
 
+from quad_learner.exclusive import claim
 from quad_learner.nodes.robot_sim import RobotSimNode
 from quad_learner.ros import topics
 from quad_learner.ros.messages import stamp_from
+from quad_learner.safety.modes import Mode
 
 
 @pytest.fixture
@@ -22,6 +25,7 @@ def sim(bench: Any) -> Any:
         topics.MOTOR_TEMPERATURE,
         topics.GROUND_TRUTH,
         topics.DIAGNOSTICS,
+        topics.ROBOT_STATE,
     )
     bench.start(RobotSimNode, 'robot', seed=3)
     yield bench
@@ -96,3 +100,33 @@ def test_without_a_command_that_can_be_trusted_it_says_that_it_damps(sim: Any) -
     status = sim.until(warned, 'a warning')[0]
     assert status.name.endswith('/robot')
     assert status.level == b'\x01'
+
+
+def test_in_real_time_it_damps_at_the_next_tick_when_safety_has_died(bench: Any) -> None:
+    node = bench.start(RobotSimNode, 'robot', gear='real_time')
+    safety = claim('safety', os.environ['ROS_DOMAIN_ID'], '/')
+    node._on_period()
+    assert not node._sink.refusals['WRITER_DIED']
+    safety.close()
+    for _ in range(3):
+        node._on_period()
+    assert node._sink.refusals['WRITER_DIED'] == 1
+    node.close()
+
+
+def test_it_tells_at_once_whether_it_follows(sim: Any, command_of: Any) -> None:
+    levels = [b'\x01', b'\x00']
+    sim.until(lambda: sim.heard['robot/state'], 'its state')
+    for sequence, mode in enumerate((Mode.STANDBY, Mode.ACTIVE), 1):
+        now = sim.stamp(sequence - 1)
+        command = command_of(time_ns=now, sequence=sequence, mode=mode)
+        sim.say(topics.JOINT_COMMAND, sim.records.command_to(command))
+        sim.until(lambda now=now: last_stamp(sim) > now, 'the next sample')
+    sim.until(lambda: [m.level for m in sim.heard['robot/state']][-1] == levels[1], 'it follows')
+    # A garbled command: it damps from the next tick on, which only a command can bring about.
+    for sequence, kd in ((3, 1e9), (4, 1.0)):
+        stamp = last_stamp(sim)
+        command = command_of(time_ns=stamp, sequence=sequence, kd=np.full(12, kd))
+        sim.say(topics.JOINT_COMMAND, sim.records.command_to(command))
+        sim.until(lambda stamp=stamp: last_stamp(sim) > stamp, 'the next sample')
+    sim.until(lambda: [m.level for m in sim.heard['robot/state']][-1] == levels[0], 'it damps')

@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import dataclasses
+import os
 from typing import Any
 
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
 
+from quad_learner.configuration import ConfigurationError
+from quad_learner.exclusive import claim
 from quad_learner.nodes import safety as module
 from quad_learner.nodes.safety import SafetyNode
 from quad_learner.robot.model import load
 from quad_learner.robot.signals import Health
 from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.messages import battery_to, odometry_to
+from quad_learner.ros.packed import Records
 from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.state import SafetyInputs
 
 BETWEEN = 1_000_000_000 // load('a1').command_hz  # no decision falls on it: it is answered at once
 
@@ -225,3 +232,70 @@ def test_a_stop_is_sent_again_and_again_however_silent_the_others(
     assert gaps.max() <= 3 * period
     # Far below the time for which the robot trusts a command.
     assert 3 * period < node._state.command.lifetime_ns
+
+
+@pytest.mark.parametrize(
+    ('process', 'part'), [('estimator', 'estimate'), ('policy', 'policy'), ('reset', 'reset')]
+)
+@pytest.mark.parametrize('gear', ['real_time', 'lockstep'])
+def test_what_a_process_said_is_stale_at_the_step_after_its_death(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, target_of: Any, gear: str, process: str, part: str
+) -> None:
+    """In real time alone: lockstep waits, and ends by its own patience, to the bit."""
+    node = bench.start(SafetyNode, 'safety', gear=gear)
+    given: list[SafetyInputs] = []
+    step = node._core.step
+
+    def note(state: Any, inputs: SafetyInputs, now_ns: int) -> Any:
+        given.append(inputs)
+        return step(state, inputs, now_ns)
+
+    monkeypatch.setattr(node._core, 'step', note)
+    heard_ns = steady_ns()
+    node._newest |= dict.fromkeys(('estimate', 'policy', 'reset'), target_of())
+    node._received |= dict.fromkeys(('estimate', 'policy', 'reset'), heard_ns)
+    lock = claim(process, os.environ['ROS_DOMAIN_ID'], '/')
+    node._step()
+    lock.close()
+    node._step()
+    received = [
+        {p: getattr(i, f'{p}_received_ns') for p in ('estimate', 'policy', 'reset')} for i in given
+    ]
+    assert set(received[0].values()) == {heard_ns}
+    old = {p for p, ns in received[1].items() if heard_ns - ns > 3_600_000_000_000}
+    assert old == ({part} if gear == 'real_time' else set())
+    assert getattr(given[1], part) is not None, 'its request must stay in sight to be made void'
+
+
+@pytest.mark.parametrize('gear', ['real_time', 'lockstep'])
+def test_it_hears_that_the_robot_follows_nobody_in_real_time_alone(bench: Any, gear: str) -> None:
+    node = bench.start(SafetyNode, 'safety', gear=gear)
+    damps = topics.ROBOT_STATE.type(level=b'\x01', message='damps by itself')
+    follows = topics.ROBOT_STATE.type(level=b'\x00', message='follows')
+    if gear == 'lockstep':  # when it is heard is chance there, and a run must repeat itself
+        assert node.count_subscribers(topics.ROBOT_STATE.name) == 0
+        return
+    bench.say(topics.ROBOT_STATE, damps)
+    bench.until(lambda: node._let_go, 'that it damps')
+    bench.say(topics.ROBOT_STATE, follows)
+    bench.until(lambda: not node._let_go, 'that it follows')
+
+
+def test_it_does_not_begin_where_strangers_could_speak_unless_asked_to(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The range is read when the middleware begins: in this test nothing reaches further.
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    with pytest.raises(ConfigurationError, match='ROS_AUTOMATIC_DISCOVERY_RANGE is SUBNET'):
+        bench.start(SafetyNode, 'safety')
+    assert bench.start(SafetyNode, 'safety', open_to_network=True).graph.open_to_network
+
+
+def test_the_targets_of_another_robot_are_refused(bench: Any, target_of: Any) -> None:
+    bench.start(SafetyNode, 'safety', robot_id='left')
+    bench.say(topics.POLICY_TARGET, bench.records.target_to(target_of()))
+    refused = bench.until(lambda: bench.node.diagnostics.values.get('refused'), 'the refusal')
+    assert refused == 'policy: the message is not for the joints of a1'
+    mine = Records(dataclasses.replace(bench.robot, identity='left'))
+    bench.say(topics.POLICY_TARGET, mine.target_to(target_of()))
+    bench.until(lambda: bench.node._newest.get('policy'), 'the target that is meant for it')

@@ -310,3 +310,25 @@ def test_judging_never_raises(command_of: Make) -> None:
         assert isinstance(judge.check(broken, 0, Witness()), list)
     assert judge.check(None, 0, Witness())[0].startswith('I12')  # type: ignore[arg-type]
     assert judge.judged == len(dataclasses.fields(JointCommand)) + 1
+
+
+def test_an_operator_may_cost_a_waiting_world_a_command_but_none_comes_twice(
+    command_of: Make, sample_of: Sense
+) -> None:
+    for whole, said in ((True, ['I10 sequence']), (False, [])):
+        drive = Drive(command_of, sample_of)
+        drive.judge.whole = whole
+        assert drive.send(sequence=drive.sequence + 2) == said
+        assert drive.send(sequence=drive.sequence) == ['I10 sequence']
+
+
+@pytest.mark.parametrize(('lost', 'said'), [(0, ['I15 a stop moves the legs']), (1, [])])
+def test_where_a_command_was_lost_a_stop_is_not_compared_with_an_older_one(
+    command_of: Make, sample_of: Sense, lost: int, said: list[str]
+) -> None:
+    drive = Drive(command_of, sample_of, exact=False)
+    halted = {'mode': Mode.SOFT_STOP, 'reasons': Reason.TARGET_STALE}
+    assert drive.send(**halted) == []
+    drive.sequence += lost
+    there = at(1, 0.95, ROBOT.stance)
+    assert drive.send(kp=0.1 * ROBOT.kp, position=there, **halted) == said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import xml.etree.ElementTree as ElementTree
 import zlib
 from pathlib import Path
@@ -96,6 +97,12 @@ def test_the_joints_hash_is_the_crc_of_the_names_in_order() -> None:
     robot = model.load('a1')
     assert robot.joints_hash == zlib.crc32(','.join(robot.joints).encode())
     assert robot.joints_hash != model.load('minitaur').joints_hash
+
+
+def test_two_robots_of_a_kind_are_told_apart() -> None:
+    robot = model.load('a1')
+    left, right = (dataclasses.replace(robot, identity=name) for name in ('left', 'right'))
+    assert len({each.joints_hash for each in (robot, left, right)}) == 3
 
 
 def test_arrays_cannot_be_written_to() -> None:

@@ -304,3 +304,33 @@ def test_an_epoch_that_was_replaced_stays_away_however_long_the_next_one_lasts(
         sink.accept(command(sequence, Mode.STANDBY, epoch=2), sequence)
     late = 3 * SECOND_NS
     assert sink.accept(command(9_999, Mode.STANDBY), late) is Verdict.TWO_WRITERS
+
+
+@pytest.mark.parametrize('mode', list(Mode))
+def test_a_writer_that_died_is_left_at_once_and_what_it_left_is_ignored(
+    sink: CommandSink, mode: Mode
+) -> None:
+    sink.accept(command(2), 0)
+    sink.abandon()
+    assert sink.current(0) is None
+    assert sink.accept(command(3, mode), 0) is Verdict.WRITER_DIED
+    assert sink.current(0) is None
+    assert sink.refusals == {'WRITER_DIED': 2}
+
+
+def test_after_a_writer_that_died_another_begins_and_is_not_disturbed_by_it(
+    sink: CommandSink,
+) -> None:
+    sink.abandon()
+    assert sink.accept(command(1, epoch=2), 0) is Verdict.ACTIVE_FIRST
+    assert sink.accept(command(2, Mode.INIT, epoch=2), 0) is Verdict.ACCEPTED
+    newest = command(3, epoch=2)
+    assert sink.accept(newest, 0) is Verdict.ACCEPTED
+    assert sink.accept(command(99), 0) is Verdict.WRITER_DIED
+    assert sink.current(0) is newest
+
+
+def test_a_death_before_any_command_changes_nothing_for_the_first_writer() -> None:
+    sink = CommandSink(ROBOT)
+    sink.abandon()
+    assert sink.accept(command(1, Mode.STANDBY), 0) is Verdict.ACCEPTED

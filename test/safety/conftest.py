@@ -140,7 +140,7 @@ class Bench:
             for name, source in (('policy', Authority.POLICY), ('reset', Authority.RESET))
         }
         self.inputs = SafetyInputs()
-        self.stop = self.resume = False
+        self.stop = self.resume = self.let_go = False
         self.frozen = False
         self._count = 0
 
@@ -226,6 +226,7 @@ class Bench:
                 fresh[name] = self.make(name)
                 fresh[f'{name}_received_ns'] = self.now_ns
         flags = {'operator_stop': self.stop, 'operator_resume': self.resume}
+        flags['let_go'] = self.let_go
         self.stop = self.resume = False
         return dataclasses.replace(self.inputs, **fresh, **flags)
 

@@ -141,3 +141,21 @@ def test_an_empty_battery_rests_until_it_is_charged_well_above(bench: Bench) -> 
     bench.health['battery_voltage'] = 19.9
     bench.tick()
     assert bench.state.watch.empty
+
+
+@pytest.mark.parametrize('driver', ['policy', 'reset'])
+def test_a_robot_that_follows_nobody_ends_the_session_and_needs_a_fresh_one(
+    make_bench: Any, driver: str
+) -> None:
+    bench = make_bench('P' if driver == 'policy' else 'R')
+    bench.let_go = True
+    bench.tick()
+    assert bench.code == 'T'
+    assert Reason.STEP_LATE in bench.command.reasons
+    bench.ask(driver)
+    bench.tick(200)
+    assert bench.code == 'T', 'nobody drives what does not follow'
+    bench.let_go = False
+    bench.tick(200)
+    assert bench.code == 'PR'[driver == 'reset']
+    assert bench.command.reasons is Reason.NONE

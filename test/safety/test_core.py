@@ -310,6 +310,7 @@ class Storm:
         bench.health['motor_temperature'] = rng.uniform(30.0, 100.4, 2)
         bench.stop = event == 48
         bench.resume = 50 <= event < 60
+        bench.let_go = 60 <= event < 64
 
     def tick(self) -> None:
         self.blow()

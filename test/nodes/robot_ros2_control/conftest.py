@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,8 +134,9 @@ class Bench:
 
 
 @pytest.fixture
-def context(monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+def context(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Context]:
     """Returns a middleware of its own."""
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     context = Context()

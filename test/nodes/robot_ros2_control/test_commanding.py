@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 from rclpy.parameter import Parameter
 from std_msgs.msg import Float64MultiArray
 
+from quad_learner.exclusive import claim
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import JointCommand
 from quad_learner.safety.modes import Authority, Mode
@@ -151,3 +153,15 @@ def test_simulated_time_switched_on_later_stops_the_robot(
     assert bench.spin(
         lambda: np.allclose(sent[-1].data, -2.0), lambda: bench.sense_and_command(command_of)
     )
+
+
+def test_the_death_of_safety_is_answered_by_damping_before_its_command_expires(
+    bench: Bench, command_of: Callable[..., JointCommand]
+) -> None:
+    sent = bench.hear(COMMANDS, Float64MultiArray)
+    bench.ready()
+    with claim('safety', os.environ['ROS_DOMAIN_ID'], '/'):
+        bench.spin(lambda: sent, lambda: bench.sense_and_command(command_of))
+    bench.velocity = np.full(12, 0.5)
+    assert bench.spin(lambda: np.allclose(sent[-1].data, -2.0), bench.sense)
+    assert bench.node._sink.refusals['WRITER_DIED'] == 1

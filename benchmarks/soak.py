@@ -1,0 +1,424 @@
+"""Does it keep going, hour after hour, whatever befalls it?
+
+A learning run, in lockstep or in real time, on this machine alone and in a ROS domain of its own,
+with a fault drawn by the seed every --every seconds:
+
+    kill …        a process gets SIGKILL; robot and safety end the run, which is then resumed
+    freeze …      a process stands still for a while (in lockstep the robot's also stops the clock)
+    freeze all    every process stands still: the machine slept
+    rogue         a second publisher of commands, which says things that are no commands
+    flood …       one publisher sends nonsense on a topic as fast as it can
+    disk          the learner's files can grow no further, as on a full disk
+    operator      an operator stops the robot; the stop latches, and is resumed
+    sensors …     NaN, a stuck or flipped joint, a dead inertial unit, lost samples
+
+    make soak MINUTES=240
+    python benchmarks/soak.py --minutes 5 --every 15
+
+Each fault must be over within a time, with the policy driving again; where the stop latches it
+must say why, and is resumed by hand, which is counted. It ends with 1 if the judge found a command
+unsafe, a fault was not recovered from, less was done than planned, or a process that was watched
+for long enough takes 1 MiB an hour more, or more files or threads. One JSON line comes last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+import yaml
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.task import Future
+
+from process_growth import Growth, Size, growth, size
+from quad_learner.learn import LearnOptions, Preparation, node_environment, prepare
+from quad_learner.robot.model import load
+from quad_learner.ros import topics
+from quad_learner.simulation.faults import KINDS
+from quad_learner.supervisor import Supervisor
+
+ENVIRONMENT = {
+    'ROS_DOMAIN_ID': '96',
+    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    'OMP_NUM_THREADS': '1',
+}
+"""of every process"""
+RESPAWNED = ('estimator', 'reset', 'policy', 'monitor', 'learner')
+ENDING = ('robot', 'safety')
+"""the run is over without them, and is resumed"""
+FLOODED = (topics.POLICY_TARGET, topics.RESET_TARGET, topics.ODOM, topics.JOINT_COMMAND)
+SENSOR_EVERY_S, SENSOR_LASTS_S = 20.0, 0.5
+"""[s] of robot time between sensor faults, and how long each lasts"""
+LASTS_S = 2.0
+"""[s] that whatever is not a kill lasts"""
+STARTED_S = 600.0
+"""[s] in which the policy must drive at first: kernels may have to be compiled"""
+RECOVERED_S = 120.0
+"""[s] after a fault in which the policy must drive again: a learner restores itself in 20 s, a
+robot that fell gets up in 10 s, and the machine may be busy"""
+STEPS_AGAIN = 20
+"""steps of the policy after a fault that count as going on"""
+LOOK_S = 5.0
+"""[s] between looks at memory, files and threads"""
+WARM_UP_S, WATCHED_S = 600.0, 1200.0
+"""[s] of a process's life that do not count, and that must follow for a slope to be judged"""
+SLOPE_MIB_H = 1.0
+FILES_MORE = 4.0
+"""files or threads more that are no leak: a stranger may be there at one of the two looks"""
+FILLS = ('learner',)
+"""processes that grow by what they are for: its replay holds a million steps"""
+TOLD = 10
+"""unsafe commands that are told in words; all are counted"""
+SPIN_S = 0.05
+SMALL = {'critic_width': 32, 'actor_width': 32, 'batch_size': 32, 'warmup_steps': 100}
+SMALL |= {'updates_per_step': 0.25, 'eager_updates': 0.0, 'critic_kind': 'crossq'}
+"""parameters of a learner for a look at the processes alone, or a machine that does much else"""
+
+
+class Watcher(Node):
+    """Sees what a stranger sees: steps, modes, diagnostics."""
+
+    def __init__(self) -> None:
+        super().__init__('soak')
+        self.steps = self._judged = self._unsafe = 0
+        self.robot_time_s = 0.0
+        self._before: list[tuple[float, int, int]] = []
+        """of robots that were: time [s], judged, unsafe"""
+        self.mode = self.reasons = ''
+        self.stops: Counter[str] = Counter()
+        topics.EXPERIENCE.subscribe(self, self._on_step, raw=True)
+        topics.SAFETY_STATE.subscribe(self, self._on_safety)
+        topics.DIAGNOSTICS.subscribe(self, self._on_diagnostics)
+        services = (topics.SAFETY_STOP, topics.SAFETY_RESUME)
+        self._callers = {
+            service: self.create_client(service.type, service.name) for service in services
+        }
+
+    def _on_step(self, _: bytes) -> None:
+        self.steps += 1
+
+    def _on_safety(self, message: Any) -> None:
+        mode = message.message.split()[0]
+        values = {pair.key: pair.value for pair in message.values}
+        if mode != self.mode and mode.endswith('STOP'):
+            self.stops[values['reasons']] += 1
+        self.mode, self.reasons = mode, values['reasons']
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            if status.name.endswith('/robot'):
+                values = {pair.key: pair.value for pair in status.values}
+                time_s = float(values['robot_time_s'])
+                if time_s < self.robot_time_s:  # another robot begins its own time
+                    self._before.append((self.robot_time_s, self._judged, self._unsafe))
+                self.robot_time_s = time_s
+                self._judged = int(values['judged_commands'])
+                self._unsafe = int(values['unsafe_commands'])
+
+    def totals(self) -> tuple[int, int, int]:
+        """Returns how many sensor faults passed, and commands were judged and found unsafe."""
+        robots = [*self._before, (self.robot_time_s, self._judged, self._unsafe)]
+        faults = sum(int(time_s // SENSOR_EVERY_S) for time_s, _, _ in robots)
+        return faults, sum(each[1] for each in robots), sum(each[2] for each in robots)
+
+    def ask(self, service: topics.Service) -> None:
+        """Calls a service, and does not wait for the answer."""
+        caller = self._callers[service]
+        if caller.service_is_ready():
+            caller.call_async(service.type.Request())
+
+
+class Soak:
+    """One run, and what befalls it."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self._folder = folder
+        self._options = options
+        self._random = np.random.default_rng(options.seed)
+        self.sizes: dict[tuple[str, int], list[Size]] = defaultdict(list)
+        self.done: Counter[str] = Counter()
+        self.latched: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self._looked_s = -LOOK_S
+        self.reason: str | None = None
+        self.watcher = Watcher()
+        self._executor = EventsExecutor()
+        self._executor.add_node(self.watcher)
+        self._supervisor = self._start(resume=False)
+
+    def _start(self, resume: bool) -> Supervisor:
+        run = self._folder / 'run'
+        params = self._folder / 'soak.yaml'
+        robot = {'faults': list(sensor_faults(self._options))}
+        small = {'/**': {'ros__parameters': SMALL}} if self._options.small else {}
+        params.write_text(yaml.safe_dump(small | {'/robot': {'ros__parameters': robot}}))
+        ready: Preparation = prepare(
+            LearnOptions(
+                minutes=1e5,
+                seed=self._options.seed,
+                run_directory=None if resume else run,
+                resume=run if resume else None,
+                params_file=params,
+                real_time_factor=float(self._options.real_time),
+            )
+        )
+        supervisor = Supervisor(node_environment(), ready.run.logs)
+        for spec in ready.specs:
+            if self._options.even:
+                spec = replace(spec, niceness=0)
+            supervisor.start(spec, ['--params-file', str(ready.files[spec.name])])
+        self.reason = None
+        return supervisor
+
+    def strike(self, name: str) -> None:
+        """Does what `name` says, and waits until it is over."""
+        kind, _, part = name.partition(' ')
+        before = self.watcher.steps
+        FAULTS[kind](self, part)
+        self.done[name] += 1
+        self.go_on(name, before)
+
+    def go_on(self, after: str, before: int, within_s: float = RECOVERED_S) -> None:
+        """Waits until the policy drives again; a stop that latched is resumed, if it says why."""
+        until_s = time.monotonic() + within_s
+        since = self.watcher.steps
+        while time.monotonic() < until_s and self.reason is None:
+            self.listen(SPIN_S)
+            if self.watcher.steps >= since + STEPS_AGAIN:
+                return
+            if self.watcher.mode == 'LATCHED_STOP':
+                if self.watcher.reasons in ('', 'NONE'):
+                    self.wrong.append(f'{after}: latched, and did not say why')
+                self.latched[self.watcher.reasons] += 1
+                self.watcher.ask(topics.SAFETY_RESUME)
+                self.listen(1.0)
+        self.wrong.append(
+            f'{after}: not recovered within {within_s:.0f} s, {self.watcher.mode} '
+            f'{self.watcher.reasons}, {self.watcher.steps - before} steps, {self.reason or ""}'
+        )
+
+    def listen(self, seconds: float) -> None:
+        """Lets time pass: looks after the processes, and at what they take."""
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            self._executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
+            if self.reason is None:
+                self.reason = self._supervisor.watch()
+            now_s = time.monotonic()
+            if now_s - self._looked_s >= LOOK_S:
+                self._looked_s = now_s
+                for name, pid in self._supervisor.pids().items():
+                    found = size(pid, now_s)
+                    if found is not None:
+                        self.sizes[name, pid].append(found)
+
+    def kill(self, process: str) -> None:
+        """Kills; a run that is over without the process must say so, and is resumed."""
+        os.kill(self._supervisor.pids()[process], signal.SIGKILL)
+        self.listen(LASTS_S)
+        if process not in ENDING:
+            return
+        if self.reason is None or process not in self.reason:
+            self.wrong.append(f'kill {process}: the run did not end for it, but {self.reason}')
+        self._supervisor.stop()
+        self._supervisor = self._start(resume=True)
+
+    def freeze(self, process: str) -> None:
+        """Stops one process or all for a while."""
+        pids = self._supervisor.pids()
+        struck = list(pids.values()) if process == 'all' else [pids[process]]
+        for pid in struck:
+            os.kill(pid, signal.SIGSTOP)
+        self.listen(LASTS_S)
+        for pid in struck:
+            os.kill(pid, signal.SIGCONT)
+
+    def flood(self, name: str) -> None:
+        """Sends nonsense as fast as it can, as a second publisher."""
+        topic = next(each for each in FLOODED if each.name.replace('/', '.') == name)
+        stranger = Node('stranger')
+        publisher = topic.publisher(stranger)
+        message = topic.type()
+        if hasattr(message, 'data'):
+            message.data = self._random.normal(size=100).tolist()
+        until_s = time.monotonic() + LASTS_S
+        while time.monotonic() < until_s:
+            for _ in range(100):
+                publisher.publish(message)
+            self._executor.spin_until_future_complete(Future(), timeout_sec=0.0)
+        stranger.destroy_node()
+
+    def rogue(self, _: str) -> None:
+        """Is there as a second publisher of commands, and says little."""
+        stranger = Node('stranger')
+        publisher = topics.JOINT_COMMAND.publisher(stranger)
+        for _ in range(10):
+            publisher.publish(topics.JOINT_COMMAND.type())
+            self.listen(LASTS_S / 10.0)
+        stranger.destroy_node()
+
+    def disk(self, _: str) -> None:
+        """Lets no file of the learner grow for a while."""
+        pid = self._supervisor.pids()['learner']
+        _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
+        self.listen(LASTS_S)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+    def operator(self, _: str) -> None:
+        """Stops as an operator does."""
+        self.watcher.ask(topics.SAFETY_STOP)
+        self.listen(LASTS_S)
+
+    def stop(self) -> list[str]:
+        """Ends the run; returns the names of processes that had to be killed."""
+        return self._supervisor.stop()
+
+
+FAULTS: dict[str, Callable[[Soak, str], None]] = {
+    'kill': Soak.kill,
+    'freeze': Soak.freeze,
+    'flood': Soak.flood,
+    'rogue': Soak.rogue,
+    'disk': Soak.disk,
+    'operator': Soak.operator,
+}
+NAMES = (
+    *(f'kill {name}' for name in (*RESPAWNED, *ENDING)),
+    *(f'freeze {name}' for name in (*RESPAWNED, *ENDING, 'all')),
+    *(f'flood {topic.name.replace("/", ".")}' for topic in FLOODED),
+    'rogue',
+    'disk',
+    'operator',
+)
+"""every fault that is drawn from"""
+
+
+def plan(minutes: float, every_s: float, seed: int, names: Sequence[str] = NAMES) -> list[str]:
+    """Returns the faults of a run in their order: each of `names` before any comes again."""
+    random = np.random.default_rng(seed)
+    count = int(minutes * 60.0 // every_s)
+    rounds = -(-count // len(names))
+    drawn = [names[n] for _ in range(rounds) for n in random.permutation(len(names))]
+    return drawn[:count]
+
+
+def sensor_faults(options: argparse.Namespace) -> list[str]:
+    """Returns what befalls the sensors, in robot time, for longer than the soak lasts."""
+    random = np.random.default_rng([options.seed, 1])
+    joints = load('a1').joints
+    kinds = sorted(KINDS)
+    found = []
+    # Lockstep is at most some ten times faster than a robot.
+    count = int(10.0 * options.minutes * 60.0 / SENSOR_EVERY_S)
+    for number in range(1, count + 1):
+        kind = kinds[int(random.integers(len(kinds)))]
+        joint = f':{joints[int(random.integers(len(joints)))]}' if kind.endswith('_joint') else ''
+        found.append(f'{kind}{joint}@{number * SENSOR_EVERY_S:.1f}+{SENSOR_LASTS_S}')
+    return found
+
+
+def leaks(sizes: dict[tuple[str, int], list[Size]]) -> tuple[dict[str, Growth], list[str]]:
+    """Returns how each process grew in its longest life, and which of them take ever more."""
+    found: dict[str, Growth] = {}
+    wrong = []
+    for (name, _), looked in sizes.items():
+        grew = growth(looked, min(WARM_UP_S, (looked[-1].time_s - looked[0].time_s) / 3.0))
+        if grew is not None and (name not in found or grew.watched_s > found[name].watched_s):
+            found[name] = grew
+    for name, grew in found.items():
+        if grew.watched_s < WATCHED_S:
+            continue
+        if grew.mib_per_hour > SLOPE_MIB_H and name not in FILLS:
+            wrong.append(f'{name} takes {grew.mib_per_hour:.1f} MiB more an hour')
+        if max(grew.files, grew.threads) > FILES_MORE:
+            wrong.append(f'{name}: {grew.files:.0f} files, {grew.threads:.0f} threads more')
+    return found, wrong
+
+
+def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]]:
+    """Returns the soak, over, and what was planned for it."""
+    planned = plan(options.minutes, options.every, options.seed, options.only)
+    story = Soak(folder, options)
+    try:
+        story.go_on('start', 0, STARTED_S)
+        due_s = time.monotonic()
+        for name in planned:
+            if story.reason is not None:
+                break
+            due_s = max(due_s + options.every, time.monotonic())
+            story.listen(due_s - time.monotonic())
+            print(
+                f'{time.strftime("%H:%M:%S", time.gmtime(story.watcher.robot_time_s))} {name}',
+                flush=True,
+            )
+            story.strike(name)
+    finally:
+        killed = story.stop()
+    said = (folder / 'run' / 'logs' / 'robot.log').read_text().splitlines()
+    story.wrong += [line for line in said if 'unsafe command' in line][:TOLD]
+    if killed:
+        story.wrong.append(f'had to be killed at the end: {", ".join(killed)}')
+    return story, planned
+
+
+def main() -> None:
+    """Prints tables and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--minutes', type=float, default=60.0, help='of faults, by the wall clock')
+    parser.add_argument('--every', type=float, default=60.0, help='seconds from fault to fault')
+    parser.add_argument('--real-time', action='store_true', help='not in lockstep')
+    parser.add_argument('--only', nargs='+', choices=NAMES, default=NAMES, metavar='FAULT')
+    parser.add_argument('--small', action='store_true', help='small networks that learn little')
+    parser.add_argument('--even', action='store_true', help='the learner gives way to nobody')
+    parser.add_argument('--seed', type=int, default=0)
+    options = parser.parse_args()
+    os.environ |= ENVIRONMENT
+    rclpy.init()
+    with tempfile.TemporaryDirectory() as folder:
+        story, planned = soak(Path(folder), options)
+    rclpy.shutdown()
+    grown, leaking = leaks(story.sizes)
+    wrong = story.wrong + leaking
+    if sum(story.done.values()) != len(planned):
+        wrong.append(f'{sum(story.done.values())} of {len(planned)} faults executed')
+    sensors, judged, unsafe = story.watcher.totals()
+    if unsafe or not judged:
+        wrong.append(f'{unsafe} unsafe of {judged} judged commands')
+    expected = Counter(planned)
+    for name in NAMES:
+        print(f'{name:22s} {story.done[name]:4d} of {expected[name]:4d}')
+    print(f'sensor faults, each {SENSOR_EVERY_S:.0f} s of robot time: {sensors}')
+    for reasons, count in story.watcher.stops.most_common():
+        print(f'stopped {count:4d} times for {reasons}')
+    for name, grew in grown.items():
+        print(
+            f'{name:10s} {grew.resident_mib:6.0f} MiB, {grew.mib_per_hour:+8.2f} MiB/h, '
+            f'{grew.files:+.0f} files, {grew.threads:+.0f} threads in {grew.watched_s:.0f} s'
+        )
+    print(*wrong, sep='\n')
+    print('FAILED' if wrong else 'recovered from everything')
+    result = {'benchmark': 'soak', **vars(options), 'executed': sum(story.done.values())}
+    result |= {'expected': len(planned), 'latched': dict(story.latched), 'wrong': wrong}
+    result |= {'steps': story.watcher.steps, 'sensors': sensors, 'judged': judged}
+    result |= {'unsafe': unsafe, 'stops': dict(story.watcher.stops)}
+    print(json.dumps(result | {'grew': {name: g._asdict() for name, g in grown.items()}}))
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == '__main__':
+    main()
