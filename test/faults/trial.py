@@ -1,0 +1,142 @@
+"""Runs a row: each trial in a process of its own, forked from a world that is already moving."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from faults.finding import FAULTS, Finding
+from faults.removal import remove
+from faults.table import Row
+from faults.world import Doing, World
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LONGEST_S = 240.0
+"""[s] of wall time for one trial"""
+PYTEST = ('-q', '-x', '-p', 'no:junitxml', '-p', 'no:randomly', '-p', 'no:cacheprovider')
+
+
+class Trial(NamedTuple):
+    """One run of a row, with its defence or without."""
+
+    doing: str
+    without: bool
+    finding: Finding
+    wall_s: float
+    broken: str = ''
+    """the harness, not the product: why it could not be run"""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all was as the row asks."""
+        return not self.broken and not self.finding.wrong
+
+
+class Stage:
+    """Holds a settled world for each thing that a robot may be doing, built once."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._worlds: dict[Doing, World] = {}
+
+    def world(self, doing: Doing) -> World:
+        """Returns the world; only a forked process may let time pass in it."""
+        if doing not in self._worlds:
+            world = World(doing, self._seed)
+            world.settle()
+            self._worlds[doing] = world
+        return self._worlds[doing]
+
+    def play(self, row: Row, doing: Doing | None, without: bool) -> Trial:
+        """Runs a row once.
+
+        Args:
+            row: which.
+            doing: what the robot does; None where that does not matter.
+            without: its defence is taken away.
+        """
+        world = None if doing is None else self.world(doing)
+
+        def play() -> Finding:
+            if without:
+                remove(row.without)
+            if row.tests:
+                return _by_tests(row)
+            if world is None:
+                raise LookupError(f'row {row.number} needs a world')
+            return _judged(row, FAULTS[row.number](world), world)
+
+        began = time.monotonic()
+        answer = forked(play)
+        finding = Finding(*answer['finding']) if 'finding' in answer else Finding(None, '')
+        return Trial(
+            '' if doing is None else doing.value,
+            without,
+            finding._replace(wrong=tuple(finding.wrong)),
+            time.monotonic() - began,
+            answer.get('broken', ''),
+        )
+
+
+def _judged(row: Row, found: Finding, world: World) -> Finding:
+    """Adds what holds for each row: in time, with the reaction asked for, nothing unsafe."""
+    wrong = list(found.wrong)
+    late = found.detected_ms is None or found.detected_ms > (row.bound_ms or 0.0)
+    if row.bound_ms is not None and late:
+        wrong.append(f'found after {found.detected_ms} ms, not {row.bound_ms}')
+    wrong += [f'no {word}' for word in row.expect if word not in found.reaction]
+    wrong += world.unsafe[:3]
+    return found._replace(wrong=tuple(wrong))
+
+
+def _by_tests(row: Row) -> Finding:
+    import pytest
+
+    code = int(pytest.main([*PYTEST, *row.tests]))
+    wrong = () if code == 0 else (f'pytest ends with {code}',)
+    if code not in (0, 1):
+        raise RuntimeError(f'pytest cannot run {", ".join(row.tests)}: code {code}')
+    return Finding(None, f'{len(row.tests)} tests', wrong)
+
+
+def forked(work: Callable[[], Finding]) -> dict[str, Any]:
+    """Returns what `work` found in a child process, or why that could not be told."""
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        code = 1
+        with contextlib.suppress(BaseException):
+            signal.alarm(round(LONGEST_S))
+            _quietly()
+            try:
+                answer: dict[str, Any] = {'finding': work()}
+            except BaseException:
+                answer = {'broken': traceback.format_exc(limit=-3)}
+            os.write(writer, json.dumps(answer).encode())
+            code = 0
+        os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader, 'rb') as pipe:
+        told = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if not told:
+        return {'broken': f'the trial ended with status {status} and said nothing'}
+    answer = json.loads(told)
+    return dict(answer)
+
+
+def _quietly() -> None:
+    """Sends what the trial prints nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
