@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from faults.families import FAMILIES
 from faults.table import Row, load
-from faults.trial import Stage, Trial
+from faults.trial import Stage, Trial, fails_without
 
 WIDTHS = (3, 34, 10, 17, 44, 6, 6)
 TITLES = ('', 'fault', 'while', 'found / bound', 'reaction', 'passes', 'fails without')
@@ -53,8 +53,8 @@ def _played(stage: Stage, row: Row) -> tuple[str, int]:
     for doing in row.doing or (None,):
         kept, lost = stage.play(row, doing, False), stage.play(row, doing, True)
         count += (not kept.broken) + (not lost.broken)
-        well = (kept.passed or bool(row.open)) and not lost.passed and not lost.broken
-        verdict = verdict if well and not kept.broken else 'NO'
+        well = (kept.passed or (bool(row.open) and not kept.broken)) and fails_without(kept, lost)
+        verdict = verdict if well else 'NO'
         _tell(row, kept, lost)
     return verdict, count
 
@@ -64,7 +64,7 @@ def _tell(row: Row, kept: Trial, lost: Trial) -> None:
     time_ms = '' if found is None else f'{found:.1f}'
     time_ms += '' if bound is None else f' / {bound:g} ms'
     passes = 'yes' if kept.passed else 'OPEN' if row.open else 'NO'
-    fails = 'NO' if lost.passed or lost.broken else 'yes'
+    fails = 'yes' if fails_without(kept, lost) else 'NO'
     name = f'{row.name}'
     _line((str(row.number), name, kept.doing, time_ms, kept.finding.reaction, passes, fails))
     if row.open:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from faults import body, commands, drivers, sensors, timing
+from faults import body, commands, drivers, nodes, sensors, timing
 
-FAMILIES = (sensors, timing, drivers, commands, body)
+FAMILIES = (sensors, timing, drivers, commands, body, nodes)

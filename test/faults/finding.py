@@ -13,7 +13,8 @@ NS_PER_MS = 1e6
 AFTER_S = 0.3
 """[s] that is watched on after a reaction: a stop must last"""
 
-Fault = Callable[[World], 'Finding']
+Fault = Callable[[Any], 'Finding']
+"""is given the world that the row asks for; None where it asks for none"""
 FAULTS: dict[int, Fault] = {}
 """by the number of the row"""
 

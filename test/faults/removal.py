@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from quad_learner.restarts import Meaning
 from quad_learner.robot.sink import Verdict
 from quad_learner.safety.limits import Allowed
 from quad_learner.safety.modes import Reason
@@ -209,3 +210,13 @@ def blind(look: Part) -> Part:
         return watch, sight._replace(body=Reason.NONE, drive=Reason.NONE)
 
     return looked
+
+
+def starts_all_again(_: Part) -> Part:
+    """Lets whatever died live again."""
+    return lambda *_, **__: Meaning.AGAIN
+
+
+def never_again(_: Part) -> Part:
+    """Lets nothing live again."""
+    return lambda *_, **__: Meaning.BROKEN

@@ -86,6 +86,17 @@ def slow_inference(world: World) -> Finding:
     return with_wrong(found, [f'caught up by {moved} rad'] if moved > fastest + 1e-9 else [])
 
 
+@row(32)
+def estimator_dies(world: World) -> Finding:
+    """Its last word grows old; the session that it stopped does not go on."""
+    before = (world.command.authority.name, world.command.request)
+    world.lies['estimate'] = silence
+    last_ns = world.inputs.estimate.time_ns if world.inputs.estimate else world.now_ns
+    found = until_stop(world, 0.5, since_ns=last_ns, lasts=False)
+    world.lies.clear()
+    return with_wrong(found, _rearmed_by_itself(world, before, 1.0))
+
+
 @row(52)
 def bad_connection(world: World) -> Finding:
     """Messages lost, late and in disorder, on every channel; then all is well again."""
