@@ -1,8 +1,7 @@
-"""Rows 13, 17, 24 and 60: the safety node by itself in real time, on a clock of ours; a process."""
+"""Rows 13, 17 and 24: the safety node by itself in real time, on a clock of ours."""
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import numpy as np
 import rclpy
 from rclpy.clock_type import ClockType
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from quad_learner import bringup
 from quad_learner.nodes.safety import SafetyNode
 from quad_learner.robot.signals import Health, JointCommand, JointTarget, SensorSample
-from quad_learner.ros import process, topics
+from quad_learner.ros import topics
 from quad_learner.ros.packed import Records
 from quad_learner.safety.modes import Authority, Mode
 
@@ -34,10 +32,6 @@ FLOOD_HZ = 5000
 FLOOD_S = 0.25
 A_SAMPLE = 3
 """commands for each sample at most: one that answers it, and one for each driver's word on it"""
-OBJECTS = 1_000_000
-"""that a process holds: a full collection of them takes a tenth of a second"""
-PAUSE_MS = 5.0
-NAP_S = 0.05
 
 
 class SafetyAlone:
@@ -184,40 +178,3 @@ def flood(_: World | None) -> Finding:
     wrong = [] if sent <= A_SAMPLE * samples else ['the rate out is that of the flood']
     alone.close()
     return Finding(None, f'{sent} commands for {samples} samples', tuple(wrong))
-
-
-class _Busy(Node):
-    """A node that holds many objects, and collects garbage once."""
-
-    def __init__(self) -> None:
-        super().__init__('busy')
-        self.finished = False
-        self.stopping = lambda: False
-        self.pause_ms = -1.0
-        self.held = [[k] for k in range(OBJECTS)]
-        self.create_timer(NAP_S, self._collect)
-
-    def _collect(self) -> None:
-        began = time.perf_counter()
-        gc.collect()
-        self.pause_ms = (time.perf_counter() - began) * 1e3
-        self.finished = True
-
-    def close(self) -> None:
-        """Has nothing to say."""
-
-
-@row(60)
-def collection(_: World | None) -> Finding:
-    os.environ |= {
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'ROS_DOMAIN_ID': str(40 + os.getpid() % 30),
-    }
-    made: list[_Busy] = []
-
-    def make() -> _Busy:
-        made.append(_Busy())
-        return made[0]
-
-    process.run(make, [])
-    return Finding(made[0].pause_ms, 'frozen' if gc.get_freeze_count() else 'not frozen')
