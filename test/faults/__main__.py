@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable
 
+from faults import live
 from faults.families import FAMILIES
 from faults.table import Row, load
 from faults.trial import Stage, Trial, fails_without
@@ -27,6 +28,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--rows', default='', help='numbers, by commas; none: all')
     parser.add_argument('--seed', type=int, default=0, help='of the simulated robot')
+    parser.add_argument(
+        '--live', action='store_true', help='kill the processes of a graph as well'
+    )
     options = parser.parse_args()
     wanted = {int(number) for number in options.rows.split(',') if number}
     rows = [row for row in load() if not wanted or row.number in wanted]
@@ -36,12 +40,28 @@ def main() -> int:
     expected = sum(2 * max(1, len(row.doing)) for row in rows if row.where != 'nowhere')
     executed = sum(verdict[1] for verdict in verdicts)
     said = [verdict[0] for verdict in verdicts]
+    if options.live:
+        said += _told_live()
     print(
         f'\nrows {len(rows)}: passed {said.count("yes")}, open {said.count("OPEN")}, '
         f'failed {said.count("NO")}; trials executed {executed}, expected {expected}; '
         f'{time.monotonic() - began:.0f} s; families {len(FAMILIES)}'
     )
     return int('NO' in said or executed != expected)
+
+
+def _told_live() -> list[str]:
+    """Plays the story of a real graph; returns NO for each part of it that does not pass."""
+    said, executed = [], 0
+    for number, what, finding in live.story():
+        executed += 1
+        said += ['NO'] if finding.wrong else []
+        time_ms = '' if finding.detected_ms is None else f'{finding.detected_ms:.0f} ms'
+        passes = 'NO' if finding.wrong else 'yes'
+        _line((str(number), what, 'live', time_ms, finding.reaction, passes, ''))
+        _note(finding.wrong)
+    print(f'live trials executed {executed}, expected {live.EXPECTED}')
+    return said + ['NO'] * (executed != live.EXPECTED)
 
 
 def _played(stage: Stage, row: Row) -> tuple[str, int]:

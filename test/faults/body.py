@@ -8,13 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from quad_learner.reset.get_up import State
-from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
-from quad_learner.safety.modes import Authority, Mode, Reason
-
 from faults.finding import (
     Finding,
-
     is_safe,
     reaction,
     row,
@@ -23,6 +18,9 @@ from faults.finding import (
     with_wrong,
 )
 from faults.world import World
+from quad_learner.reset.get_up import State
+from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
+from quad_learner.safety.modes import Authority, Mode, Reason
 
 LOST = 5
 """the motor that fails: the lower leg of the front left, which bears weight in a stand"""
@@ -163,5 +161,3 @@ def cannot_get_up(world: World) -> Finding:
         wrong.append('not latched')
     seconds = (world.now_ns - start) / NANOSECONDS
     return Finding(None, f'gives up after {seconds:.0f} s: {reaction(tick)}', tuple(wrong))
-
-

@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from quad_learner.robot.signals import JointCommand
-from quad_learner.safety.modes import Authority, Mode
-
 from faults.finding import Finding, is_safe, row, silence, until_stop, with_wrong
 from faults.world import EPOCH, World
+from quad_learner.robot.signals import JointCommand
+from quad_learner.safety.modes import Authority, Mode
 
 ROGUE = 4711
 """the epoch of somebody else"""

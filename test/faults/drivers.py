@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faults.finding import Finding, driver_of, row, silence, through, until_stop, with_wrong
+from faults.world import Tick, World, words
 from quad_learner.robot.signals import JointTarget
 from quad_learner.safety.modes import CLIPS, Mode, Reason
 from quad_learner.safety.state import SafetyInputs
-
-from faults.finding import Finding, driver_of, row, silence, through, until_stop, with_wrong
-from faults.world import Tick, World, words
 
 Array = NDArray[np.float64]
 FAR_RAD = 10.0
@@ -123,9 +122,7 @@ def step_raises(world: World) -> Finding:
 def undamped(world: World) -> Finding:
     """All gains are within their bounds or none are: as stiff as can be, and no damping."""
     robot = world.robot
-    _alter(
-        world, lambda t: dataclasses.replace(t, kp=robot.kp * 3.0, kd=np.zeros_like(robot.kd))
-    )
+    _alter(world, lambda t: dataclasses.replace(t, kp=robot.kp * 3.0, kd=np.zeros_like(robot.kd)))
     ticks = world.run(1.0)
     speeds = []
     for _ in range(robot.command_hz // 2):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from quad_learner.safety.modes import Mode
-
 from faults.world import Tick, World, words
+from quad_learner.safety.modes import Mode
 
 NS_PER_MS = 1e6
 AFTER_S = 0.3
@@ -95,4 +94,3 @@ def with_wrong(found: Finding, wrong: Iterable[str]) -> Finding:
 def through(change: Callable[[Any], Any]) -> Callable[[Any], list[tuple[int, Any]]]:
     """Returns the lie that changes each message."""
     return lambda message: [(0, change(message))]
-

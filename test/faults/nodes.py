@@ -11,6 +11,8 @@ import rclpy
 from rclpy.clock_type import ClockType
 from rclpy.parameter import Parameter
 
+from faults.finding import Finding, row
+from faults.world import World
 from quad_learner import bringup
 from quad_learner.nodes.safety import SafetyNode
 from quad_learner.robot.signals import Health, JointCommand, JointTarget, SensorSample
@@ -18,14 +20,11 @@ from quad_learner.ros import topics
 from quad_learner.ros.packed import Records
 from quad_learner.safety.modes import Authority, Mode
 
-from faults.finding import Finding, row
-from faults.world import World
-
 START_NS = 10**12
 """what the steady clock says at the beginning"""
 HOUR_NS = 3600 * 10**9
 DRIVEN_S = 1.2
-"""[s] after which a request that was made after the first is granted: sensors, health, clear time"""
+"""[s] after which a second request is granted: sensors, health, clear time"""
 BURST = 200
 """messages that arrive at once"""
 FLOOD_HZ = 5000
@@ -140,7 +139,7 @@ def wall_clock_jumps(_: World | None) -> Finding:
 
 @row(13)
 def backlog(_: World | None) -> Finding:
-    """Two hundred of each at once: as many as the queues hold are heard, and the last one counts."""
+    """Two hundred of each at once: as many as queues hold are heard, and the last one counts."""
     alone = SafetyAlone()
     alone.drive()
     before, first = alone.sent[-1].position, len(alone.sent)

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from faults.finding import Finding, is_safe, row, through, until_stop, with_wrong
+from faults.world import STOPS, World
 from quad_learner.robot.signals import SensorSample
 from quad_learner.safety.modes import Mode
 from quad_learner.safety.state import SafetyInputs
 
-from faults.finding import Finding, row, through, until_stop, with_wrong
-from faults.world import STOPS, World
-
 JOINT_FIELDS = ('joint_position', 'joint_velocity', 'joint_effort')
 DEGREES = 57.3
+LATE_NS, LATE_S = 200_000_000, 3.0
+"""[ns] by which every sample is late, twice what safety bears; [s] for which they are"""
 KNEE = 2
 """a lower leg: its reading is never near zero, so that a change of sign is a jump"""
 
@@ -192,7 +193,10 @@ def impossible_inertial_unit(world: World) -> Finding:
 
 @row(12)
 def stale_samples(world: World) -> Finding:
-    """What arrives is fresh, and bears the stamp of the last true sample."""
+    """What arrives is fresh, and bears the stamp of the last true sample. Then all is late."""
     held = world.sim.sense()
     world.lies['sample'] = through(lambda s: held)
-    return until_stop(world, 0.5, since_ns=held.time_ns)
+    found = until_stop(world, 0.5, since_ns=held.time_ns)
+    world.lies['sample'] = lambda sample: [(LATE_NS, sample)]
+    late = [tick for tick in world.run(LATE_S) if not is_safe(tick)]
+    return with_wrong(found, ['driven by samples that are late for good'] if late else [])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-from faults.world import Doing
 
 FILE = Path(__file__).with_name('table.yaml')
 ROWS = 72
@@ -19,6 +18,14 @@ FIELDS = {
 WHERES = ('virtual', 'pybullet', 'live', 'tests', 'nowhere')
 """virtual: logic in virtual time; pybullet: where the body's physics matters; live: processes that
 talk over DDS; tests: in tests that stand elsewhere; nowhere: it is open, and nothing is shown"""
+
+
+class Doing(Enum):
+    """What the robot is doing when the fault strikes."""
+
+    STANDING = 'standing'
+    WALKING = 'walking'
+    RESETTING = 'resetting'
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,15 @@ def load(path: Path = FILE) -> tuple[Row, ...]:
     table: dict[int, dict[str, Any]] = yaml.safe_load(path.read_text())
     if sorted(table) != list(range(1, ROWS + 1)):
         raise ValueError(f'{path}: must hold the rows 1 to {ROWS}, each once')
-    return tuple(_row(number, values) for number, values in sorted(table.items()))
+    return tuple(row_of(number, values) for number, values in sorted(table.items()))
 
 
-def _row(number: int, values: dict[str, Any]) -> Row:
+def row_of(number: int, values: dict[str, Any]) -> Row:
+    """Returns the row that `values` describe.
+
+    Raises:
+        ValueError: it says too little or too much.
+    """
     unknown = set(values) - FIELDS
     if unknown:
         raise ValueError(f'row {number}: unknown {", ".join(sorted(unknown))}')

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
 
+from faults.finding import (
+    Finding,
+    driver_of,
+    is_safe,
+    row,
+    silence,
+    through,
+    until_stop,
+    with_wrong,
+)
+from faults.world import EPOCH, STOPS, Tick, World
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.safety.modes import Authority, Mode, Reason
-
-from faults.finding import Finding, driver_of, is_safe, row, silence, through, until_stop, with_wrong
-from faults.world import EPOCH, STOPS, Tick, World
 
 SLOW_S = 0.5
 """[s] that one inference takes"""
@@ -22,7 +31,7 @@ LOSS, DELAY_NS, SPREAD_NS = 0.2, 20_000_000, 5_000_000
 STORM_S, CALM_S = 6.0, 8.0
 """[s] that the bad connection lasts, and in which the robot must be driven again"""
 BACK_S = 5.0
-"""[s] in which health is known again and the robot on its feet: a request of before must not count"""
+"""[s] in which health is known again and the robot back on its feet, if it is driven"""
 CUT_S = 0.5
 """[s] of no connection at all"""
 
@@ -109,10 +118,7 @@ def bad_connection(world: World) -> Finding:
     for channel in ('sample', 'estimate', 'policy', 'reset', 'command'):
         world.lies[channel] = badly
     ticks = world.run(STORM_S)
-    stops = sum(
-        is_safe(tick) and not is_safe(last)
-        for last, tick in zip(ticks[:-1], ticks[1:], strict=True)
-    )
+    stops = sum(is_safe(tick) and not is_safe(last) for last, tick in itertools.pairwise(ticks))
     world.lies.clear()
     driven = [tick for tick in world.run(CALM_S) if not is_safe(tick)]
     back = any(t.trusted.authority is Authority.POLICY for t in driven if t.trusted)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from faults.finding import FAULTS, Finding
 from faults.removal import remove
-from faults.table import Row
-from faults.world import Doing, World
+from faults.table import Doing, Row
+from faults.world import World
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST_S = 240.0

@@ -11,12 +11,12 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import asdict
-from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faults.table import Doing
 from quad_learner.estimation.estimator import Estimator
 from quad_learner.evaluation import configs_of
 from quad_learner.gymnasium_env import FILES
@@ -56,14 +56,6 @@ SETTLED_S = 0.75
 """[s] that a state must have lasted before a fault: a stride and a half"""
 PATIENCE_S = 20.0
 """[s] of robot time in which every state is reached"""
-
-
-class Doing(Enum):
-    """What the robot is doing when the fault strikes."""
-
-    STANDING = 'standing'
-    WALKING = 'walking'
-    RESETTING = 'resetting'
 
 
 class Tick(NamedTuple):
