@@ -2,8 +2,9 @@
 
 All judgement is in `safety.core.step`; this node brings it the newest of everything and the time.
 Real time: it answers each sample, and at once the first target of a driver after it; when samples
-stop it goes on by a steady timer, for a stop is something that is sent. Lockstep: it answers each stamp once,
-after all that belongs to the stamp is here, or after its patience with whoever is missing is over.
+stop it goes on by a steady timer, for a stop is something that is sent. Lockstep: it answers each
+stamp once, after all that belongs to the stamp is here, or after its patience with whoever is
+missing is over.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Robot, safety, estimator and reset are processes in real time that talk over DDS in a domain of
 their own, on this machine alone. Reset drives: it stands the robot up and holds it. The times are
-those at which a stranger in the same domain hears of it; their distribution is another benchmark's.
+those at which a stranger in the same domain hears of it, of one trial each.
 """
 
 from __future__ import annotations
