@@ -83,7 +83,7 @@ def _tell(row: Row, kept: Trial, lost: Trial) -> None:
     found, bound = kept.finding.detected_ms, row.bound_ms
     time_ms = '' if found is None else f'{found:.1f}'
     time_ms += '' if bound is None else f' / {bound:g} ms'
-    passes = 'yes' if kept.passed else 'OPEN' if row.open else 'NO'
+    passes = 'yes' if kept.passed else 'OPEN' if row.open and not kept.broken else 'NO'
     fails = 'yes' if fails_without(kept, lost) else 'NO'
     name = f'{row.name}'
     _line((str(row.number), name, kept.doing, time_ms, kept.finding.reaction, passes, fails))
@@ -91,7 +91,7 @@ def _tell(row: Row, kept: Trial, lost: Trial) -> None:
         _note([f'open: {row.open}'])
     _note(kept.finding.wrong)
     for trial in (kept, lost):
-        _note(trial.broken.splitlines())
+        _note(trial.broken.splitlines()[-2:])
     if not lost.broken:
         _note([f'without: {wrong}' for wrong in lost.finding.wrong[:1]])
 

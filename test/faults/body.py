@@ -31,6 +31,8 @@ SAGGED = 0.05
 TIPPED_N = 120.0
 """sideways on a body of 12 kg: a firm push that does not end"""
 ON_BACK, ON_SIDE = 3.1, 1.57
+GIVEN_UP_S = 45.0
+"""[s] three attempts of ten, and half as much again"""
 GAP_TICKS = 6
 """75 ms without a sample: the estimator coasts for 50, safety bears 100"""
 
@@ -153,7 +155,7 @@ def cannot_get_up(world: World) -> Finding:
     while world.get_up.state is not State.GIVE_UP:
         world.tick()
         attempts.add(world.get_up.attempt)
-        if world.now_ns - start > 100 * NANOSECONDS:
+        if world.now_ns - start > GIVEN_UP_S * NANOSECONDS:
             return Finding(None, 'goes on and on', ('does not give up',))
     tick = world.run(0.5)[-1]
     wrong = [] if len(attempts) <= 3 else [f'{len(attempts)} attempts']

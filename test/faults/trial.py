@@ -13,15 +13,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hypothesis  # noqa: F401  # for the children: imported once, not by each
+import pytest
+
 from faults.finding import FAULTS, Finding
-from faults.removal import remove
+from faults.removal import find, remove
 from faults.table import Doing, Row
 from faults.world import World
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST_S = 240.0
 """[s] of wall time for one trial"""
-PYTEST = ('-q', '-x', '-p', 'no:junitxml', '-p', 'no:randomly', '-p', 'no:cacheprovider')
+PYTEST = (
+    *('-q', '-x', '--assert=plain', '-p', 'no:junitxml', '-p', 'no:randomly'),
+    *('-p', 'no:cacheprovider'),
+)
 
 
 class Trial(NamedTuple):
@@ -70,6 +76,8 @@ class Stage:
             without: its defence is taken away.
         """
         world = None if doing is None else self.world(doing)
+        for path in row.without:
+            find(path)  # imports once, here, what both trials need
 
         def play() -> Finding:
             if without:
@@ -102,8 +110,6 @@ def _judged(row: Row, found: Finding, world: World | None) -> Finding:
 
 
 def _by_tests(row: Row) -> Finding:
-    import pytest
-
     code = int(pytest.main([*PYTEST, *row.tests]))
     wrong = () if code == 0 else (f'pytest ends with {code}',)
     if code not in (0, 1):

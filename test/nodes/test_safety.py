@@ -225,3 +225,24 @@ def test_a_stop_is_sent_again_and_again_however_silent_the_others(
     assert gaps.max() <= 3 * period
     # Far below the time for which the robot trusts a command.
     assert 3 * period < node._state.command.lifetime_ns
+
+
+def test_a_driver_that_floods_is_answered_at_once_one_time_a_sample(
+    bench: Any, sample_of: Any, target_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = 10_000_000_000
+    monkeypatch.setattr(module, 'steady_ns', lambda: now_ns)
+    node = bench.start(SafetyNode, 'safety', gear='real_time')
+    steps: list[int] = []
+    monkeypatch.setattr(node, '_step', lambda: steps.append(now_ns))
+    said = {Authority.POLICY: 'policy', Authority.RESET: 'reset'}
+    for sample in range(1, 6):
+        now_ns += 12_500_000
+        node._on_sample(sample_of(time_ns=now_ns))
+        for newer in range(100):
+            for source, name in said.items():
+                target = target_of(time_ns=now_ns + newer, source=source, request=3)
+                node._on_target(name, bench.records.target_to(target))
+        assert len(steps) == 3 * sample, 'the sample, and the first word of each driver on it'
+    newest = [node._newest[name].time_ns for name in said.values()]
+    assert newest == [now_ns + 99] * 2, 'heard all the same'
