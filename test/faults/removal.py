@@ -168,9 +168,9 @@ def ahead_of_the_log(_: Part) -> Part:
     return lambda training: [trainee.save() for trainee in training._trainees.values()]
 
 
-def all_fit(_: Part) -> Part:
+def all_fit(_: Part) -> Any:
     """Learns from whatever comes."""
-    return lambda steps: np.ones(len(steps), np.bool_)
+    return staticmethod(lambda steps: np.ones(len(steps), np.bool_))
 
 
 def keeps_the_asked(transition: Part) -> Part:
@@ -186,8 +186,13 @@ def takes_any(_: Part) -> Part:
 
 
 def unchecked(_: Part) -> Part:
-    """Takes parameters as they are given."""
-    return lambda config, values, source: config(**values)
+    """Takes parameters as they are given, and hears of no others."""
+
+    def built(config: Any, values: Mapping[str, Any], source: str) -> Any:
+        names = {field.name for field in dataclasses.fields(config) if field.name in values}
+        return config(**{name: values[name] for name in names}) if names else None
+
+    return built
 
 
 def endless(look: Part) -> Part:

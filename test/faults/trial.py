@@ -109,12 +109,26 @@ def _judged(row: Row, found: Finding, world: World | None) -> Finding:
     return found._replace(wrong=tuple(wrong))
 
 
+class _Failures:
+    """A plugin of pytest that remembers why tests fail."""
+
+    def __init__(self) -> None:
+        self.why: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes the error out of what a failure says."""
+        if report.failed:
+            lines = report.longreprtext.strip().splitlines()
+            error = next((line for line in lines if line.startswith('E ')), lines[-1])
+            self.why.append(f'{error[1:].strip()} ({report.nodeid})')
+
+
 def _by_tests(row: Row) -> Finding:
-    code = int(pytest.main([*PYTEST, *row.tests]))
-    wrong = () if code == 0 else (f'pytest ends with {code}',)
+    failures = _Failures()
+    code = int(pytest.main([*PYTEST, *row.tests], plugins=[failures]))
     if code not in (0, 1):
         raise RuntimeError(f'pytest cannot run {", ".join(row.tests)}: code {code}')
-    return Finding(None, f'{len(row.tests)} tests', wrong)
+    return Finding(None, f'{len(row.tests)} tests', tuple(failures.why))
 
 
 def forked(work: Callable[[], Finding]) -> dict[str, Any]:
