@@ -24,7 +24,7 @@ SETUPTOOLS := 'setuptools<80'
 # One thread a process: the nodes share the cores, and more threads only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help venv learn test crash soak fuzz mutants check format lint type contracts bench docs clean
+.PHONY: help venv learn test crash faults soak fuzz mutants check format lint type contracts bench docs clean
 
 help:  ## list these words
 	@echo 'make <word>, with Python 3.11 (or 3.10) and nothing else installed:'
@@ -64,6 +64,9 @@ test: $(READY)  ## run all tests in random order; the slowest ten are listed
 crash: $(READY)  ## kill the learner TRIALS times, cut the power, turn bits over: is anything lost?
 	$(BIN)/python benchmarks/crash.py --trials $(TRIALS) --training $$(($(TRIALS) / 10)) $(ARGS)
 
+faults: $(READY)  ## play every fault of the table, with its defence and without: which are met?
+	PYTHONPATH=.:test $(BIN)/python -m faults --live --seed $(SEED) $(ARGS)
+
 soak: $(READY)  ## a run that something befalls each minute, for MINUTES by the clock; does it go on, does it grow?
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
@@ -99,8 +102,9 @@ bench: $(READY)  ## run the benchmarks (not learning, peers, ablations: hours); 
 	    $(BIN)/python benchmarks/$$name.py | tee runs/benchmarks/$$name.txt; \
 	    tail -n 1 runs/benchmarks/$$name.txt > runs/benchmarks/$$name.json; done
 
-docs: $(READY)  ## write docs/parameters.md anew from the code and config/
+docs: $(READY)  ## write docs/parameters.md and docs/faults.md anew from the code, config/ and the table of faults
 	$(BIN)/python -m quad_learner.parameter_table docs/parameters.md
+	PYTHONPATH=.:test $(BIN)/python -m faults.document
 
 clean:  ## remove what tools leave behind; .venv and runs stay
 	rm -rf build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \

@@ -1,9 +1,10 @@
 """The safety node: the only publisher of `joint_command`.
 
 All judgement is in `safety.core.step`; this node brings it the newest of everything and the time.
-Real time: it answers each sample, and at once each target of the driver; when samples stop it goes
-on by a steady timer, for a stop is something that is sent. Lockstep: it answers each stamp once,
-after all that belongs to the stamp is here, or after its patience with whoever is missing is over.
+Real time: it answers each sample, and at once the first target of a driver after it; when samples
+stop it goes on by a steady timer, for a stop is something that is sent. Lockstep: it answers each
+stamp once, after all that belongs to the stamp is here, or after its patience with whoever is
+missing is over.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class SafetyNode(GraphNode):
         self._stop = self._resume = False
         self._let_go = False
         self._answered = -1
+        self._answered_to: dict[str, int | None] = {}
         self._last_step_ns = steady_ns()
         self._waiting_since_ns = steady_ns()
         self._last_message: bytes | None = None
@@ -163,13 +165,20 @@ class SafetyNode(GraphNode):
         self._received[source] = target.time_ns if self.graph.lockstep else steady_ns()
         if self.graph.lockstep:
             self._answer_if_complete()
-        elif target.request > 0:
+        elif target.request > 0 and self._may_answer(source):
             self._step()
 
     def _on_robot(self, message: Any) -> None:
         self._let_go = lets_go(message)
         if self._let_go and self._state.command.mode is Mode.ACTIVE:
             self._step()
+
+    def _may_answer(self, source: str) -> bool:
+        """Tells whether a driver is answered at once: one time for each sample, whoever floods."""
+        stamp = None if self._sample is None else self._sample.time_ns
+        first = self._answered_to.get(source, -1) != stamp
+        self._answered_to[source] = stamp
+        return first
 
     def _on_health(self, health: Health) -> None:
         if not self.graph.lockstep:

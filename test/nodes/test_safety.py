@@ -299,3 +299,24 @@ def test_the_targets_of_another_robot_are_refused(bench: Any, target_of: Any) ->
     mine = Records(dataclasses.replace(bench.robot, identity='left'))
     bench.say(topics.POLICY_TARGET, mine.target_to(target_of()))
     bench.until(lambda: bench.node._newest.get('policy'), 'the target that is meant for it')
+
+
+def test_a_driver_that_floods_is_answered_at_once_one_time_a_sample(
+    bench: Any, sample_of: Any, target_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = 10_000_000_000
+    monkeypatch.setattr(module, 'steady_ns', lambda: now_ns)
+    node = bench.start(SafetyNode, 'safety', gear='real_time')
+    steps: list[int] = []
+    monkeypatch.setattr(node, '_step', lambda: steps.append(now_ns))
+    said = {Authority.POLICY: 'policy', Authority.RESET: 'reset'}
+    for sample in range(1, 6):
+        now_ns += 12_500_000
+        node._on_sample(sample_of(time_ns=now_ns))
+        for newer in range(100):
+            for source, name in said.items():
+                target = target_of(time_ns=now_ns + newer, source=source, request=3)
+                node._on_target(name, bench.records.target_to(target))
+        assert len(steps) == 3 * sample, 'the sample, and the first word of each driver on it'
+    newest = [node._newest[name].time_ns for name in said.values()]
+    assert newest == [now_ns + 99] * 2, 'heard all the same'

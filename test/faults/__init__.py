@@ -1,0 +1,1 @@
+"""The faults that a robot may meet: one table, and what is done about each row of it."""

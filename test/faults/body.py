@@ -1,0 +1,165 @@
+"""Rows 63, 65 to 69 and 71: what happens to the body, in PyBullet."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from faults.finding import (
+    Finding,
+    is_safe,
+    reaction,
+    row,
+    through,
+    until_stop,
+    with_wrong,
+)
+from faults.world import World
+from quad_learner.reset.get_up import State
+from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
+from quad_learner.safety.modes import Authority, Mode, Reason
+
+LOST = 5
+"""the motor that fails: the lower leg of the front left, which bears weight in a stand"""
+WARM_C, HOT_C = 65.0, 75.0
+"""between derating and limit; above the limit of 70"""
+SAGGED = 0.05
+"""of full, below the least at which the robot is driven"""
+TIPPED_N = 120.0
+"""sideways on a body of 12 kg: a firm push that does not end"""
+ON_BACK, ON_SIDE = 3.1, 1.57
+GIVEN_UP_S = 45.0
+"""[s] three attempts of ten, and half as much again"""
+GAP_TICKS = 6
+"""75 ms without a sample: the estimator coasts for 50, safety bears 100"""
+
+
+def _health(world: World, **changes: Any) -> Health:
+    return dataclasses.replace(world.sim.health(), time_ns=world.sim.time_ns + 1, **changes)
+
+
+def _warm(world: World, temperature: float) -> Health:
+    return _health(world, motor_temperature=np.full(12, temperature))
+
+
+@row(66)
+def hot_motors(world: World) -> Finding:
+    """Warm takes torque, hot stops, and so does a sensor that is lost."""
+    world.say('health', _warm(world, WARM_C))
+    world.tick()
+    strength, wrong = world.state.watch.strength, []
+    if strength is None or not (strength < 1.0).all():
+        wrong.append('warm motors keep all their torque')
+    lost, _ = world.core.step(
+        world.state,
+        dataclasses.replace(world.inputs, health=_warm(world, np.nan)),
+        world.now_ns + world.period_ns,
+    )
+    if Reason.OVER_TEMPERATURE not in lost.reasons:
+        wrong.append('a lost sensor is not taken for heat')
+    world.lies['health'] = through(lambda h: _warm(world, HOT_C))
+    world.say('health', None)
+    return with_wrong(until_stop(world, 0.5), wrong)
+
+
+@row(68)
+def empty_battery(world: World) -> Finding:
+    """Empty stops and blocks; unknown is empty."""
+    lost, _ = world.core.step(
+        world.state,
+        dataclasses.replace(world.inputs, health=_health(world, battery_charge=np.nan)),
+        world.now_ns + world.period_ns,
+    )
+    wrong = [] if Reason.LOW_BATTERY in lost.reasons else ['an unknown battery drives']
+    world.lies['health'] = through(lambda h: _health(world, battery_charge=SAGGED))
+    world.say('health', None)
+    found = until_stop(world, 0.5)
+    driven = [tick for tick in world.run(2.0) if not is_safe(tick)]
+    return with_wrong(found, [*wrong, *(['driven on an empty battery'] if driven else [])])
+
+
+@row(67)
+def motor_lost(world: World) -> Finding:
+    """One motor makes no torque, and its sensor says so."""
+    make = world.sim._actuators.torque
+
+    def without(position: Sequence[float], velocity: Sequence[float]) -> list[float]:
+        torques = make(position, velocity)
+        torques[LOST] = 0.0
+        return torques
+
+    world.sim._actuators.torque = without  # type: ignore[method-assign]
+    return until_stop(world, 2.0)
+
+
+@row(69)
+def estimate_starts_anew(world: World) -> Finding:
+    """No sample for longer than the estimator coasts, and no longer than safety bears."""
+    tick = world.ticks.index(world.sim.time_ns)
+    late = tick + GAP_TICKS + (tick + GAP_TICKS) % world.robot.ticks_per_decision
+    back_ns = late * NANOSECONDS // world.robot.command_hz
+    world.lies['sample'] = lambda s: [(0, s)] if s.time_ns >= back_ns else []
+    return until_stop(world, 0.5, lasts=False)
+
+
+@row(71)
+def handled(world: World) -> Finding:
+    """A hand pushes the body over."""
+    push = np.array((0.0, TIPPED_N / world.robot.command_hz, 0.0))
+    world.before.append(lambda: world.sim.push(push))
+    return until_stop(world, 3.0, lasts=False)
+
+
+class _Bold:
+    """A driver that asks whatever the posture."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._asked = 1000
+
+    def target(self, sample: SensorSample) -> JointTarget:
+        self._asked += 1
+        robot = self._world.robot
+        return JointTarget(
+            sample.time_ns, Authority.POLICY, self._asked, robot.stance, robot.kp, robot.kd
+        )
+
+
+@row(65)
+def impossible_postures(world: World) -> Finding:
+    """On its back, on its side, and held up by its trunk: policy asks at every decision."""
+    world.policy = _Bold(world)  # type: ignore[assignment]
+    wrong, refused = [], Reason.NONE
+    for roll in (ON_BACK, ON_SIDE):
+        world.lay(roll)
+        for _ in range(world.robot.command_hz):
+            tick = world.tick()
+            refused |= tick.command.reasons if tick.command else Reason.NONE
+            command = tick.trusted
+            driven = command is not None and command.authority is Authority.POLICY
+            if driven and world.get_up.state is not State.READY:
+                wrong.append(f'policy drives at a roll of {roll} rad')
+                break
+    said = 'refused TILT' if Reason.TILT in refused else 'not refused'
+    return Finding(None, said, tuple(wrong))
+
+
+@row(63)
+def cannot_get_up(world: World) -> Finding:
+    """All motors without torque: three attempts, none longer than thirty seconds, then rest."""
+    world.sim._actuators.torque = lambda position, velocity: [0.0] * 12  # type: ignore[method-assign]
+    start, attempts = world.now_ns, set()
+    while world.get_up.state is not State.GIVE_UP:
+        world.tick()
+        attempts.add(world.get_up.attempt)
+        if world.now_ns - start > GIVEN_UP_S * NANOSECONDS:
+            return Finding(None, 'goes on and on', ('does not give up',))
+    tick = world.run(0.5)[-1]
+    wrong = [] if len(attempts) <= 3 else [f'{len(attempts)} attempts']
+    if tick.command is None or tick.command.mode is not Mode.LATCHED_STOP:
+        wrong.append('not latched')
+    seconds = (world.now_ns - start) / NANOSECONDS
+    return Finding(None, f'gives up after {seconds:.0f} s: {reaction(tick)}', tuple(wrong))

@@ -1,0 +1,179 @@
+"""Rows 13, 17 and 24: the safety node by itself in real time, on a clock of ours."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+import rclpy
+from rclpy.clock_type import ClockType
+from rclpy.parameter import Parameter
+
+from faults.finding import Finding, row
+from faults.world import World
+from quad_learner import bringup
+from quad_learner.nodes.safety import SafetyNode
+from quad_learner.robot.signals import Health, JointCommand, JointTarget, SensorSample
+from quad_learner.ros import topics
+from quad_learner.ros.packed import Records
+from quad_learner.safety.modes import Authority, Mode
+
+START_NS = 10**12
+"""what the steady clock says at the beginning"""
+HOUR_NS = 3600 * 10**9
+DRIVEN_S = 1.2
+"""[s] after which a second request is granted: sensors, health, clear time"""
+BURST = 200
+"""messages that arrive at once"""
+FLOOD_HZ = 5000
+FLOOD_S = 0.25
+A_SAMPLE = 3
+"""commands for each sample at most: one that answers it, and one for each driver's word on it"""
+
+
+class SafetyAlone:
+    """The safety node, its callbacks called by hand; commands are caught before the middleware."""
+
+    def __init__(self) -> None:
+        domain = 40 + os.getpid() % 30
+        os.environ |= {
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+            'ROS_DOMAIN_ID': str(domain),
+        }
+        self.now_ns = START_NS
+        time.monotonic_ns = lambda: self.now_ns
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        specs = [spec for spec in bringup.nodes('sim') if spec.name == 'safety']
+        values = bringup.parameters(specs, {'gear': 'real_time'}, None)['safety']
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        self.node = SafetyNode(context=self._context, parameter_overrides=overrides)
+        self.robot = self.node.robot
+        self.records = Records(self.robot)
+        self.sent: list[JointCommand] = []
+        self.node._commands = self
+        self.clocks = [timer.clock.clock_type for timer in self.node.timers]
+        self.period_ns = 10**9 // self.robot.command_hz
+        self.request = 0
+
+    def publish(self, data: bytes) -> None:
+        """Takes a command in the middleware's place."""
+        self.sent.append(self.records.command_from(data))
+
+    def close(self) -> None:
+        """Takes the node down."""
+        self.node.destroy_node()
+        self._context.try_shutdown()
+
+    def sense(self) -> None:
+        """Lets a period pass and a robot at rest in its stance say so."""
+        self.now_ns += self.period_ns
+        health = Health(self.now_ns, 24.0, 0.9, np.full(12, 30.0))
+        self.node._take_health(health, self.now_ns)
+        self.node._on_sample(self.sample(self.now_ns))
+
+    def sample(self, time_ns: int) -> SensorSample:
+        """Returns what a robot at rest in its stance senses; no two are the same to the bit."""
+        noise = 1e-6 * (time_ns // self.period_ns % 2)
+        nothing, upright = np.zeros(12), np.array((0.0, 0.0, 0.0, 1.0))
+        force = np.array((0.0, 0.0, 9.81 + noise))
+        return SensorSample(
+            time_ns, self.robot.stance, nothing + noise, nothing, upright, np.zeros(3), force,
+            np.full(4, 30.0),
+        )  # fmt: skip
+
+    def want(self, stamp_ns: int, away: float = 0.0) -> None:
+        """Lets reset say what it wants: the stance, and `away` from it [rad]."""
+        robot = self.robot
+        target = JointTarget(
+            stamp_ns, Authority.RESET, self.request, robot.stance + away, robot.kp, robot.kd
+        )
+        self.node._on_target('reset', self.records.target_to(target))
+
+    def drive(self) -> None:
+        """Lets reset ask until it drives.
+
+        Raises:
+            RuntimeError: it never does.
+        """
+        for count in range(round(DRIVEN_S * self.robot.command_hz)):
+            self.request = int(count > 0)
+            self.sense()
+            self.want(self.now_ns)
+        if self.sent[-1].mode is not Mode.ACTIVE:
+            raise RuntimeError(f'reset does not drive: {self.sent[-1].reasons!r}')
+
+
+def _story(jumps: bool) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """Returns what safety sends in a second and more, and timers that go by another clock."""
+    alone, wall = SafetyAlone(), [0]
+
+    def wall_ns() -> int:
+        wall[0] += 1
+        return (wall[0] % 3 - 1) * HOUR_NS + START_NS
+
+    if jumps:
+        time.time_ns = wall_ns
+        time.time = lambda: wall_ns() / 1e9  # noqa: TID251  # to see that nobody asks
+    try:
+        alone.drive()
+    except RuntimeError as error:
+        return [(str(error),)], []
+    finally:
+        alone.close()
+    timers = [t for t in alone.clocks if t is not ClockType.STEADY_TIME]
+    said = [(c.sequence, c.mode, c.authority, tuple(c.position), tuple(c.kp)) for c in alone.sent]
+    return said, [f'{len(timers)} timers go by another clock'] if timers else []
+
+
+@row(17)
+def wall_clock_jumps(_: World | None) -> Finding:
+    quiet, wrong = _story(jumps=False)
+    jumping, _wrong = _story(jumps=True)
+    if quiet != jumping:
+        wrong.append('other commands when the wall clock jumps')
+    return Finding(None, f'{len(jumping)} commands, the same', tuple(wrong))
+
+
+@row(13)
+def backlog(_: World | None) -> Finding:
+    """Two hundred of each at once: as many as queues hold are heard, and the last one counts."""
+    alone = SafetyAlone()
+    alone.drive()
+    before, first = alone.sent[-1].position, len(alone.sent)
+    stamps = [alone.now_ns + k for k in range(1, BURST + 1)]
+    for stamp in stamps[-topics.RESET_TARGET.depth :]:
+        alone.want(stamp, away=0.3)
+    for stamp in stamps[-topics.JOINT_STATES.depth :]:
+        alone.node._on_sample(alone.sample(stamp))
+    sent = alone.sent[first:]
+    way = max(float(np.abs(command.position - before).max()) for command in sent)
+    wrong = [] if sent[-1].time_ns == stamps[-1] else ['the newest is not the one that counts']
+    wrong += [f'moved by {way} rad in no time'] if way > 0.0 else []
+    alone.close()
+    return Finding(None, f'{len(sent)} commands, no motion', tuple(wrong))
+
+
+@row(24)
+def flood(_: World | None) -> Finding:
+    """Five thousand targets a second, each with a newer stamp than the last."""
+    alone = SafetyAlone()
+    alone.drive()
+    first, samples = len(alone.sent), 0
+    each_ns = 10**9 // FLOOD_HZ
+    next_sample = alone.now_ns + alone.period_ns
+    for count in range(round(FLOOD_S * FLOOD_HZ)):
+        if alone.now_ns + each_ns >= next_sample:
+            alone.now_ns = next_sample - alone.period_ns
+            alone.sense()
+            next_sample += alone.period_ns
+            samples += 1
+        else:
+            alone.now_ns += each_ns
+        alone.want(START_NS + 10**12 + count)
+    sent = len(alone.sent) - first
+    wrong = [] if sent <= A_SAMPLE * samples else ['the rate out is that of the flood']
+    alone.close()
+    return Finding(None, f'{sent} commands for {samples} samples', tuple(wrong))

@@ -1,0 +1,98 @@
+"""The rows of each commit, with their defence and without; and that the table is in order."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from faults import families, table
+from faults.document import FILE, document
+from faults.finding import FAULTS
+from faults.removal import RemovalError, find
+from faults.table import Doing, Row
+from faults.trial import Stage, fails_without
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABLE = table.load()
+PLAYED = [row for row in TABLE if row.where in ('virtual', 'pybullet')]
+COMMIT = [row for row in TABLE if row.per_commit]
+
+
+@pytest.fixture(scope='module')
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('row', COMMIT, ids=lambda row: f'{row.number}-{row.name}')
+def test_a_fault_is_met_and_not_without_its_defence(stage: Stage, row: Row) -> None:
+    kept = stage.play(row, row.doing[0], without=False)
+    assert kept.passed, kept
+    lost = stage.play(row, row.doing[0], without=True)
+    assert fails_without(kept, lost), lost
+
+
+def test_enough_is_played_at_each_commit() -> None:
+    assert len(COMMIT) >= 9
+    assert not [row.number for row in COMMIT if row.open]
+
+
+def test_every_row_that_is_played_has_a_fault_and_every_fault_a_row() -> None:
+    assert sorted(FAULTS) == [row.number for row in PLAYED]
+    assert len(families.FAMILIES) == len({family.__name__ for family in families.FAMILIES})
+
+
+@pytest.mark.parametrize('row', [row for row in TABLE if row.without], ids=lambda row: row.number)
+def test_every_part_that_is_taken_away_is_there(row: Row) -> None:
+    for path in row.without:
+        assert find(path)
+
+
+def test_a_part_that_is_not_there_is_a_mistake_that_shows() -> None:
+    with pytest.raises(RemovalError, match='Monitors'):
+        find('quad_learner.safety.monitors.Monitors.no_such_thing')
+
+
+@pytest.mark.parametrize('row', [row for row in TABLE if row.tests], ids=lambda row: row.number)
+def test_every_test_that_a_row_names_is_there(row: Row) -> None:
+    for test in row.tests:
+        file, _, name = test.partition('::')
+        functions = ast.walk(ast.parse((ROOT / file).read_text()))
+        names = {node.name for node in functions if isinstance(node, ast.FunctionDef)}
+        assert not name or name in names, test
+
+
+@pytest.mark.parametrize(
+    ('changed', 'words'),
+    [
+        ({'where': 'somewhere'}, 'where is one of'),
+        ({'without': {}}, 'no defence is removed'),
+        ({'where': 'nowhere', 'open': ''}, 'it must be open'),
+        ({'tests': ['test/a.py']}, 'tests are named where'),
+        ({'colour': 'red'}, 'unknown colour'),
+    ],
+)
+def test_a_row_that_says_too_little_is_refused(changed: dict[str, object], words: str) -> None:
+    row = {
+        'name': 'a fault',
+        'required': 'a stop',
+        'where': 'virtual',
+        'defence': 'a look',
+        'without': {'a.b': True},
+        'doing': [Doing.WALKING.value],
+    }
+    with pytest.raises(ValueError, match=words):
+        table.row_of(1, {**row, **changed})
+
+
+def test_a_table_without_a_row_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / 'table.yaml'
+    file.write_text('1: {}\n')
+    with pytest.raises(ValueError, match='rows 1 to 72'):
+        table.load(file)
+
+
+def test_the_document_is_made_of_the_table() -> None:
+    assert FILE.read_text() == document(TABLE), 'make docs writes it anew'
