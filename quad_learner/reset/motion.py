@@ -130,9 +130,17 @@ class _Reader:
             seconds = item['seconds']
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
                 raise self._error(f'{name}.seconds', seconds, 'must be a number above 0 [s]')
-            right, left = (self._leg(f'{name}.{side}', item[side]) for side in ('right', 'left'))
+            right, left = (self._side(f'{name}.{side}', item[side]) for side in ('right', 'left'))
             frames.append((float(seconds), right, left))
         return frames
+
+    def _side(self, name: str, value: Any) -> Array:
+        """Returns the angles of the legs of one side, (legs of a side or 1, joints of a leg)."""
+        legs = len(self._robot.feet) // 2
+        if not isinstance(value, list) or len(value) != legs * self._per_leg:
+            return self._leg(name, value)[np.newaxis]
+        starts = range(0, len(value), self._per_leg)
+        return np.stack([self._leg(name, value[start : start + self._per_leg]) for start in starts])
 
     def _poses(
         self, frames: list[tuple[float, Array, Array]], mirrored: bool
@@ -140,10 +148,11 @@ class _Reader:
         if not frames:
             return ()
         right_feet = self._right_feet()
+        left_feet = [i for i in range(len(self._robot.feet)) if i not in right_feet]
         poses = []
         for seconds, right, left in frames:
-            position = np.tile(left, (len(self._robot.feet), 1))
-            position[right_feet] = right
+            position = np.empty((len(self._robot.feet), self._per_leg))
+            position[right_feet], position[left_feet] = right, left
             if mirrored:
                 position = self._mirror_image(position)
             poses.append(Keyframe(seconds, self._within(position.reshape(-1))))
