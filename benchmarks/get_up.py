@@ -18,7 +18,7 @@ import json
 import multiprocessing
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -55,8 +55,8 @@ ROLLS = {'random': None, 'belly': 0.0, 'right': np.pi / 2, 'left': -np.pi / 2, '
 """[rad] about the long axis at the drop; None: any orientation is as likely as any other"""
 ROLL_SPREAD = 0.25
 """[rad] deviation of roll and pitch where they are not random"""
-DROP_LOWEST, DROP_HIGHEST = 0.4, 0.5
-"""[m] of the root link above the ground"""
+DROP_LOWEST, DROP_SHARE, DROP_SPREAD = 0.4, 1.5, 0.1
+"""[m] of the root link above the ground at least, and of the robot's height; [m] above that"""
 DROP_REACH = 1.0
 """[m] from the middle of the ground, so that bumps and crevices differ"""
 POSES_TRIED = 100
@@ -142,7 +142,8 @@ def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> No
         heading = generator.uniform(-np.pi, np.pi)
         orientation = Rotation.from_euler('ZYX', [heading, tilt[0], roll + tilt[1]])
     x, y = generator.uniform(-DROP_REACH, DROP_REACH, 2)
-    height = generator.uniform(DROP_LOWEST, DROP_HIGHEST)
+    lowest = max(DROP_LOWEST, DROP_SHARE * graph.robot.height)
+    height = lowest + generator.uniform(0.0, DROP_SPREAD)
     position = np.array([x, y, graph.sim.world.ground_height(x, y) + height])
     for _, joints in zip(range(POSES_TRIED), poses(graph.robot, generator), strict=False):
         graph.sim.place(position, orientation.as_quat(), joints)
@@ -274,17 +275,21 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
+def spread(one: Callable[[int], Outcome], numbers: range, jobs: int) -> Iterator[Outcome]:
+    """Yields the outcomes, in order, of so many processes."""
+    with multiprocessing.get_context('spawn').Pool(jobs) as pool:
+        yield from pool.imap(one, numbers)
+
+
 def measure(options: argparse.Namespace, terrain: str) -> dict[str, Any]:
     """Returns the summary of all falls on one terrain, and of those that began alike."""
     one = partial(fall, options, terrain)
     numbers = range(options.first, options.first + options.falls)
     outcomes = []
-    with multiprocessing.get_context('spawn').Pool(options.jobs) as pool:
-        results = map(one, numbers) if options.jobs == 1 else pool.imap(one, numbers)
-        for outcome in results:
-            outcomes.append(outcome)
-            if not outcome.up:
-                print(f'{terrain}: {outcome}', file=sys.stderr, flush=True)
+    for outcome in map(one, numbers) if options.jobs == 1 else spread(one, numbers, options.jobs):
+        outcomes.append(outcome)
+        if not outcome.up:
+            print(f'{terrain}: {outcome}', file=sys.stderr, flush=True)
     lay = sorted({outcome.lay for outcome in outcomes})
     parts = {way: summary([o for o in outcomes if o.lay == way]) for way in lay}
     return {'all': summary(outcomes), **parts}

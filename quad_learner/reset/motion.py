@@ -19,7 +19,7 @@ from quad_learner.robot.model import RobotModel
 
 Array = NDArray[np.float64]
 
-_KNOWN = ('fold', 'fold_first', 'right_feet', 'from_side', 'from_back')
+_KNOWN = ('stiffness', 'fold', 'fold_first', 'right_feet', 'from_side', 'from_back')
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Keyframe:
 class Motion:
     """How one robot gets up. Every pose lies within the robot's position limits."""
 
+    stiffness: float
+    """of the robot's kp, while it moves"""
     fold: Array
     """legs tucked, feet off the ground when the body lies on its belly [rad], (joints,)"""
     fold_first: NDArray[np.bool_]
@@ -81,6 +83,7 @@ class _Reader:
         fold = self._fold()
         sides = {name: self._keyframes(name) for name in ('from_side', 'from_back')}
         return Motion(
+            stiffness=self._stiffness(),
             fold=self._within(fold),
             fold_first=self._fold_first(),
             from_side=self._poses(sides['from_side'], mirrored=False),
@@ -93,6 +96,12 @@ class _Reader:
         return ConfigurationError(
             f'robot {self._robot.name!r}, section reset: {name} = {value!r}: {rule}'
         )
+
+    def _stiffness(self) -> float:
+        value = self._section.get('stiffness', 1.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0.0:
+            raise self._error('stiffness', value, "must be a number above 0, times the robot's kp")
+        return float(value)
 
     def _leg(self, name: str, value: Any) -> Array:
         try:

@@ -32,7 +32,7 @@ def test_between_two_episodes_it_is_ready_within_a_second(body: Body) -> None:
     body.until(State.READY)
     assert body.machine.ready
     assert body.seconds < 1.0
-    assert body.states == [State.WAIT, State.STAND, State.READY]
+    assert body.states == [State.WAIT, State.STAND, State.VERIFY, State.READY]
 
 
 def test_ready_means_the_stance_is_held_under_the_same_request(body: Body) -> None:
@@ -47,7 +47,8 @@ def test_ready_means_the_stance_is_held_under_the_same_request(body: Body) -> No
 def test_splayed_legs_fold_before_they_lift(body: Body) -> None:
     body.joints = np.tile([0.0, 3.0, -1.0], 4)
     body.until(State.READY)
-    assert body.states == [State.WAIT, State.FOLD, State.STAND, State.READY]
+    rising = [State.STAND, State.VERIFY, State.READY]
+    assert body.states == [State.WAIT, State.FOLD, *rising]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_once_upright_it_stops_rolling_folds_and_rises(body: Body) -> None:
     body.step(3)
     body.roll = 0.0
     body.until(State.READY)
-    expected = ['WAIT', 'FOLD', 'ROLL', 'FOLD', 'STAND', 'READY']
+    expected = ['WAIT', 'FOLD', 'ROLL', 'FOLD', 'STAND', 'VERIFY', 'READY']
     assert [state.name for state in body.states] == expected
 
 
