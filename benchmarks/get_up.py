@@ -75,8 +75,10 @@ TRUE_HEIGHT = 0.6
 """of the robot's height: the true body above the ground, at least"""
 CONFIDENCE = 0.95
 """of the bound on the share of falls that it gets up from"""
-PICTURES_A_SECOND = 3
-PICTURE = (240, 180)
+PICTURES_A_SECOND = 8
+PICTURES = 9
+"""in a strip"""
+PICTURE = (160, 120)
 """[pixels]"""
 
 
@@ -96,6 +98,30 @@ class Outcome:
     unsafe: int
     """commands that the judge beside safety found wrong"""
     reason: str
+
+
+class Film:
+    """Pictures of one fall and of getting up from it; none where nobody wants them."""
+
+    def __init__(self, graph: InProcessGraph, wanted: bool) -> None:
+        self.pictures: list[Picture] = []
+        self._graph = graph
+        self._every = graph.robot.command_hz // PICTURES_A_SECOND
+        self._ticks = 0
+        self._wanted = wanted
+
+    def look(self) -> None:
+        """Is told of each tick."""
+        if self._wanted and self._ticks % self._every == 0:
+            self.pictures.append(render(self._graph.sim, *PICTURE))
+        self._ticks += 1
+
+    def save(self, path: Path) -> None:
+        """Writes `PICTURES` of them, evenly spread from the first to the last, side by side."""
+        from matplotlib import image
+
+        chosen = np.linspace(0, len(self.pictures) - 1, PICTURES).round().astype(int)
+        image.imsave(path, np.hstack([self.pictures[i] for i in chosen]))
 
 
 @cache
@@ -132,7 +158,7 @@ def poses(robot: RobotModel, generator: np.random.Generator) -> Iterator[Array]:
             yield generator.uniform(robot.position_min, robot.position_max)
 
 
-def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
+def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film: Film) -> None:
     """Lets the robot fall, and lie limp."""
     roll = ROLLS[kind]
     if roll is None:
@@ -150,6 +176,7 @@ def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> No
         if not overlaps(graph):
             break
     for _ in range(round(LIMP_S * graph.robot.command_hz)):
+        film.look()
         graph.sim.step(None)
 
 
@@ -179,13 +206,14 @@ def stands(graph: InProcessGraph) -> bool:
     )
 
 
-def get_up(graph: InProcessGraph, number: int, pictures: list[Picture] | None) -> Outcome:
+def get_up(graph: InProcessGraph, number: int, film: Film) -> Outcome:
     """Runs reset until it is ready or gives up; policy stays silent."""
     robot, machine, lay = graph.robot, graph.get_up, lying(graph)
     zeros = np.zeros(len(robot.joints))
     began_ns: int | None = None
     trips, rolled, stopped = 0, False, False
-    for tick in range(round(LONGEST_S * robot.command_hz)):
+    for _ in range(round(LONGEST_S * robot.command_hz)):
+        film.look()
         due, stamp = graph.sense(), graph.sample.time_ns
         silent = JointTarget(stamp, Authority.POLICY, 0, robot.stance, zeros, zeros)
         graph.move(silent if due else None)
@@ -198,8 +226,6 @@ def get_up(graph: InProcessGraph, number: int, pictures: list[Picture] | None) -
         trips += bool(stop and not stopped and command.reasons & ~NOT_TRIPS)
         stopped = stop
         rolled = rolled or machine.state is State.ROLL
-        if pictures is not None and tick % (robot.command_hz // PICTURES_A_SECOND) == 0:
-            pictures.append(render(graph.sim, *PICTURE))
         if machine.state in (State.READY, State.GIVE_UP):
             break
     now_ns = graph.sim.time_ns
@@ -231,25 +257,14 @@ def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
     graph = InProcessGraph(robot, replace(parameters, simulation=simulation), run)
     graph.connect()
     try:
-        drop(graph, kind, generator)
-        pictures: list[Picture] | None = [] if options.strip else None
-        outcome = get_up(graph, number, pictures)
+        film = Film(graph, wanted=options.strip is not None)
+        drop(graph, kind, generator, film)
+        outcome = get_up(graph, number, film)
     finally:
         graph.close()
-    if pictures:
-        save_strip(options.strip, pictures)
+    if options.strip is not None:
+        film.save(options.strip)
     return outcome
-
-
-def save_strip(path: Path, pictures: list[Picture]) -> None:
-    """Writes the pictures side by side, eight to a row."""
-    from matplotlib import image
-
-    columns = min(8, len(pictures))
-    blank = np.full_like(pictures[0], 255)
-    pictures = pictures + [blank] * (-len(pictures) % columns)
-    rows = [np.hstack(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
-    image.imsave(path, np.vstack(rows))
 
 
 def surely(up: int, falls: int) -> float:

@@ -187,7 +187,7 @@ class GetUp:
 
     @property
     def _stiffness(self) -> float:
-        """Of the robot's kp; damping goes with its root. What policy takes over is the robot's own."""
+        """Of the robot's kp, damping with its root; policy takes over from the robot's own."""
         return 1.0 if self._state is State.READY else self._motion.stiffness
 
     def _elapsed(self, sample: SensorSample) -> float:
@@ -247,14 +247,14 @@ class GetUp:
             self._tire(upright)
             return
         near = self._away_from_stance(sample.joint_position) <= self._config.near_stance
-        # Where it did not come to stand before, a foot is caught: folding frees it.
+        # Where it did not come to stand before, a foot may be caught: it starts from the fold.
         if upright and near and self._attempt == 1:
             self._rise('upright and near the stance')
             return
         self._tuck('upright, legs astray or caught' if upright else 'fallen')
 
     def _fold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
-        if not self._path.done:
+        if not self._path.done or self._lags(sample):
             return
         if not self._tucked:
             self._tucked = True
@@ -264,6 +264,11 @@ class GetUp:
             self._rise('upright, legs tucked')
             return
         self._roll_from(slant)
+
+    def _lags(self, sample: SensorSample) -> bool:
+        """Whether a joint is still far from where it should be, and may yet come."""
+        error = float(np.max(np.abs(sample.joint_position - self._path.position)))
+        return error > self._config.near_stance and self._path.overdue < self._config.settle_time
 
     def _roll_from(self, slant: Posture) -> None:
         self._on_back = slant.tilt > self._config.back_tilt
@@ -316,6 +321,8 @@ class GetUp:
     def _stand(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if slant.tilt > self._config.upright_tilt:
             self._fail(f'tipped to {slant.tilt:.1f} rad while it rose')
+        elif self._path.done and self._frames:
+            self._next_frame()
         elif self._path.done:
             self._enter(State.VERIFY, 'has risen')
             self._verify(sample, slant, dt)
@@ -363,14 +370,18 @@ class GetUp:
             self._enter(State.LIMP, 'has rested')
 
     def _tuck(self, why: str) -> None:
-        first = np.where(self._motion.fold_first, self._motion.fold, self._path.position)
+        first = self._motion.first_fold(self._path.position)
         self._move(first, self._config.move_speed, least=0.0)
         self._tucked = False
         self._enter(State.FOLD, why)
 
     def _rise(self, why: str) -> None:
-        self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)
         self._enter(State.STAND, why)
+        self._frames = list(self._motion.rise_again) if self._attempt > 1 else []
+        if self._frames:
+            self._next_frame()
+        else:
+            self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)
 
     def _move(self, position: Array, speed: float, least: float) -> None:
         """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""

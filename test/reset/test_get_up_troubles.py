@@ -107,6 +107,31 @@ def test_rising_without_coming_to_stand_costs_an_attempt(body: Body) -> None:
     assert not body.machine.ready
 
 
+def test_a_robot_that_did_not_come_to_stand_folds_before_it_rises_again(body: Body) -> None:
+    body.changes = {'foot_force': np.zeros(4)}
+    body.until(State.VERIFY)
+    assert State.FOLD not in body.states, 'near its stance it rises at once'
+    body.until(State.FOLD)
+    body.changes = {}
+    body.until(State.READY)
+
+
+def test_it_rises_by_other_poses_after_it_has_not_come_to_stand(
+    body: Body, hasty: ResetConfig
+) -> None:
+    hop = [{'seconds': 0.1, 'right': [0.0, 0.5, -1.0], 'left': [0.0, 0.6, -1.2]}]
+    section = {**body.robot.sections['reset'], 'rise_again': hop}
+    able = replace(body.robot, sections={**body.robot.sections, 'reset': section})
+    body.machine = GetUp(able, hasty)
+    body.changes = {'foot_force': np.zeros(4)}
+    straight = body.until(State.STAND)
+    assert straight.position[1] == pytest.approx(0.9), 'it began in its stance'
+    body.until(State.FOLD)
+    body.until(State.STAND)
+    target = body.step(4)  # 0.1 s
+    np.testing.assert_allclose(target.position, [0.0, 0.5, -1.0, 0.0, 0.6, -1.2] * 2)
+
+
 def test_a_ready_robot_that_is_pushed_over_gets_up_again(body: Body) -> None:
     body.until(State.READY)
     body.roll = ON_ITS_RIGHT

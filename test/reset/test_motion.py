@@ -89,7 +89,9 @@ def test_every_robot_of_the_package_has_a_motion_within_its_limits(name: str) ->
 @pytest.mark.parametrize(
     'changes, message',
     [
-        ({'flod': [0.0, 1.5, -2.5]}, 'flod.*not one of fold'),
+        ({'stiffness': 0.0}, "stiffness = 0.0: must be a number above 0, times the robot's kp"),
+        ({'stiffness': True}, 'stiffness = True: must be a number above 0'),
+        ({'flod': [0.0, 1.5, -2.5]}, 'flod.*not one of stiffness, fold'),
         ({'fold': [0.0, 1.5]}, 'fold = .* 3 finite numbers'),
         ({'fold': [0.0, 1.5, float('nan')]}, 'fold = .* 3 finite numbers'),
         ({'fold': 'flat'}, 'fold = .* list of numbers'),
