@@ -254,7 +254,7 @@ class GetUp:
         self._tuck('upright, legs astray or caught' if upright else 'fallen')
 
     def _fold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
-        if not self._path.done or self._lags(sample):
+        if not self._path.done:
             return
         if not self._tucked:
             self._tucked = True
@@ -264,11 +264,6 @@ class GetUp:
             self._rise('upright, legs tucked')
             return
         self._roll_from(slant)
-
-    def _lags(self, sample: SensorSample) -> bool:
-        """Whether a joint is still far from where it should be, and may yet come."""
-        error = float(np.max(np.abs(sample.joint_position - self._path.position)))
-        return error > self._config.near_stance and self._path.overdue < self._config.settle_time
 
     def _roll_from(self, slant: Posture) -> None:
         self._on_back = slant.tilt > self._config.back_tilt
@@ -370,7 +365,7 @@ class GetUp:
             self._enter(State.LIMP, 'has rested')
 
     def _tuck(self, why: str) -> None:
-        first = self._motion.first_fold(self._path.position)
+        first = np.where(self._motion.fold_first, self._motion.fold, self._path.position)
         self._move(first, self._config.move_speed, least=0.0)
         self._tucked = False
         self._enter(State.FOLD, why)

@@ -23,7 +23,6 @@ _KNOWN = (
     'stiffness',
     'fold',
     'fold_first',
-    'fold_evenly',
     'right_feet',
     'from_side',
     'from_back',
@@ -47,15 +46,12 @@ class Keyframe:
 class Motion:
     """How one robot gets up. Every pose lies within the robot's position limits."""
 
-    joints_per_leg: int
     stiffness: float
     """of the robot's kp, while it moves"""
     fold: Array
     """legs tucked, feet off the ground when the body lies on its belly [rad], (joints,)"""
     fold_first: NDArray[np.bool_]
     """joints that go there before the others, so that no leg is caught on the body, (joints,)"""
-    fold_evenly: bool
-    """whether the joints of a leg first turn by the same angle: so a five-bar leg becomes short"""
     from_side: tuple[Keyframe, ...]
     """rolls a body from its right side to its belly; empty: the robot has no such motion"""
     from_back: tuple[Keyframe, ...]
@@ -64,13 +60,6 @@ class Motion:
     """between `fold` and stance where it has not come to stand before; empty: straight again"""
     from_left_side: tuple[Keyframe, ...]
     from_left_back: tuple[Keyframe, ...]
-
-    def first_fold(self, position: Array) -> Array:
-        """Returns where the joints go before `fold`, from `position`, (joints,) [rad]."""
-        if not self.fold_evenly:
-            return np.where(self.fold_first, self.fold, position)
-        missing = (self.fold - position).reshape(-1, self.joints_per_leg)
-        return position + np.repeat(missing.mean(axis=1), self.joints_per_leg)
 
 
 def motion(robot: RobotModel) -> Motion:
@@ -106,11 +95,9 @@ class _Reader:
         fold = self._fold()
         sides = {name: self._keyframes(name) for name in _MOTIONS}
         return Motion(
-            joints_per_leg=self._per_leg,
             stiffness=self._stiffness(),
             fold=self._within(fold),
             fold_first=self._fold_first(),
-            fold_evenly=self._fold_evenly(),
             from_side=self._poses(sides['from_side'], mirrored=False),
             from_back=self._poses(sides['from_back'], mirrored=False),
             rise_again=self._poses(sides['rise_again'], mirrored=False),
@@ -156,12 +143,6 @@ class _Reader:
                 known = ', '.join(self._robot.joints)
                 raise self._error('fold_first', name, f'is not one of {known}')
         return np.array([joint in names for joint in self._robot.joints])
-
-    def _fold_evenly(self) -> bool:
-        value = self._section.get('fold_evenly', False)
-        if not isinstance(value, bool):
-            raise self._error('fold_evenly', value, 'must be true or false')
-        return value
 
     def _keyframes(self, name: str) -> list[tuple[float, Array, Array]]:
         frames = []

@@ -29,11 +29,6 @@ class JointPath:
         return self._elapsed >= self._seconds
 
     @property
-    def overdue(self) -> float:
-        """Time since the goal was reached [s]; negative before."""
-        return self._elapsed - self._seconds
-
-    @property
     def position(self) -> Array:
         """Where the joints should be now [rad], (joints,)."""
         if self.done:
