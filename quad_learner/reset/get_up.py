@@ -223,6 +223,8 @@ class GetUp:
 
     def _rest(self, sample: SensorSample, dt: float) -> None:
         """Somebody else drives, or nobody: waits, and after giving up waits for long."""
+        if self._state is State.LIE_DOWN and self._beaten:
+            self._enter(State.GIVE_UP, self._reason)
         if self._state is not State.GIVE_UP:
             if self._state is not State.WAIT:
                 self._enter(State.WAIT, f'no longer drives (was: {self._state.value})')
