@@ -37,7 +37,7 @@ def test_before_it_gives_up_it_lies_down_on_its_tucked_legs(body: Body) -> None:
     body.changes = {'foot_force': np.zeros(4)}  # it rises, and is held in the air
     body.until(State.GIVE_UP)
     assert body.states[-3:] == [State.VERIFY, State.LIE_DOWN, State.GIVE_UP]
-    np.testing.assert_allclose(body.joints, np.tile([0.0, 1.4, -2.6], 4))
+    np.testing.assert_allclose(body.joints, np.tile([0.0, 1.4, -2.6], 4), atol=0.1)
     assert 'did not come to stand' in body.machine.reason
 
 
