@@ -27,15 +27,17 @@ _MAT_DEPTH = 0.02
 """[m] of its crevices"""
 _MAT_EVERY = 4
 """A crevice at each so-manieth point: 8 cm apart and, at the top, 4 cm wide."""
-_STONES = 260
-"""Stones of the rubble: with the sizes below they cover a third of its ground."""
+_STONES = 400
+"""Stones of the rubble: with the sizes below they stand out of a fifth of its ground or more."""
 _RUBBLE_REACH = 2.5
 """[m] of the rubble to each side of the origin"""
 _STONE_SIDE = (0.06, 0.25)
 """[m] shortest and longest side of a stone: half a brick to a slab"""
 _STONE_THICK = 0.1
 """[m] half of a stone's thickness, most of it under the floor"""
-_STONE_TILT = 0.25
+_STONE_LOWEST = 0.4
+"""Least height of a stone, of the highest."""
+_STONE_TILT = 0.12
 """[rad] deviation of a stone's roll and pitch: they lie on each other's edges"""
 
 
@@ -135,7 +137,7 @@ def _rubble(client: int, config: SimulationConfig, generator: np.random.Generato
     bodies = [*_flat(client, config, generator).bodies]
     places = generator.uniform(-_RUBBLE_REACH, _RUBBLE_REACH, (_STONES, 2))
     halves = generator.uniform(*_STONE_SIDE, (_STONES, 2)) / 2.0
-    tops = generator.uniform(0.0, config.terrain_height_m, _STONES)
+    tops = config.terrain_height_m * generator.uniform(_STONE_LOWEST, 1.0, _STONES)
     turns = generator.normal(0.0, _STONE_TILT, (_STONES, 2))
     headings = generator.uniform(-math.pi, math.pi, _STONES)
     reach = np.linalg.norm(halves, axis=1)

@@ -33,7 +33,10 @@ def test_a_robot_that_never_rights_itself_makes_it_give_up_in_bounded_time(
     assert body.step(10).request == 0
 
 
-def test_before_it_gives_up_it_lies_down_on_its_tucked_legs(body: Body) -> None:
+def test_before_it_gives_up_it_lies_down_on_its_tucked_legs(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, attempt_time=10.0))
     body.changes = {'foot_force': np.zeros(4)}  # it rises, and is held in the air
     body.until(State.GIVE_UP)
     assert body.states[-3:] == [State.VERIFY, State.LIE_DOWN, State.GIVE_UP]
