@@ -3,17 +3,24 @@
 Each fall drops the robot from up to half a metre, turned at random and with its joints anywhere,
 and lets it lie limp for a second; then reset has the floor. Ground friction is drawn anew for each
 fall. A fall counts as got up when the machine says READY *and* the true body then stands. Time
-runs from the first command that reset drives to READY. One JSON line comes last.
+runs from the first command that reset drives to READY. One JSON line comes last: for each ground,
+and on it for each way in which the robot lay.
 
-    python benchmarks/get_up.py --falls 20
-    python benchmarks/get_up.py --classes back --falls 1 --strip get_up.png
+    python benchmarks/get_up.py --falls 1000
+    python benchmarks/get_up.py --robot minitaur --terrain all --payload 1 --charge 0.2 --falls 50
+    python benchmarks/get_up.py --drops back --falls 1 --strip get_up.png
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +28,14 @@ import numpy as np
 import pybullet
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+from scipy.stats import beta
 
 from quad_learner import configuration
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.graph import GraphConfig
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.get_up import State
+from quad_learner.reset.motion import motion
 from quad_learner.reset.posture import posture
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
@@ -37,13 +46,19 @@ from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode
 from quad_learner.simulation.camera import render
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
+from quad_learner.simulation.terrain import TERRAINS
 
-ROLLS = {'belly': 0.0, 'right': np.pi / 2, 'left': -np.pi / 2, 'back': np.pi, 'random': None}
+Array = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+ROLLS = {'random': None, 'belly': 0.0, 'right': np.pi / 2, 'left': -np.pi / 2, 'back': np.pi}
 """[rad] about the long axis at the drop; None: any orientation is as likely as any other"""
 ROLL_SPREAD = 0.25
-"""[rad] deviation of roll and pitch within a class"""
-DROP_LOWEST, DROP_HIGHEST = 0.4, 0.5
-"""[m] of the root link above the ground"""
+"""[rad] deviation of roll and pitch where they are not random"""
+DROP_LOWEST, DROP_SHARE, DROP_SPREAD = 0.4, 1.5, 0.1
+"""[m] of the root link above the ground at least, and of the robot's height; [m] above that"""
+DROP_REACH = 1.0
+"""[m] from the middle of the ground, so that bumps and crevices differ"""
 POSES_TRIED = 100
 """joint angles drawn at most, until no limb is inside the body"""
 OVERLAP = 0.003
@@ -56,8 +71,14 @@ LONGEST_S = 40.0
 """longer than the machine's own budget [s]"""
 TRUE_TILT = 0.35
 """[rad] of the true body that still counts as standing"""
-PICTURES_A_SECOND = 3
-PICTURE = (240, 180)
+TRUE_HEIGHT = 0.6
+"""of the robot's height: the true body above the ground, at least"""
+CONFIDENCE = 0.95
+"""of the bound on the share of falls that it gets up from"""
+PICTURES_A_SECOND = 8
+PICTURES = 9
+"""in a strip"""
+PICTURE = (160, 120)
 """[pixels]"""
 
 
@@ -65,47 +86,97 @@ PICTURE = (240, 180)
 class Outcome:
     """What became of one fall."""
 
+    number: int
+    lay: str
+    """on what, when reset began: belly, side or back"""
     up: bool
     seconds: float
     """of driving until READY, or until it gave up"""
     rolled: bool
     trips: int
     """stops by safety in between"""
+    unsafe: int
+    """commands that the judge beside safety found wrong"""
     reason: str
 
 
-def configs(self_collision: bool, friction: float) -> InProcessConfigs:
-    """Returns the shipped parameters with another ground."""
+class Film:
+    """Pictures of one fall and of getting up from it; none where nobody wants them."""
+
+    def __init__(self, graph: InProcessGraph, wanted: bool) -> None:
+        self.pictures: list[Picture] = []
+        self._graph = graph
+        self._every = graph.robot.command_hz // PICTURES_A_SECOND
+        self._ticks = 0
+        self._wanted = wanted
+
+    def look(self) -> None:
+        """Is told of each tick."""
+        if self._wanted and self._ticks % self._every == 0:
+            self.pictures.append(render(self._graph.sim, *PICTURE))
+        self._ticks += 1
+
+    def save(self, path: Path) -> None:
+        """Writes `PICTURES` of them, evenly spread from the first to the last, side by side."""
+        from matplotlib import image
+
+        chosen = np.linspace(0, len(self.pictures) - 1, PICTURES).round().astype(int)
+        image.imsave(path, np.hstack([self.pictures[i] for i in chosen]))
+
+
+@cache
+def shipped() -> tuple[InProcessConfigs, GraphConfig]:
+    """Returns the shipped parameters: reading them takes as long as a fall."""
     folder = config_directory()
-    ground = {'ground_friction_min': friction, 'ground_friction_max': friction}
-    changes = {**ground, 'self_collision': self_collision}
     return InProcessConfigs(
-        configuration.read(SimulationConfig, folder / 'simulation.yaml', changes),
+        configuration.read(SimulationConfig, folder / 'simulation.yaml'),
         configuration.read(EstimatorConfig, folder / 'estimator.yaml'),
         configuration.read(SafetyConfig, folder / 'safety.yaml'),
         configuration.read(ResetConfig, folder / 'reset.yaml'),
-    )
+    ), configuration.read(GraphConfig, folder / 'graph.yaml')
 
 
-def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
+def tired(robot: RobotModel, charge: float) -> RobotModel:
+    """Returns the robot with motors as slow as the voltage of so much `charge`, of full, makes."""
+    full, empty = robot.battery_full_voltage, robot.battery_empty_voltage
+    share = (empty + charge * (full - empty)) / full
+    return replace(robot, speed_max=robot.speed_max * share)
+
+
+def poses(robot: RobotModel, generator: np.random.Generator) -> Iterator[Array]:
+    """Yields joint angles at random, within the limits, without end."""
+    moves = motion(robot)
+    known = [robot.stance, moves.fold]
+    known += [frame.position for frame in moves.from_back + moves.from_left_back]
+    while True:
+        if robot.loop_closures:
+            # Few angles of a closed leg fit together; those between two that do fit, do.
+            shares = generator.dirichlet(np.ones(len(known)), len(robot.feet))
+            angles = np.stack(known).reshape(len(known), len(robot.feet), -1)
+            yield np.einsum('lk,klj->lj', shares, angles).reshape(-1)
+        else:
+            yield generator.uniform(robot.position_min, robot.position_max)
+
+
+def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film: Film) -> None:
     """Lets the robot fall, and lie limp."""
-    robot, roll = graph.robot, ROLLS[kind]
+    roll = ROLLS[kind]
     if roll is None:
         orientation = Rotation.random(rng=generator)
     else:
         tilt = generator.normal(0.0, ROLL_SPREAD, 2)
         heading = generator.uniform(-np.pi, np.pi)
         orientation = Rotation.from_euler('ZYX', [heading, tilt[0], roll + tilt[1]])
-    height = generator.uniform(DROP_LOWEST, DROP_HIGHEST)
-    position, quaternion = np.array([0.0, 0.0, height]), orientation.as_quat()
-    for _ in range(POSES_TRIED):
-        joints = generator.uniform(robot.position_min, robot.position_max)
-        if robot.loop_closures:  # few angles of a closed leg fit together
-            joints = robot.stance
-        graph.sim.place(position, quaternion, joints)
+    x, y = generator.uniform(-DROP_REACH, DROP_REACH, 2)
+    lowest = max(DROP_LOWEST, DROP_SHARE * graph.robot.height)
+    height = lowest + generator.uniform(0.0, DROP_SPREAD)
+    position = np.array([x, y, graph.sim.world.ground_height(x, y) + height])
+    for _, joints in zip(range(POSES_TRIED), poses(graph.robot, generator), strict=False):
+        graph.sim.place(position, orientation.as_quat(), joints)
         if not overlaps(graph):
             break
-    for _ in range(round(LIMP_S * robot.command_hz)):
+    for _ in range(round(LIMP_S * graph.robot.command_hz)):
+        film.look()
         graph.sim.step(None)
 
 
@@ -117,14 +188,32 @@ def overlaps(graph: InProcessGraph) -> bool:
     return any(point[DISTANCE] < -OVERLAP for point in points)
 
 
-def get_up(graph: InProcessGraph, pictures: list[NDArray[np.uint8]] | None) -> Outcome:
-    """Runs reset until it is ready or gives up; policy stays silent."""
-    robot, machine = graph.robot, graph.get_up
+def lying(graph: InProcessGraph) -> str:
+    """Returns what the true body lies on, as the machine divides it."""
+    tilt, reset = posture(graph.sim.truth().orientation).tilt, shipped()[0].reset
+    if tilt <= reset.upright_tilt:
+        return 'belly'
+    return 'back' if tilt > reset.back_tilt else 'side'
 
+
+def stands(graph: InProcessGraph) -> bool:
+    """Returns whether the true body stands."""
+    truth = graph.sim.truth()
+    x, y, z = truth.position.tolist()
+    height = z - graph.sim.world.ground_height(x, y)
+    return bool(
+        posture(truth.orientation).tilt < TRUE_TILT and height > TRUE_HEIGHT * graph.robot.height
+    )
+
+
+def get_up(graph: InProcessGraph, number: int, film: Film) -> Outcome:
+    """Runs reset until it is ready or gives up; policy stays silent."""
+    robot, machine, lay = graph.robot, graph.get_up, lying(graph)
     zeros = np.zeros(len(robot.joints))
     began_ns: int | None = None
     trips, rolled, stopped = 0, False, False
-    for tick in range(round(LONGEST_S * robot.command_hz)):
+    for _ in range(round(LONGEST_S * robot.command_hz)):
+        film.look()
         due, stamp = graph.sense(), graph.sample.time_ns
         silent = JointTarget(stamp, Authority.POLICY, 0, robot.stance, zeros, zeros)
         graph.move(silent if due else None)
@@ -137,84 +226,112 @@ def get_up(graph: InProcessGraph, pictures: list[NDArray[np.uint8]] | None) -> O
         trips += bool(stop and not stopped and command.reasons & ~NOT_TRIPS)
         stopped = stop
         rolled = rolled or machine.state is State.ROLL
-        if pictures is not None and tick % (robot.command_hz // PICTURES_A_SECOND) == 0:
-            pictures.append(render(graph.sim, *PICTURE))
         if machine.state in (State.READY, State.GIVE_UP):
             break
     now_ns = graph.sim.time_ns
     seconds = (now_ns - (now_ns if began_ns is None else began_ns)) / NANOSECONDS
-    up = machine.ready and posture(graph.sim.truth().orientation).tilt < TRUE_TILT
-    return Outcome(up, seconds, rolled, trips, machine.reason)
+    reason = f'{machine.state.name}: {machine.reason}'
+    if began_ns is None:
+        reason = f'safety never let it drive: {graph.command and graph.command.reasons!r}'
+    up = machine.ready and stands(graph)
+    return Outcome(number, lay, up, seconds, rolled, trips, len(graph.unsafe), reason)
 
 
-def fall(robot: RobotModel, kind: str, seed: list[int], options: argparse.Namespace) -> Outcome:
-    """Returns the outcome of the fall that `seed` draws."""
-    generator = np.random.default_rng(seed)
+def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
+    """Returns the outcome of fall `number` on `terrain`; the same ones each time."""
+    drops = options.drops
+    kind = drops[number % len(drops)]
+    generator = np.random.default_rng([options.seed, list(TERRAINS).index(terrain), number])
     friction = float(generator.uniform(*options.friction))
-    run = configuration.read(GraphConfig, config_directory() / 'graph.yaml')
+    robot = tired(model.load(options.robot), options.charge)
+    parameters, run = shipped()
+    simulation = replace(
+        parameters.simulation,
+        terrain=terrain,
+        ground_friction_min=friction,
+        ground_friction_max=friction,
+        payload_mass_kg=options.payload,
+        initial_charge=options.charge,
+    )
     run = replace(run, robot=robot.name, seed=int(generator.integers(2**31)))
-    graph = InProcessGraph(robot, configs(options.self_collision, friction), run)
+    graph = InProcessGraph(robot, replace(parameters, simulation=simulation), run)
     graph.connect()
     try:
-        drop(graph, kind, generator)
-        pictures: list[NDArray[np.uint8]] | None = [] if options.strip else None
-        outcome = get_up(graph, pictures)
+        film = Film(graph, wanted=options.strip is not None)
+        drop(graph, kind, generator, film)
+        outcome = get_up(graph, number, film)
     finally:
         graph.close()
-    if pictures:
-        save_strip(options.strip, pictures)
+    if options.strip is not None:
+        film.save(options.strip)
     return outcome
 
 
-def save_strip(path: Path, pictures: list[NDArray[np.uint8]]) -> None:
-    """Writes the pictures side by side, eight to a row."""
-    from matplotlib import image
-
-    columns = 8
-    blank = np.full_like(pictures[0], 255)
-    pictures = pictures + [blank] * (-len(pictures) % columns)
-    rows = [np.hstack(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
-    image.imsave(path, np.vstack(rows))
+def surely(up: int, falls: int) -> float:
+    """Returns the share that it gets up from at least, by Clopper and Pearson, one-sided."""
+    return float(beta.ppf(1.0 - CONFIDENCE, up, falls - up + 1)) if up else 0.0
 
 
-def summary(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Returns success rate and time percentiles."""
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Returns success rate, its bound, time percentiles of those that stood, and failures."""
     times = [outcome.seconds for outcome in outcomes if outcome.up]
-    percentiles = np.percentile(times, (50, 90, 100)).round(2).tolist() if times else [None] * 3
+    percentiles = np.percentile(times, (50, 95, 100)).round(2).tolist() if times else [None] * 3
+    falls, up = len(outcomes), len(times)
     return {
-        'falls': len(outcomes),
-        'up': sum(outcome.up for outcome in outcomes),
+        'falls': falls,
+        'up': up,
+        'success': round(up / falls, 4),
+        'at_least': round(surely(up, falls), 4),
+        **dict(zip(('median_s', 'p95_s', 'longest_s'), percentiles, strict=True)),
         'rolled': sum(outcome.rolled for outcome in outcomes),
         'trips': sum(outcome.trips for outcome in outcomes),
-        'success': round(float(np.mean([outcome.up for outcome in outcomes])), 4),
-        **dict(zip(('median_s', 'p90_s', 'longest_s'), percentiles, strict=True)),
+        'unsafe': sum(outcome.unsafe for outcome in outcomes),
+        'failures': dict(Counter(outcome.reason for outcome in outcomes if not outcome.up)),
     }
+
+
+def spread(one: Callable[[int], Outcome], numbers: range, jobs: int) -> Iterator[Outcome]:
+    """Yields the outcomes, in order, of so many processes."""
+    with multiprocessing.get_context('spawn').Pool(jobs) as pool:
+        yield from pool.imap(one, numbers)
+
+
+def measure(options: argparse.Namespace, terrain: str) -> dict[str, Any]:
+    """Returns the summary of all falls on one terrain, and of those that began alike."""
+    one = partial(fall, options, terrain)
+    numbers = range(options.first, options.first + options.falls)
+    outcomes = []
+    for outcome in map(one, numbers) if options.jobs == 1 else spread(one, numbers, options.jobs):
+        outcomes.append(outcome)
+        if not outcome.up:
+            print(f'{terrain}: {outcome}', file=sys.stderr, flush=True)
+    lay = sorted({outcome.lay for outcome in outcomes})
+    parts = {way: summary([o for o in outcomes if o.lay == way]) for way in lay}
+    return {'all': summary(outcomes), **parts}
 
 
 def main() -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('--robot', default='a1')
-    parser.add_argument('--falls', type=int, default=10, help='of each class')
-    parser.add_argument('--classes', nargs='+', default=list(ROLLS), choices=list(ROLLS))
+    parser.add_argument('--robot', default='a1', help='a name or the path of a robot YAML')
+    parser.add_argument('--terrain', default='flat', choices=['all', *TERRAINS])
+    parser.add_argument('--falls', type=int, default=50, help='on each terrain')
+    parser.add_argument('--first', type=int, default=0, help='number of the first fall')
+    parser.add_argument('--drops', nargs='+', default=['random'], choices=list(ROLLS))
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--friction', type=float, nargs=2, default=[0.5, 1.0])
-    parser.add_argument('--self-collision', action='store_true')
+    parser.add_argument('--payload', type=float, default=0.0, help='[kg]')
+    parser.add_argument('--charge', type=float, default=1.0, help='of the battery, of full')
+    parser.add_argument('--jobs', type=int, default=1, help='processes')
     parser.add_argument('--strip', type=Path, help='a picture of the last fall')
     options = parser.parse_args()
-    robot = model.load(options.robot)
-    everything: list[Outcome] = []
-    result: dict[str, Any] = {'benchmark': 'get_up', 'robot': robot.name, 'seed': options.seed}
-    for kind in options.classes:
-        seeds = [[options.seed, list(ROLLS).index(kind), i] for i in range(options.falls)]
-        outcomes = [fall(robot, kind, seed, options) for seed in seeds]
-        for i, outcome in enumerate(outcomes):
-            if not outcome.up:
-                print(f'{kind} {i}: {outcome.seconds:.1f} s, {outcome.reason}')
-        result[kind] = summary(outcomes)
-        print(kind, result[kind], flush=True)
-        everything += outcomes
-    print(json.dumps({**result, 'all': summary(everything)}))
+    result: dict[str, Any] = {'benchmark': 'get_up'}
+    result |= {name: getattr(options, name) for name in ('robot', 'seed', 'payload', 'charge')}
+    for terrain in TERRAINS if options.terrain == 'all' else [options.terrain]:
+        result[terrain] = measure(options, terrain)
+        for way, numbers in result[terrain].items():
+            print(terrain, way, numbers, flush=True)
+    print(json.dumps(result))
 
 
 if __name__ == '__main__':

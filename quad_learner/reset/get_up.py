@@ -1,10 +1,10 @@
 """Gets the robot from any pose to standing, and says so: an explicit machine, one step a decision.
 
     WAIT ──granted──► LIMP ──at rest──► FOLD ──fallen──► ROLL ──► (FOLD again)
-                        │                └───upright──► STAND ──stood long enough──► READY
+                        │                └───upright──► STAND ──risen──► VERIFY ──stood──► READY
                         └──upright and near the stance────┘
     LIMP or READY ──motors hot or battery low──► LIE_DOWN ──► REST ──cool, charged──► LIMP
-    out of attempts, from any of them ──► GIVE_UP ──rested, or set upright──► WAIT
+    out of attempts, from any of them ──► LIE_DOWN ──► GIVE_UP ──rested, or set upright──► WAIT
 
 It uses joint angles, the inertial unit and foot forces, to rest also battery and motor warmth, and
 safety limits all that it wants.
@@ -46,14 +46,15 @@ class State(Enum):
     FOLD = 'tucks the legs'
     ROLL = 'rolls over'
     STAND = 'rises to the stance'
-    LIE_DOWN = 'lies down to rest'
+    VERIFY = 'looks whether it stands'
+    LIE_DOWN = 'tucks the legs to lie down'
     REST = 'rests until motors are cool and the battery is charged'
     READY = 'stands, and holds the stance until the policy takes over'
-    GIVE_UP = 'rests, for it could not get up'
+    GIVE_UP = 'needs help: it could not get up; set it on its feet, or wait until it tries again'
 
 
 _LIMP = (State.LIMP, State.REST, State.GIVE_UP)
-_UNHURRIED = (State.READY, State.REST)
+_UNHURRIED = (State.READY, State.LIE_DOWN, State.REST)
 """states that no attempt's time is spent in"""
 
 
@@ -83,6 +84,7 @@ class GetUp:
             State.FOLD: self._fold,
             State.ROLL: self._roll,
             State.STAND: self._stand,
+            State.VERIFY: self._verify,
             State.LIE_DOWN: self._lie_down,
             State.REST: self._lie,
             State.READY: self._hold,
@@ -97,6 +99,7 @@ class GetUp:
         self._on_back = False
         self._other_way = False
         self._tucked = False
+        self._beaten = False
         self._path = JointPath(robot.stance)
         self._frames: list[Keyframe] = []
 
@@ -178,9 +181,14 @@ class GetUp:
             source=Authority.RESET,
             request=request,
             position=position,
-            kp=np.zeros_like(robot.kp) if limp else robot.kp,
-            kd=robot.kd_damping if limp else robot.kd,
+            kp=np.zeros_like(robot.kp) if limp else robot.kp * self._stiffness,
+            kd=robot.kd_damping if limp else robot.kd * math.sqrt(self._stiffness),
         )
+
+    @property
+    def _stiffness(self) -> float:
+        """Of the robot's kp, damping with its root; policy takes over from the robot's own."""
+        return 1.0 if self._state is State.READY else self._motion.stiffness
 
     def _elapsed(self, sample: SensorSample) -> float:
         last, self._time_ns = self._time_ns, sample.time_ns
@@ -208,13 +216,15 @@ class GetUp:
         """Ends an attempt; the next one begins with a look at how the robot lies."""
         self._attempt_for = 0.0
         if self._attempt >= self._config.attempts:
-            self._enter(State.GIVE_UP, f'attempt {self._attempt}, the last: {why}')
+            self._sink(f'attempt {self._attempt}, the last: {why}', beaten=True)
             return
         self._attempt += 1
         self._enter(State.LIMP, f'attempt {self._attempt}: the last one {why}')
 
     def _rest(self, sample: SensorSample, dt: float) -> None:
         """Somebody else drives, or nobody: waits, and after giving up waits for long."""
+        if self._state is State.LIE_DOWN and self._beaten:
+            self._enter(State.GIVE_UP, self._reason)
         if self._state is not State.GIVE_UP:
             if self._state is not State.WAIT:
                 self._enter(State.WAIT, f'no longer drives (was: {self._state.value})')
@@ -238,10 +248,12 @@ class GetUp:
         if self._fatigue.cause != FIT:
             self._tire(upright)
             return
-        if upright and self._away_from_stance(sample.joint_position) <= self._config.near_stance:
+        near = self._away_from_stance(sample.joint_position) <= self._config.near_stance
+        # Where it did not come to stand before, a foot may be caught: it starts from the fold.
+        if upright and near and self._attempt == 1:
             self._rise('upright and near the stance')
             return
-        self._tuck('upright, legs astray' if upright else 'fallen')
+        self._tuck('upright, legs astray or caught' if upright else 'fallen')
 
     def _fold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if not self._path.done:
@@ -306,13 +318,22 @@ class GetUp:
     def _stand(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if slant.tilt > self._config.upright_tilt:
             self._fail(f'tipped to {slant.tilt:.1f} rad while it rose')
+        elif self._path.done and self._frames:
+            self._next_frame()
+        elif self._path.done:
+            self._enter(State.VERIFY, 'has risen')
+            self._verify(sample, slant, dt)
+
+    def _verify(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        if slant.tilt > self._config.upright_tilt:
+            self._fail(f'tipped to {slant.tilt:.1f} rad when it had risen')
             return
-        standing = self._path.done and is_standing(sample, self._robot, self._config)
+        standing = is_standing(sample, self._robot, self._config)
         self._steady = self._steady + dt if standing else 0.0
         if self._steady >= self._config.standing_hold:
             self._fresh_budget()
             self._enter(State.READY, 'stands')
-        elif self._in_state > self._path.seconds + self._config.settle_time:
+        elif self._in_state > self._config.settle_time:
             self._fail('rose, and did not come to stand')
 
     def _hold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
@@ -330,12 +351,16 @@ class GetUp:
         if not upright:
             self._enter(State.REST, self._fatigue.cause)
             return
+        self._sink(self._fatigue.cause, beaten=False)
+
+    def _sink(self, why: str, beaten: bool) -> None:
         self._move(self._motion.fold, self._config.rise_speed, self._config.blend_time)
-        self._enter(State.LIE_DOWN, self._fatigue.cause)
+        self._beaten = beaten
+        self._enter(State.LIE_DOWN, why)
 
     def _lie_down(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if self._path.done:
-            self._enter(State.REST, self._reason)
+            self._enter(State.GIVE_UP if self._beaten else State.REST, self._reason)
 
     def _lie(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if self._fatigue.cause == FIT:
@@ -348,8 +373,12 @@ class GetUp:
         self._enter(State.FOLD, why)
 
     def _rise(self, why: str) -> None:
-        self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)
         self._enter(State.STAND, why)
+        self._frames = list(self._motion.rise_again) if self._attempt > 1 else []
+        if self._frames:
+            self._next_frame()
+        else:
+            self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)
 
     def _move(self, position: Array, speed: float, least: float) -> None:
         """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""

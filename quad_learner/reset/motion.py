@@ -19,7 +19,17 @@ from quad_learner.robot.model import RobotModel
 
 Array = NDArray[np.float64]
 
-_KNOWN = ('fold', 'fold_first', 'right_feet', 'from_side', 'from_back')
+_KNOWN = (
+    'stiffness',
+    'fold',
+    'fold_first',
+    'right_feet',
+    'from_side',
+    'from_back',
+    'rise_again',
+)
+
+_MOTIONS = ('from_side', 'from_back', 'rise_again')
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class Keyframe:
 class Motion:
     """How one robot gets up. Every pose lies within the robot's position limits."""
 
+    stiffness: float
+    """of the robot's kp, while it moves"""
     fold: Array
     """legs tucked, feet off the ground when the body lies on its belly [rad], (joints,)"""
     fold_first: NDArray[np.bool_]
@@ -44,6 +56,8 @@ class Motion:
     """rolls a body from its right side to its belly; empty: the robot has no such motion"""
     from_back: tuple[Keyframe, ...]
     """rolls a body that leans to the right from its back to its side or belly; or empty"""
+    rise_again: tuple[Keyframe, ...]
+    """between `fold` and stance where it has not come to stand before; empty: straight again"""
     from_left_side: tuple[Keyframe, ...]
     from_left_back: tuple[Keyframe, ...]
 
@@ -79,12 +93,14 @@ class _Reader:
             if name not in _KNOWN:
                 raise self._error(name, self._section[name], f'is not one of {", ".join(_KNOWN)}')
         fold = self._fold()
-        sides = {name: self._keyframes(name) for name in ('from_side', 'from_back')}
+        sides = {name: self._keyframes(name) for name in _MOTIONS}
         return Motion(
+            stiffness=self._stiffness(),
             fold=self._within(fold),
             fold_first=self._fold_first(),
             from_side=self._poses(sides['from_side'], mirrored=False),
             from_back=self._poses(sides['from_back'], mirrored=False),
+            rise_again=self._poses(sides['rise_again'], mirrored=False),
             from_left_side=self._poses(sides['from_side'], mirrored=True),
             from_left_back=self._poses(sides['from_back'], mirrored=True),
         )
@@ -93,6 +109,12 @@ class _Reader:
         return ConfigurationError(
             f'robot {self._robot.name!r}, section reset: {name} = {value!r}: {rule}'
         )
+
+    def _stiffness(self) -> float:
+        value = self._section.get('stiffness', 1.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0.0:
+            raise self._error('stiffness', value, "must be a number above 0, times the robot's kp")
+        return float(value)
 
     def _leg(self, name: str, value: Any) -> Array:
         try:
@@ -130,9 +152,19 @@ class _Reader:
             seconds = item['seconds']
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
                 raise self._error(f'{name}.seconds', seconds, 'must be a number above 0 [s]')
-            right, left = (self._leg(f'{name}.{side}', item[side]) for side in ('right', 'left'))
+            right, left = (self._side(f'{name}.{side}', item[side]) for side in ('right', 'left'))
             frames.append((float(seconds), right, left))
         return frames
+
+    def _side(self, name: str, value: Any) -> Array:
+        """Returns the angles of the legs of one side, (legs of a side or 1, joints of a leg)."""
+        legs = len(self._robot.feet) // 2
+        if not isinstance(value, list) or len(value) != legs * self._per_leg:
+            return self._leg(name, value)[np.newaxis]
+        starts = range(0, len(value), self._per_leg)
+        return np.stack(
+            [self._leg(name, value[start : start + self._per_leg]) for start in starts]
+        )
 
     def _poses(
         self, frames: list[tuple[float, Array, Array]], mirrored: bool
@@ -140,10 +172,11 @@ class _Reader:
         if not frames:
             return ()
         right_feet = self._right_feet()
+        left_feet = [i for i in range(len(self._robot.feet)) if i not in right_feet]
         poses = []
         for seconds, right, left in frames:
-            position = np.tile(left, (len(self._robot.feet), 1))
-            position[right_feet] = right
+            position = np.empty((len(self._robot.feet), self._per_leg))
+            position[right_feet], position[left_feet] = right, left
             if mirrored:
                 position = self._mirror_image(position)
             poses.append(Keyframe(seconds, self._within(position.reshape(-1))))

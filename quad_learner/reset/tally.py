@@ -34,7 +34,7 @@ class Tally:
             if handed_over:
                 self._end(State.READY, time_ns)
             self._began_ns = None
-        elif state is State.LIE_DOWN or state is State.REST:
+        elif state is State.REST:
             self._began_ns = None
         elif state in (State.READY, State.GIVE_UP):
             self._end(state, time_ns)

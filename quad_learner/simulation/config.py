@@ -90,9 +90,27 @@ class SimulationConfig:
     push_impulse_ns: float = parameter(
         'Size of a random push, sideways in a random direction.', 'N·s', 0.0, 100.0
     )
-    terrain: str = parameter('Shape of the ground.', choices=('flat', 'rough', 'slope'))
+    terrain: str = parameter(
+        'Shape of the ground.',
+        choices=('flat', 'rough', 'slope', 'mattress', 'doormat', 'rubble'),
+    )
     terrain_height_m: float = parameter(
-        'Height between the lowest and the highest point of rough ground.', 'm', 0.0, 0.3
+        'Height between the lowest and the highest point of rough ground and of rubble.',
+        'm',
+        0.0,
+        0.3,
+    )
+    terrain_stiffness_n_m: float = parameter(
+        'Stiffness of a mattress at each point of contact; higher: less is sunk in.',
+        'N/m',
+        100.0,
+        1e6,
+    )
+    terrain_damping_ns_m: float = parameter(
+        'Damping of a mattress at each point of contact; higher: it swallows more of a blow.',
+        'N·s/m',
+        0.0,
+        1e4,
     )
     terrain_cell_m: float = parameter(
         'Distance between the points of rough ground; higher: gentler.', 'm', 0.02, 1.0

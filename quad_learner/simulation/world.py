@@ -233,6 +233,7 @@ class World:
     def _set_materials(self) -> None:
         config, client = self._config, self._client
         friction = self._generator.uniform(config.ground_friction_min, config.ground_friction_max)
+        friction *= self._terrain.grip
         for body in self._terrain.bodies:
             pybullet.changeDynamics(body, BASE, lateralFriction=friction, physicsClientId=client)
         for link in self._body.links.values():

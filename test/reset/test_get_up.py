@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.get_up import State
+from quad_learner.reset.get_up import GetUp, State
 from quad_learner.safety.modes import Authority, Mode
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def test_between_two_episodes_it_is_ready_within_a_second(body: Body) -> None:
     body.until(State.READY)
     assert body.machine.ready
     assert body.seconds < 1.0
-    assert body.states == [State.WAIT, State.STAND, State.READY]
+    assert body.states == [State.WAIT, State.STAND, State.VERIFY, State.READY]
 
 
 def test_ready_means_the_stance_is_held_under_the_same_request(body: Body) -> None:
@@ -44,10 +45,24 @@ def test_ready_means_the_stance_is_held_under_the_same_request(body: Body) -> No
     assert target.request == 1
 
 
+def test_it_moves_as_stiffly_as_the_robot_file_says_and_holds_as_softly_as_policy(
+    body: Body, hasty: ResetConfig
+) -> None:
+    stiff = replace(body.robot, sections={'reset': {'stiffness': 1.44}})
+    body.machine = GetUp(stiff, hasty)
+    target = body.until(State.STAND)
+    np.testing.assert_allclose(target.kp, [86.4] * 12)  # the A1's 60 N·m/rad
+    np.testing.assert_allclose(target.kd, [2.4] * 12)  # and 2 N·m·s/rad, times the root of 1.44
+    target = body.until(State.READY)
+    np.testing.assert_array_equal(target.kp, stiff.kp)
+    np.testing.assert_array_equal(target.kd, stiff.kd)
+
+
 def test_splayed_legs_fold_before_they_lift(body: Body) -> None:
     body.joints = np.tile([0.0, 3.0, -1.0], 4)
     body.until(State.READY)
-    assert body.states == [State.WAIT, State.FOLD, State.STAND, State.READY]
+    rising = [State.STAND, State.VERIFY, State.READY]
+    assert body.states == [State.WAIT, State.FOLD, *rising]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +89,7 @@ def test_once_upright_it_stops_rolling_folds_and_rises(body: Body) -> None:
     body.step(3)
     body.roll = 0.0
     body.until(State.READY)
-    expected = ['WAIT', 'FOLD', 'ROLL', 'FOLD', 'STAND', 'READY']
+    expected = ['WAIT', 'FOLD', 'ROLL', 'FOLD', 'STAND', 'VERIFY', 'READY']
     assert [state.name for state in body.states] == expected
 
 

@@ -33,6 +33,17 @@ def test_a_robot_that_never_rights_itself_makes_it_give_up_in_bounded_time(
     assert body.step(10).request == 0
 
 
+def test_before_it_gives_up_it_lies_down_on_its_tucked_legs(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, attempt_time=10.0))
+    body.changes = {'foot_force': np.zeros(4)}  # it rises, and is held in the air
+    body.until(State.GIVE_UP)
+    assert body.states[-3:] == [State.VERIFY, State.LIE_DOWN, State.GIVE_UP]
+    np.testing.assert_allclose(body.joints, np.tile([0.0, 1.4, -2.6], 4), atol=0.1)
+    assert 'did not come to stand' in body.machine.reason
+
+
 def test_stops_in_between_do_not_refill_the_budget(body: Body, hasty: ResetConfig) -> None:
     body.roll = ON_ITS_BACK
     for _ in range(int(4 * hasty.attempts * hasty.attempt_time)):
@@ -82,8 +93,9 @@ def test_a_robot_without_a_roll_over_still_stands_up_from_its_belly(
     body.until(State.READY)
 
 
-def test_tipping_while_it_rises_costs_an_attempt(body: Body) -> None:
-    body.until(State.STAND)
+@pytest.mark.parametrize('state', [State.STAND, State.VERIFY])
+def test_tipping_before_it_stands_costs_an_attempt(state: State, body: Body) -> None:
+    body.until(state)
     body.roll = ON_ITS_RIGHT
     body.step(2)
     assert body.machine.attempt == 2
@@ -96,6 +108,31 @@ def test_rising_without_coming_to_stand_costs_an_attempt(body: Body) -> None:
     body.step(80)
     assert body.machine.attempt == 2
     assert not body.machine.ready
+
+
+def test_a_robot_that_did_not_come_to_stand_folds_before_it_rises_again(body: Body) -> None:
+    body.changes = {'foot_force': np.zeros(4)}
+    body.until(State.VERIFY)
+    assert State.FOLD not in body.states, 'near its stance it rises at once'
+    body.until(State.FOLD)
+    body.changes = {}
+    body.until(State.READY)
+
+
+def test_it_rises_by_other_poses_after_it_has_not_come_to_stand(
+    body: Body, hasty: ResetConfig
+) -> None:
+    hop = [{'seconds': 0.1, 'right': [0.0, 0.5, -1.0], 'left': [0.0, 0.6, -1.2]}]
+    section = {**body.robot.sections['reset'], 'rise_again': hop}
+    able = replace(body.robot, sections={**body.robot.sections, 'reset': section})
+    body.machine = GetUp(able, hasty)
+    body.changes = {'foot_force': np.zeros(4)}
+    straight = body.until(State.STAND)
+    assert straight.position[1] == pytest.approx(0.9), 'it began in its stance'
+    body.until(State.FOLD)
+    body.until(State.STAND)
+    target = body.step(4)  # 0.1 s
+    np.testing.assert_allclose(target.position, [0.0, 0.5, -1.0, 0.0, 0.6, -1.2] * 2)
 
 
 def test_a_ready_robot_that_is_pushed_over_gets_up_again(body: Body) -> None:
@@ -129,7 +166,7 @@ def test_it_is_silent_before_safety_has_spoken(body: Body) -> None:
 @pytest.mark.parametrize(
     'what', ['joint_position', 'joint_velocity', 'orientation', 'angular_velocity', 'foot_force']
 )
-@pytest.mark.parametrize('state', [State.WAIT, State.STAND, State.READY])
+@pytest.mark.parametrize('state', [State.WAIT, State.STAND, State.VERIFY, State.READY])
 def test_a_broken_sensor_makes_it_let_go(what: str, state: State, body: Body) -> None:
     if state is not State.WAIT:
         body.until(state)

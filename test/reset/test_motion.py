@@ -34,6 +34,16 @@ def test_a_pose_puts_each_sides_angles_on_that_sides_legs(robot: RobotModel) -> 
     assert frame.seconds == 0.5
 
 
+def test_a_pose_may_be_given_leg_by_leg(robot: RobotModel) -> None:
+    each = {'seconds': 0.5, 'right': [0.1, 1.0, -1.0, 0.3, 1.1, -1.1], 'left': [0.2, 2.0, -2.0]}
+    found = motion(with_section(robot, {**SECTION, 'from_side': [each]}))
+    # the A1's legs are FR, FL, RR, RL
+    expected = [0.1, 1.0, -1.0, 0.2, 2.0, -2.0, 0.3, 1.1, -1.1, 0.2, 2.0, -2.0]
+    np.testing.assert_array_equal(found.from_side[0].position, expected)
+    mirrored = [-0.2, 2.0, -2.0, -0.1, 1.0, -1.0, -0.2, 2.0, -2.0, -0.3, 1.1, -1.1]
+    np.testing.assert_array_equal(found.from_left_side[0].position, mirrored)
+
+
 def test_the_joints_that_fold_first_are_found_by_name(robot: RobotModel) -> None:
     found = motion(with_section(robot, SECTION))
     # the A1's joints are hip, upper, lower of FR, FL, RR, RL
@@ -79,7 +89,9 @@ def test_every_robot_of_the_package_has_a_motion_within_its_limits(name: str) ->
 @pytest.mark.parametrize(
     'changes, message',
     [
-        ({'flod': [0.0, 1.5, -2.5]}, 'flod.*not one of fold'),
+        ({'stiffness': 0.0}, "stiffness = 0.0: must be a number above 0, times the robot's kp"),
+        ({'stiffness': True}, 'stiffness = True: must be a number above 0'),
+        ({'flod': [0.0, 1.5, -2.5]}, 'flod.*not one of stiffness, fold'),
         ({'fold': [0.0, 1.5]}, 'fold = .* 3 finite numbers'),
         ({'fold': [0.0, 1.5, float('nan')]}, 'fold = .* 3 finite numbers'),
         ({'fold': 'flat'}, 'fold = .* list of numbers'),

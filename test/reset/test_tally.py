@@ -34,6 +34,12 @@ def test_giving_up_is_a_failure_that_lasted_too() -> None:
     assert tally.duration_s == pytest.approx(30.0)
 
 
+def test_lying_down_to_give_up_is_part_of_the_failure() -> None:
+    tally = told((ACTIVE[0], 1), (State.LIE_DOWN, 30), (State.GIVE_UP, 31))
+    assert (tally.finished, tally.failed) == (0, 1)
+    assert tally.duration_s == pytest.approx(30.0)
+
+
 def test_a_reset_that_was_broken_off_is_neither() -> None:
     tally = told((ACTIVE[0], 1), (State.WAIT, 3), (State.READY, 4))
     assert (tally.finished, tally.failed) == (0, 0)

@@ -16,7 +16,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 
-SHIPPED = pytest.mark.parametrize('name', ['a1', 'minitaur'])
+SHIPPED = pytest.mark.parametrize('name', model.robots())
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def load(content: object, folder: Path) -> model.RobotModel:
 
 
 def test_the_package_ships_these_robots() -> None:
-    assert {'a1', 'minitaur'} <= set(model.robots())
+    assert model.robots() == ('a1', 'aliengo', 'minitaur')
 
 
 @SHIPPED
@@ -119,7 +119,7 @@ def test_what_the_model_does_not_know_is_kept_for_those_who_do(
 
 def test_an_unknown_robot_is_answered_with_those_there_are() -> None:
     with pytest.raises(
-        ConfigurationError, match="'spider' is not known; choose one of a1, minitaur"
+        ConfigurationError, match="'spider' is not known; choose one of a1, aliengo, minitaur"
     ):
         model.load('spider')
 

@@ -79,7 +79,7 @@ def test_time_moves_by_steps_alone_and_adds_up_to_whole_seconds(build: Build) ->
     assert simulated.sense().time_ns == simulated.truth().time_ns == simulated.health().time_ns
 
 
-@pytest.mark.parametrize('name, sag', [('a1', 0.02), ('minitaur', 0.02)])
+@pytest.mark.parametrize('name, sag', [('a1', 0.02), ('minitaur', 0.02), ('aliengo', 0.02)])
 def test_it_stands_in_its_stance(
     build: Build, order: Order, exact: Errors, name: str, sag: float
 ) -> None:

@@ -51,7 +51,10 @@ def params(folder: Path, **values: Any) -> str:
 
 
 def test_an_unknown_robot(say: Say, tmp_path: Path) -> None:
-    refused(say('learn', '--robot', 'b2'), "robot 'b2' is not known; choose one of a1, minitaur")
+    refused(
+        say('learn', '--robot', 'b2'),
+        "robot 'b2' is not known; choose one of a1, aliengo, minitaur",
+    )
     assert not (tmp_path / 'runs').exists()
 
 
