@@ -37,6 +37,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     'default': {},
     'constraint off': {'constrained': False},
     'constraint on, all of the box open': {'box_start': 1.0},
+    'the box, and λ held at 0': {'initial_multiplier': 0.0, 'multiplier_rate': 0.0},
     'no way back after a fall': {'fall_back_steps': 0},
     'margin not capped': {'margin_cap_rad': 4.0, 'margin_required_rad': 0.15},
     'errors of values not bounded': {'reward_error_max': 1e6, 'margin_error_max': 1e6},

@@ -28,7 +28,8 @@ RECENT = 4
 ROWS_MAX = 64
 """answers compared at most: a model from elsewhere must not hold up whoever drives"""
 MEAN_MAX = 1e4
-"""before squashing, which is flat beyond 9: a sum as large comes of weights that ran away"""
+"""before squashing, which is flat beyond 9: a sum as large comes of weights that ran away. To what
+no observation is, a network that does not clip its inputs may answer with more."""
 DEVIATION_MAX = float(np.exp(5.0))
 """e to the largest `log_std_max` that can be configured"""
 _TYPICAL, _TYPICAL_SPREAD = 4, 3.0
@@ -90,7 +91,9 @@ def objection(text: str, sizes: tuple[int, int], box: float, answer: Answer) -> 
         found[row, :actions], found[row, actions:] = answer(observation)
     if not np.isfinite(found).all():
         return 'answers with non-finite numbers'
-    if np.abs(found[:, :actions]).max() > MEAN_MAX or found[:, actions:].max() > DEVIATION_MAX:
+    likely = found[np.abs(asked).max(axis=1) <= _BOUND]
+    mean, deviation = np.abs(likely[:, :actions]), likely[:, actions:]
+    if mean.max(initial=0.0) > MEAN_MAX or deviation.max(initial=0.0) > DEVIATION_MAX:
         return (
             f'answers with a mean beyond {MEAN_MAX:.0f} or a deviation beyond {DEVIATION_MAX:.0f}'
         )

@@ -78,11 +78,18 @@ def test_told_answers_that_are_not_finite_are_met_by_none(model: Make) -> None:
     assert 'answers otherwise' in _problem(model, told)
 
 
+def test_answers_to_nothing_likely_are_compared_all_the_same(model: Make) -> None:
+    asked = ASKED + np.float32(1e6)
+    assert _problem(model, golden.written(asked, ACTION, DEVIATION)) == ''
+    assert 'answers otherwise' in _problem(model, golden.written(asked, -ACTION, DEVIATION))
+
+
 @pytest.mark.parametrize(
     ('changed', 'words'),
     [
         ({'weight': 3e38}, 'non-finite'),
         ({'weight': 300.0}, 'a mean beyond 10000'),  # 300 · 5 · 10 at the bound
+        ({'weight': 1.0}, ''),  # 10^6 to what no observation is: it does not clip its inputs
         ({'log_std': 5.1}, 'a deviation beyond 148'),
         ({'log_std': 5.0 - 1e-3}, ''),
     ],
