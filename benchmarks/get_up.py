@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from scipy.stats import beta
 
+from film import Film
 from quad_learner import configuration
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.graph import GraphConfig
@@ -43,13 +44,11 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import NANOSECONDS, JointTarget
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode
-from quad_learner.simulation.camera import render
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
 from quad_learner.simulation.terrain import TERRAINS
 
 Array = NDArray[np.float64]
-Picture = NDArray[np.uint8]
 
 ROLLS = {'random': None, 'belly': 0.0, 'right': np.pi / 2, 'left': -np.pi / 2, 'back': np.pi}
 """[rad] about the long axis at the drop; None: any orientation is as likely as any other"""
@@ -98,30 +97,6 @@ class Outcome:
     unsafe: int
     """commands that the judge beside safety found wrong"""
     reason: str
-
-
-class Film:
-    """Pictures of one fall and of getting up from it; none where nobody wants them."""
-
-    def __init__(self, graph: InProcessGraph, wanted: bool) -> None:
-        self.pictures: list[Picture] = []
-        self._graph = graph
-        self._every = graph.robot.command_hz // PICTURES_A_SECOND
-        self._ticks = 0
-        self._wanted = wanted
-
-    def look(self) -> None:
-        """Is told of each tick."""
-        if self._wanted and self._ticks % self._every == 0:
-            self.pictures.append(render(self._graph.sim, *PICTURE))
-        self._ticks += 1
-
-    def save(self, path: Path) -> None:
-        """Writes `PICTURES` of them, evenly spread from the first to the last, side by side."""
-        from matplotlib import image
-
-        chosen = np.linspace(0, len(self.pictures) - 1, PICTURES).round().astype(int)
-        image.imsave(path, np.hstack([self.pictures[i] for i in chosen]))
 
 
 @cache
@@ -257,13 +232,15 @@ def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
     graph = InProcessGraph(robot, replace(parameters, simulation=simulation), run)
     graph.connect()
     try:
-        film = Film(graph, wanted=options.strip is not None)
+        film = Film(graph.sim, robot.command_hz // PICTURES_A_SECOND, PICTURE)
+        if options.strip is not None:
+            film.begin()
         drop(graph, kind, generator, film)
         outcome = get_up(graph, number, film)
     finally:
         graph.close()
     if options.strip is not None:
-        film.save(options.strip)
+        film.save(options.strip, PICTURES)
     return outcome
 
 

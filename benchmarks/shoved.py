@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from film import Film
 from quad_learner.evaluation import Performance, configs_of
 from quad_learner.experience.run_directory import open_run
 from quad_learner.policy.onnx_policy import OnnxPolicy
-from quad_learner.robot.signals import NANOSECONDS
-from quad_learner.simulation import camera
+from quad_learner.robot.signals import NANOSECONDS, JointTarget
+from quad_learner.simulation.in_process import InProcessGraph
 
 WALKED_S = 3.0
 """[s] of walking before the shove"""
@@ -34,48 +34,25 @@ IMPULSE_NS = 40.0
 """[N·s] 3.3 m/s for the 12 kg of an A1: a kick, not a nudge"""
 AFTER_S = 4.0
 """[s] of the episode after it, long enough to see that it walks"""
-PICTURE_HZ = 5
+PICTURES_A_SECOND = 5
+"""of simulated time, while filming"""
 PICTURE = (240, 180)
 """[pixels]"""
-PICTURES = 10
+PICTURES, ROWS = 10, 2
 """in a strip"""
-LIGHT, DARK = 255, 0
 
 
-class Film:
-    """Pictures of the ticks of a graph, from `begin` to `end`."""
+def filmed(graph: InProcessGraph) -> Film:
+    """Returns a film of `graph`, which looks at each of its ticks from now on."""
+    film = Film(graph.sim, graph.robot.command_hz // PICTURES_A_SECOND, PICTURE)
+    move = graph.move
 
-    def __init__(self, graph: Any) -> None:
-        self.pictures: list[NDArray[np.uint8]] = []
-        self._sim = graph.sim
-        self._every = graph.robot.command_hz // PICTURE_HZ
-        self._ticks: int | None = None
-        self._move = graph.move
-        graph.move = self._filmed
+    def move_and_look(target: JointTarget | None) -> None:
+        move(target)
+        film.look()
 
-    def begin(self) -> None:
-        """Films from now on; what was filmed before is dropped."""
-        self._ticks = 0
-        self.pictures = []
-
-    def end(self) -> None:
-        """Films no more."""
-        self._ticks = None
-
-    def _filmed(self, target: Any) -> None:
-        self._move(target)
-        if self._ticks is None:
-            return
-        if self._ticks % self._every == 0:
-            self.pictures.append(camera.render(self._sim, *PICTURE))
-        self._ticks += 1
-
-    def save(self, path: Path) -> None:
-        """Writes some of them, evenly spread, in two rows."""
-        chosen = np.linspace(0, len(self.pictures) - 1, PICTURES).round().astype(int)
-        pictures = [self.pictures[i] for i in chosen]
-        rows = [np.hstack(pictures[: PICTURES // 2]), np.hstack(pictures[PICTURES // 2 :])]
-        Image.fromarray(np.vstack(rows)).quantize(LIGHT).save(path, optimize=True)
+    graph.move = move_and_look  # type: ignore[method-assign]
+    return film
 
 
 def shove(
@@ -83,8 +60,8 @@ def shove(
 ) -> dict[str, Any]:
     """Returns what came of one shove.
 
-    It says whether the robot fell, and before or after the shove; whether it got up; how long
-    after the shove it began to walk again [s], and how far it then came in AFTER_S [m].
+    It says whether the robot fell, and before or after the shove. If after: whether it got up, how
+    long after the shove it began to walk again [s], and how far it then came in AFTER_S [m].
     """
     sim, hz = performance.graph.sim, performance.robot.policy_hz
     begins = round((WALKED_S - 1.0) * hz)
@@ -105,8 +82,10 @@ def shove(
     shoved = 'shove' in at
     if first is None or not shoved:
         return {'shoved': shoved, 'fell': first is not None, 'up': first is not None}
+    if not first.fell:
+        return {'shoved': True, 'fell': False, 'up': True}
     second = performance.episode(on_step=again, seconds=AFTER_S)
-    outcome = {'shoved': True, 'fell': first.fell, 'up': second is not None}
+    outcome = {'shoved': True, 'fell': True, 'up': second is not None}
     if second is None:
         return outcome
     seconds = (at['walks'] - at['shove']) / NANOSECONDS
@@ -115,6 +94,21 @@ def shove(
         'way_m': round(second.bout.way, 2),
         'fell_again': second.fell,
     }
+
+
+def summary(outcomes: list[dict[str, Any]]) -> list[str]:
+    """Returns in lines what all shoves came to."""
+    shoved = [o for o in outcomes if o['shoved']]
+    fallen = [o for o in shoved if o['fell']]
+    back = [o['walks_after_s'] for o in fallen if o['up']]
+    lines = [
+        f'{len(fallen)} of {len(shoved)} shoves threw it over, {len(back)} times it walked again'
+    ]
+    if back:
+        lines.append(
+            f'median {statistics.median(back):.1f} s, longest {max(back):.1f} s after the shove'
+        )
+    return lines
 
 
 def main() -> None:
@@ -131,7 +125,7 @@ def main() -> None:
     performance = Performance(configs)
     performance.connect(OnnxPolicy(run.policy.read_bytes()))
     chance = np.random.default_rng(options.seed)
-    film = Film(performance.graph) if options.strip else None
+    film = filmed(performance.graph) if options.strip else None
     outcomes: list[dict[str, Any]] = []
     for _ in range(options.shoves):
         angle = chance.uniform(-np.pi, np.pi)
@@ -142,17 +136,10 @@ def main() -> None:
             film.end()
         if not outcomes[-1]['up']:
             break
-    if film is not None:
-        film.save(options.strip)
+    if film is not None and film.pictures:
+        film.save(options.strip, PICTURES, ROWS)
     performance.close()
-    shoved = [o for o in outcomes if o['shoved']]
-    fallen = [o for o in shoved if o['fell']]
-    back = [o['walks_after_s'] for o in fallen if o['up']]
-    print(
-        f'{len(fallen)} of {len(shoved)} shoves threw it over, {len(back)} times it walked again'
-    )
-    if back:
-        print(f'median {statistics.median(back):.1f} s, longest {max(back):.1f} s after the shove')
+    print('\n'.join(summary(outcomes)))
     print(json.dumps({'benchmark': 'shoved', 'seed': options.seed, 'outcomes': outcomes}))
 
 

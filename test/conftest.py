@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from apart import ApartPlugin
 
 from quad_learner import configuration
 from quad_learner.experience.transition import Transition
@@ -22,43 +18,14 @@ from quad_learner.robot.signals import Estimate, JointCommand, JointTarget, Sens
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.task.config import TaskConfig
 
-BESIDE = pytest.StashKey[tuple[subprocess.Popen[bytes], IO[str]]]()
-"""a test's process that computes beside the other tests, and what it prints"""
 LEVEL = (0.0, 0.0, 0.0, 1.0)
 Config = TypeVar('Config')
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets pass what the parser that the ROS wheels bring imports: it is not ours to change."""
+    """Lets pass what the ROS wheels' parser imports, not ours to change; computes on two cores."""
     config.addinivalue_line('filterwarnings', 'ignore:module .sre_.* is deprecated')
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begins what computes for minutes at once, beside the others, and looks at it last."""
-    computed = [item for item in session.items if item.get_closest_marker('beside')]
-    session.items[:] = [item for item in session.items if item not in computed] + computed
-    for item in computed:
-        if not session.config.option.collectonly:
-            output = tempfile.TemporaryFile('w+')  # noqa: SIM115 (open until the test reads it)
-            command = [sys.executable, *item.get_closest_marker('beside').args]
-            process = subprocess.Popen(command, stdout=output, start_new_session=True)
-            item.stash[BESIDE] = process, output
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leaves nothing running."""
-    for item in session.items:
-        if BESIDE in item.stash and item.stash[BESIDE][0].poll() is None:
-            os.killpg(item.stash[BESIDE][0].pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def beside(request: pytest.FixtureRequest) -> tuple[int, str]:
-    """Returns exit code and output of the process that the test's mark `beside` has begun."""
-    process, output = request.node.stash[BESIDE]
-    code = process.wait()
-    output.seek(0)
-    return code, output.read()
+    config.pluginmanager.register(ApartPlugin())
 
 
 def configured(config: type[Config], name: str, **changed: Any) -> Config:

@@ -158,6 +158,7 @@ def _on_exit(
     spec: NodeSpec, restarts: Restarts, kept: Path, finished: Sequence[LaunchDescriptionEntity]
 ) -> Callable[[ProcessExited, LaunchContext], Entities]:
     def react(event: ProcessExited, context: LaunchContext) -> Entities:
+        """Starts the process again, ends the run, or lets it go on without."""
         if context.is_shutdown:
             return []
         meaning = restarts.judge(spec, event.returncode, time.monotonic())

@@ -150,6 +150,7 @@ def _hostile(whole: bytes, random: np.random.Generator) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.apart
 def test_whatever_a_file_holds_only_genuine_steps_are_read_and_nothing_is_raised(
     log_path: Path, write_log: WriteLog, payload: Callable[[int], bytes]
 ) -> None:

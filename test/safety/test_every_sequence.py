@@ -23,6 +23,7 @@ def explorer(small: Any) -> Explorer:
 
 
 @pytest.mark.slow
+@pytest.mark.apart
 @pytest.mark.timeout(900)
 def test_every_sequence_of_events_to_depth_eight_is_safe(
     explorer: Explorer, capsys: pytest.CaptureFixture[str]

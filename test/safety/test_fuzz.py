@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,16 +40,14 @@ def test_the_budget_of_a_run_is_that_of_its_tier(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(os.environ.get(TIER) == 'fuzz', reason='make fuzz runs it by itself')
-@pytest.mark.beside(str(PROGRAM), '--steps', str(budget().fuzz_steps), '--jobs', '1')
-def test_no_command_is_unsafe_in_a_broken_world(
-    beside: tuple[int, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, output = beside
-    with capsys.disabled():
-        print(f'\n{output}')
+@pytest.mark.apart
+def test_no_command_is_unsafe_in_a_broken_world() -> None:
     steps = budget().fuzz_steps
-    assert f'expected {steps}; unsafe 0' in output
-    assert code == 0, 'fewer steps than expected, or a mode that no step was in'
+    command = [sys.executable, str(PROGRAM), '--steps', str(steps), '--jobs', '1']
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout)
+    assert f'expected {steps}; unsafe 0' in done.stdout
+    assert done.returncode == 0, 'fewer steps than expected, or a mode that no step was in'
 
 
 def test_a_world_is_known_by_its_seed() -> None:

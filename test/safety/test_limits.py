@@ -289,6 +289,7 @@ SENT = st.tuples(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9))
 SPEED = st.tuples(st.floats(-60.0, 60.0), st.floats(-60.0, 60.0))
 
 
+@pytest.mark.apart
 @pytest.mark.timeout(0)
 def test_all_limits_hold_at_once_for_every_input(limits: Limits) -> None:
     check(
