@@ -82,6 +82,8 @@ class RobotModel:
     constraint_pitch: float
     has_foot_force: bool
     has_motor_temperature: bool
+    has_joint_torque: bool
+    """efforts are measured, so that a motor that makes none can be told from one that rests"""
     power_max: float
     """of all motors together, driving and braking, at any instant [W]"""
     power_continuous: float
@@ -210,6 +212,7 @@ class _Reader:
             **angles,
             has_foot_force=bool(self._get('sensors', 'foot_force')),
             has_motor_temperature=bool(self._get('sensors', 'motor_temperature')),
+            has_joint_torque=bool(self._get('sensors', 'joint_torque')),
             power_max=power['peak'],
             power_continuous=power['continuous'],
             battery_full_voltage=self._number('battery', 'full_voltage'),

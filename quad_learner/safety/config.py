@@ -42,6 +42,9 @@ class SafetyConfig:
         'Time for which sensors may repeat themselves.', 's', 0.05, 2.0
     )
     frozen_motion_rad: float = parameter('Motion told that must be seen.', 'rad', 0.01, 1.0)
+    motor_lost_time_s: float = parameter('Time a motor may leave its load.', 's', 0.02, 2.0)
+    motor_load_share: float = parameter('Load that counts, of the torque limit.', '', 0.02, 1.0)
+    motor_torque_share: float = parameter('Torque of the load that must come.', '', 0.0, 0.9)
 
     position_margin_rad: float = parameter('Distance kept from a joint limit.', 'rad', 0.0, 0.5)
     policy_target_speed_rad_s: float = parameter('Target speed of policy.', 'rad/s', 0.1, 50.0)

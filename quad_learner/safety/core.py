@@ -88,9 +88,7 @@ class SafetyCore:
         course = state.course
         if state.now_ns is not None and now_ns < state.now_ns:
             course = course._replace(since_ns=now_ns, rearmed_ns=now_ns, odd_trips=())
-        watch, sight = self._monitors.look(
-            state.watch, inputs, state.now_ns, now_ns, last.position
-        )
+        watch, sight = self._monitors.look(state, inputs, now_ns)
         course = self._arbiter.next(
             course, View(inputs, watch, sight, now_ns), stiff=bool(last.kp.any())
         )

@@ -60,6 +60,8 @@ class Reason(IntFlag):
     """sensors repeat themselves to the bit while the robot is told to move"""
     STEP_LATE = 1 << 23
     """safety itself was held up for longer than a command lives"""
+    MOTOR_LOST = 1 << 24
+    """a motor makes none of the torque that it is told"""
 
 
 CLIPS = (

@@ -16,11 +16,13 @@ from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import Authority, Reason
-from quad_learner.safety.state import SafetyInputs, Sight, Watch
+from quad_learner.safety.motors import Motors
+from quad_learner.safety.state import SafetyInputs, SafetyState, Sight, Watch
 
 Array = NDArray[np.float64]
 
-ODD = Reason.SENSORS_INVALID | Reason.SENSORS_FROZEN | Reason.OVER_SPEED | Reason.TARGET_INVALID
+ODD = Reason.SENSORS_INVALID | Reason.SENSORS_FROZEN | Reason.OVER_SPEED
+ODD |= Reason.TARGET_INVALID | Reason.MOTOR_LOST
 """Causes that no fall, dead process or empty battery explains: if they last, a person looks."""
 
 
@@ -46,6 +48,7 @@ class Monitors:
         """Stores what is watched for."""
         self._robot = robot
         self._config = config
+        self._motors = Motors(robot, config)
         self._joints = (len(robot.joints),)
         self._feet = (len(robot.feet),)
         self._middle = (robot.position_max + robot.position_min) / 2.0
@@ -60,22 +63,20 @@ class Monitors:
         self._window = (1 << config.bad_window) - 1
         self._row = (1 << config.bad_in_row) - 1
 
-    def look(
-        self, watch: Watch, inputs: SafetyInputs, last_ns: int | None, now_ns: int, sent: Array
-    ) -> tuple[Watch, Sight]:
+    def look(self, state: SafetyState, inputs: SafetyInputs, now_ns: int) -> tuple[Watch, Sight]:
         """Returns what is remembered from now on, and what was found.
 
         Args:
-            watch: what was remembered.
+            state: of the last step: what was remembered, and the command in force until now.
             inputs: the newest of everything.
-            last_ns: when this was called last [ns]; None: never.
             now_ns: now [ns], on the clock of the receipts.
-            sent: the position that is being sent [rad], (joints,).
         """
-        gap_ns = 0 if last_ns is None else now_ns - last_ns
+        watch, sent = state.watch, state.command.position
+        gap_ns = 0 if state.now_ns is None else now_ns - state.now_ns
         if gap_ns < 0:
             watch = watch._replace(drive_bad_ns=now_ns, odd_since_ns=None)
         watch, restarted = self._take_sample(watch, inputs, now_ns, sent)
+        watch = watch._replace(slack=self._motors.slack(state.watch, watch, state.command))
         watch = self._take_health(watch, inputs.health)
         body = self._body(watch, inputs, now_ns, sent)
         if restarted or gap_ns < 0:
@@ -233,6 +234,8 @@ class Monitors:
             found |= Reason.OVER_SPEED
         if sample is not None and self._frozen(watch, sample, sent):
             found |= Reason.SENSORS_FROZEN
+        if self._motors.is_lost(watch.slack):
+            found |= Reason.MOTOR_LOST
         known = inputs.health is not None and is_young(
             now_ns - inputs.health_received_ns, self._health_age_ns
         )

@@ -61,6 +61,8 @@ class Watch(NamedTuple):
     """believed samples in a row beyond the fall angles"""
     fast: int = 0
     """believed samples in a row with a joint over its top speed"""
+    slack: Array | None = None
+    """for how long each motor has left its load [s], (joints,); None: none has"""
     alive_ns: int = 0
     """when joints and inertial unit last changed [ns]"""
     alive_sent: Array | None = None

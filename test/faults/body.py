@@ -24,6 +24,8 @@ from quad_learner.safety.modes import Authority, Mode, Reason
 
 LOST = 5
 """the motor that fails: the lower leg of the front left, which bears weight in a stand"""
+LOAD = 0.15
+"""of the motor's limit, which a stance asks of it"""
 WARM_C, HOT_C = 65.0, 75.0
 """between derating and limit; above the limit of 70"""
 SAGGED = 0.05
@@ -92,7 +94,20 @@ def motor_lost(world: World) -> Finding:
         return torques
 
     world.sim._actuators.torque = without  # type: ignore[method-assign]
+    end_ns = world.now_ns + NANOSECONDS
+    loaded = 0
+    while loaded < 2 and world.now_ns < end_ns:
+        loaded = loaded + 1 if _is_loaded(world) else 0
+        world.tick()
     return until_stop(world, 2.0)
+
+
+def _is_loaded(world: World) -> bool:
+    """Tells whether the motor that is lost is asked for more than a little."""
+    command, (angles, speeds) = world.command, world.sim.world.joints()
+    spring = command.kp[LOST] * (command.position[LOST] - angles[LOST])
+    asked = spring - command.kd[LOST] * speeds[LOST]
+    return bool(asked * spring > 0.0 and abs(asked) > LOAD * world.robot.torque_max[LOST])
 
 
 @row(69)

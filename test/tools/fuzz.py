@@ -134,9 +134,11 @@ class World:
         if ask < 0.10:
             requests['policy' if ask < 0.07 else 'reset'] += 1
         robot, level = self.robot, np.array((0.0, 0.0, 0.0, 1.0))
+        sent = self.state.command
+        torque = sent.kp * (sent.position - self.angle) - sent.kd * self.speed
         told: dict[str, Any] = {
             'sample': SensorSample(
-                now, self.angle, self.speed, self.speed, level, 0.1 * self.speed[:3],
+                now, self.angle, self.speed, torque, level, 0.1 * self.speed[:3],
                 self.angle[:3], np.zeros(len(robot.feet)),
             ),
             'estimate': Estimate(
@@ -195,6 +197,12 @@ class World:
 
     def bad_jump(self, told: dict[str, Any], pick: float) -> None:
         self.angle = self.angle + (pick - 0.5)
+
+    def bad_motor(self, told: dict[str, Any], pick: float) -> None:
+        """One makes no torque, whatever it is told."""
+        torque = told['sample'].joint_effort.copy()
+        torque[int(pick * torque.size)] = 0.0
+        told['sample'] = dataclasses.replace(told['sample'], joint_effort=torque)
 
     def bad_stiffness(self, told: dict[str, Any], pick: float) -> None:
         for name in ('policy', 'reset'):
