@@ -35,9 +35,9 @@ from quad_learner import configuration
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.graph import GraphConfig
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.get_up import State
 from quad_learner.reset.motion import motion
 from quad_learner.reset.posture import posture
+from quad_learner.reset.state import State
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel

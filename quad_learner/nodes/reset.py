@@ -6,7 +6,8 @@ import sys
 from typing import Any
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.get_up import GetUp, State
+from quad_learner.reset.get_up import GetUp
+from quad_learner.reset.state import State
 from quad_learner.reset.tally import Tally
 from quad_learner.robot.signals import Health, JointTarget, SensorSample
 from quad_learner.ros import topics

@@ -13,7 +13,6 @@ safety limits all that it wants.
 from __future__ import annotations
 
 import math
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from quad_learner.reset.path import JointPath
 from quad_learner.reset.posture import Posture, posture
 from quad_learner.reset.session import Session
 from quad_learner.reset.standing import is_standing
+from quad_learner.reset.state import State
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import (
     NANOSECONDS,
@@ -36,21 +36,6 @@ from quad_learner.robot.signals import (
 from quad_learner.safety.modes import Authority
 
 Array = NDArray[np.float64]
-
-
-class State(Enum):
-    """What the get-up is doing."""
-
-    WAIT = 'waits for its turn to drive'
-    LIMP = 'lets a fall come to rest'
-    FOLD = 'tucks the legs'
-    ROLL = 'rolls over'
-    STAND = 'rises to the stance'
-    VERIFY = 'looks whether it stands'
-    LIE_DOWN = 'tucks the legs to lie down'
-    REST = 'rests until motors are cool and the battery is charged'
-    READY = 'stands, and holds the stance until the policy takes over'
-    GIVE_UP = 'needs help: it could not get up; set it on its feet, or wait until it tries again'
 
 
 _LIMP = (State.LIMP, State.REST, State.GIVE_UP)
@@ -98,6 +83,8 @@ class GetUp:
         self._attempt_for = 0.0
         self._on_back = False
         self._other_way = False
+        self._off_back = False
+        self._straight_on = False
         self._tucked = False
         self._beaten = False
         self._path = JointPath(robot.stance)
@@ -205,7 +192,7 @@ class GetUp:
     def _fresh_budget(self) -> None:
         self._attempt = 1
         self._attempt_for = 0.0
-        self._other_way = False
+        self._other_way = self._off_back = self._straight_on = False
 
     def _spend(self, dt: float) -> None:
         self._attempt_for += dt
@@ -268,6 +255,9 @@ class GetUp:
         self._roll_from(slant)
 
     def _roll_from(self, slant: Posture) -> None:
+        # Tucking its legs let it fall back onto its back: next time it does not tuck them between.
+        fell_back = self._off_back and slant.tilt > self._config.back_tilt
+        self._straight_on = self._straight_on or fell_back
         self._on_back = slant.tilt > self._config.back_tilt
         to_right = slant.lean > 0.0
         if self._on_back and self._other_way:
@@ -308,6 +298,11 @@ class GetUp:
         # From the same pose the same motion fails again: off a back there are two ways.
         stuck = self._on_back and slant.tilt > self._config.back_tilt
         self._other_way = stuck and not self._other_way
+        self._off_back = self._on_back and not stuck
+        if self._off_back and self._straight_on:
+            self._off_back = False
+            self._roll_from(slant)
+            return
         self._tuck('rolled from the back to the back' if stuck else 'rolled, not yet upright')
 
     def _at_rest(self, sample: SensorSample, longest: float) -> bool:

@@ -18,7 +18,7 @@ from faults.finding import (
     with_wrong,
 )
 from faults.world import World
-from quad_learner.reset.get_up import State
+from quad_learner.reset.state import State
 from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
 from quad_learner.safety.modes import Authority, Mode, Reason
 

@@ -20,7 +20,8 @@ from faults.table import Doing
 from quad_learner.estimation.estimator import Estimator
 from quad_learner.evaluation import configs_of
 from quad_learner.gymnasium_env import FILES
-from quad_learner.reset.get_up import GetUp, State
+from quad_learner.reset.get_up import GetUp
+from quad_learner.reset.state import State
 from quad_learner.resources import config_directory
 from quad_learner.robot.command_judge import CommandJudge, Witness
 from quad_learner.robot.model import load

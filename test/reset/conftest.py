@@ -11,7 +11,8 @@ import pytest
 
 from quad_learner import configuration
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.get_up import GetUp, State
+from quad_learner.reset.get_up import GetUp
+from quad_learner.reset.state import State
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.get_up import GetUp, State
+from quad_learner.reset.get_up import GetUp
+from quad_learner.reset.state import State
 from quad_learner.safety.modes import Authority, Mode
 
 if TYPE_CHECKING:
@@ -136,6 +137,42 @@ def test_off_its_back_it_tries_the_other_way_when_one_fails(body: Body) -> None:
         ways.append(body.machine.reason.removeprefix('lies on its back, rolls by the '))
         body.until(State.FOLD)
     assert ways == ['right side', 'left side', 'right side']
+
+
+def roll_to_a_side(body: Body, then: float) -> list[str]:
+    """Rolls it from its back to its right side; tucking leaves it at `then`. Returns reasons."""
+    body.roll = ON_ITS_BACK
+    body.until(State.ROLL)
+    body.step(4)
+    body.roll = ON_ITS_RIGHT
+    reasons = []
+    while body.machine.state is State.ROLL and len(reasons) < 200:
+        body.step()
+        reasons.append(body.machine.reason)
+    body.roll = then
+    return list(dict.fromkeys(reasons))
+
+
+def test_where_tucking_made_it_fall_back_it_rolls_on_from_its_side_without(
+    body: Body, config: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, config)
+    back, side = (
+        'lies on its back, rolls by the right side',
+        'lies on its side, rolls by the right side',
+    )
+    tucks = 'rolled, not yet upright'
+    assert roll_to_a_side(body, then=ON_ITS_BACK) == [back, tucks]
+    assert roll_to_a_side(body, then=ON_ITS_RIGHT) == [back, side, tucks]
+
+
+def test_where_tucking_did_no_harm_it_tucks_again(body: Body, config: ResetConfig) -> None:
+    body.machine = GetUp(body.robot, config)
+    for _ in range(2):
+        assert roll_to_a_side(body, then=ON_ITS_RIGHT)[-1] == 'rolled, not yet upright'
+        body.until(State.ROLL)
+        assert body.machine.reason == 'lies on its side, rolls by the right side'
+        body.until(State.FOLD)
 
 
 def test_off_a_side_there_is_one_way_only(body: Body) -> None:

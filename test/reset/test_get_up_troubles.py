@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.get_up import GetUp, State
+from quad_learner.reset.get_up import GetUp
+from quad_learner.reset.state import State
 from quad_learner.robot.model import RobotModel
 from quad_learner.safety.modes import Authority, Mode
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from quad_learner.reset.get_up import State
+from quad_learner.reset.state import State
 from quad_learner.robot.signals import Health
 from quad_learner.safety.modes import Authority
 

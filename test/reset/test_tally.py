@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quad_learner.reset.get_up import State
+from quad_learner.reset.state import State
 from quad_learner.reset.tally import Tally
 
 RESTING = (State.LIE_DOWN, State.REST)
