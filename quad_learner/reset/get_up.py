@@ -37,7 +37,6 @@ from quad_learner.safety.modes import Authority
 
 Array = NDArray[np.float64]
 
-
 _LIMP = (State.LIMP, State.REST, State.GIVE_UP)
 _UNHURRIED = (State.READY, State.LIE_DOWN, State.REST)
 """states that no attempt's time is spent in"""
