@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from film import Film
-from quad_learner.evaluation import Performance, configs_of
+from quad_learner.evaluation import Performance, configs_of_run
 from quad_learner.experience.run_directory import open_run
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.robot.signals import NANOSECONDS, JointTarget
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument('--strip', type=Path, help='where to write pictures of the last one')
     options = parser.parse_args()
     run = open_run(options.run)
-    configs = configs_of(sorted(run.parameters.glob('*.yaml')), seed=options.seed)
+    configs = configs_of_run(run, seed=options.seed)
     performance = Performance(configs)
     performance.connect(OnnxPolicy(run.policy.read_bytes()))
     chance = np.random.default_rng(options.seed)

@@ -23,6 +23,8 @@ USAGE_ERROR = 2
 """exit code: what was asked for cannot be; the message says why and what to do"""
 INTERRUPTED = 130
 """exit code after Ctrl-C, as shells have it"""
+FILM_SEED = 1000
+"""of the world in which the report's episode is driven: none that a run learns in by default"""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -134,7 +136,7 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     learn.add_argument('--namespace', default='', help='of all nodes')
     learn.add_argument('--log-level', default='info', help='of all nodes (default info)')
     learn.add_argument(
-        '--no-report', action='store_true', help='do not film and report at the end'
+        '--no-report', action='store_true', help='do not film, score and report at the end'
     )
     learn.set_defaults(run=_learn)
 
@@ -181,21 +183,22 @@ def _write_report(run: RunDirectory) -> None:
 
 
 def _film(run: RunDirectory) -> None:
+    from quad_learner.scorecard import write_scorecard
     from quad_learner.simulation.gait_picture import film
 
-    performance = _performance(run, seed=1000)
-    film(performance, run.gait)
+    performance = _performance(run, FILM_SEED)
+    score = film(performance, run.gait)
     performance.close()
+    if score is not None:
+        write_scorecard(run, [score], FILM_SEED, performance.four_legs)
 
 
 def _performance(run: RunDirectory, seed: int, kind: Kind = FORWARD) -> Performance:
-    from quad_learner.evaluation import Performance, configs_of
+    from quad_learner.evaluation import Performance, configs_of_run
     from quad_learner.policy.onnx_policy import OnnxPolicy
 
     policy = run.require_policy(kind.suffix)
-    names = ('robot', 'estimator', 'safety', 'reset', 'policy')
-    files = [run.parameters / f'{name}.yaml' for name in names]
-    performance = Performance(configs_of(files, seed=seed, workspace_m=[0.0, 0.0]), kind=kind)
+    performance = Performance(configs_of_run(run, seed=seed, workspace_m=[0.0, 0.0]), kind=kind)
     performance.connect(OnnxPolicy(policy.read_bytes()))
     return performance
 

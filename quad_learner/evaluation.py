@@ -13,6 +13,7 @@ import numpy as np
 
 from quad_learner.configuration import ConfigurationError, build, read_values
 from quad_learner.estimation.config import EstimatorConfig
+from quad_learner.experience.run_directory import RunDirectory
 from quad_learner.experience.walk_quality import Bout
 from quad_learner.graph import GraphConfig
 from quad_learner.policy.chooser import Chooser
@@ -21,6 +22,7 @@ from quad_learner.policy.driver import Choice, Counters, Driver, EpisodeEnd, Pha
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import is_standing
+from quad_learner.resources import config_directory
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import JointTarget
 from quad_learner.safety.config import SafetyConfig
@@ -36,6 +38,11 @@ Config = TypeVar('Config')
 
 STANDS_WITHIN_S = 60.0
 """[s] of robot time in which the robot must be on its feet, or it is given up"""
+
+
+_SHIPPED = ('graph', 'simulation', 'estimator', 'safety', 'reset', 'policy', 'task')
+_NODES = ('robot', 'estimator', 'safety', 'reset', 'policy')
+"""files that decide how the in-process graph behaves: of config/, and of a run's nodes"""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,25 @@ def configs_of(files: Iterable[Path], **changed: Any) -> Configs:
         _pick(PolicyConfig, values),
         _pick(ResetConfig, values),
     )
+
+
+def configs_of_run(run: RunDirectory, **changed: Any) -> Configs:
+    """Returns the parameters of a run; what an older version did not name has the shipped value.
+
+    Args:
+        run: whose they are.
+        changed: values that replace those of the run.
+
+    Raises:
+        ConfigurationError: a value is wrong, or a name in `changed` is unknown.
+    """
+    own = [run.parameters / f'{name}.yaml' for name in _NODES]
+    return configs_of([*shipped_files(), *own], **changed)
+
+
+def shipped_files() -> list[Path]:
+    """Returns the parameter files of the package that `configs_of` needs."""
+    return [config_directory() / f'{name}.yaml' for name in _SHIPPED]
 
 
 def _refuse_unknown(changed: Mapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -17,10 +17,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from quad_learner.evaluation import Configs, configs_of
+from quad_learner.evaluation import Configs, configs_of, shipped_files
 from quad_learner.policy.driver import Choice, Counters, Driver, Look, Phase
 from quad_learner.reset.standing import is_standing
-from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.simulation.in_process import InProcessGraph
 from quad_learner.task.course import Course
@@ -31,8 +30,6 @@ from quad_learner.task.walk import WalkTask
 Vector = NDArray[np.float32]
 
 ID = 'quad_learner/Walk-v0'
-FILES = ('graph', 'simulation', 'estimator', 'safety', 'reset', 'policy', 'task')
-"""parameter files of config/ that decide how the environment behaves"""
 RESET_LIMIT_S = 120.0
 """[s] of simulated time for getting up; a reset that takes longer raises"""
 REST_LIMIT_S = 1800.0
@@ -88,8 +85,7 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         return Course(self._configs.task, self._configs.graph.generator('commands'))
 
     def _configured(self, seed: int) -> Configs:
-        files = [config_directory() / f'{name}.yaml' for name in FILES]
-        return configs_of(files, seed=seed, **self._parameters)
+        return configs_of(shipped_files(), seed=seed, **self._parameters)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from quad_learner.configuration import ConfigurationError
-from quad_learner.evaluation import Performance, configs_of, spread
+from quad_learner.evaluation import Performance, configs_of, configs_of_run, spread
+from quad_learner.experience import run_directory
 from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
 
 CONFIG = Path(__file__).resolve().parent.parent / 'config'
@@ -103,6 +105,21 @@ def test_later_files_and_given_values_win(tmp_path: Path) -> None:
 def test_a_value_that_cannot_be_meant_is_refused(changed: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         configs_of(FILES, **changed)
+
+
+def test_a_run_of_an_older_version_goes_by_its_own_values_and_else_by_the_shipped(
+    tmp_path: Path,
+) -> None:
+    run = run_directory.create(tmp_path, 'old', {})
+    for name in ('robot', 'estimator', 'safety', 'reset', 'policy'):
+        (run.parameters / f'{name}.yaml').write_text(
+            '/**:\n  ros__parameters:\n    clear_time_s: 0.75\n    gone_since: 3\n'
+        )
+    configs = configs_of_run(run, seed=9)
+    assert configs.parts.safety.clear_time_s == 0.75
+    shipped = configs_of(FILES).parts.safety
+    assert configs.parts.safety == dataclasses.replace(shipped, clear_time_s=0.75)
+    assert configs.graph.seed == 9
 
 
 def test_a_missing_file_leaves_a_value_missing() -> None:

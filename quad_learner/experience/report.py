@@ -1,7 +1,7 @@
 """The report of a run: one HTML file with its figures, its curves and its gait, self-contained.
 
-It is made from summary.json, metrics.csv and gait.gif alone, so that it can be made anew at any
-time, also of a run that was interrupted before its summary was written.
+It is made from summary.json, metrics.csv, gait.gif and footfalls.png alone, so that it can be made
+anew at any time, also of a run that was interrupted before its summary was written.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
@@ -51,7 +52,7 @@ h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .8
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(430px, 1fr)); gap: .8rem; }
 figure { margin: 0; padding: .9rem 1rem; } figure img { width: 100%; display: block; }
 figure h3 { margin: 0 0 .3rem; font-size: 1rem; }
-figure.gait { max-width: 640px; }
+.gait { display: grid; grid-template-columns: 2fr 3fr; gap: .8rem; align-items: start; }
 table { border-collapse: collapse; overflow: hidden; width: 100%; }
 td { padding: .35rem 1rem; border-top: 1px solid #eef0f3; vertical-align: top; }
 tr:first-child td { border-top: 0; } td:first-child { color: #667080; width: 18rem; }
@@ -74,6 +75,16 @@ $gait
 """)
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """What there is to be seen of a gait; None where it has not been made."""
+
+    gait: bytes | None
+    """moving picture (GIF)"""
+    footfalls: bytes | None
+    """chart (PNG)"""
+
+
 def write_report(run: RunDirectory) -> Path:
     """Writes report.html of a run, anew if it is there, and returns its path.
 
@@ -86,18 +97,19 @@ def write_report(run: RunDirectory) -> Path:
     """
     rows = _rows(run)
     summary = _summary(run)
-    write_atomically(run.report, page(run.path.name, rows, summary, _gait(run)))
+    pictures = Pictures(_content(run.gait), _content(run.footfalls))
+    write_atomically(run.report, page(run.path.name, rows, summary, pictures))
     return run.report
 
 
-def page(name: str, rows: Sequence[Row], summary: Mapping[str, Any], gait: bytes | None) -> str:
+def page(name: str, rows: Sequence[Row], summary: Mapping[str, Any], pictures: Pictures) -> str:
     """Returns the report as HTML.
 
     Args:
         name: of the run.
         rows: its episodes, at least one.
         summary: its figures; empty while there are none.
-        gait: moving picture (GIF), None where there is none.
+        pictures: of the gait.
     """
     figures = {key: value for key, value in summary.items() if key != 'versions'}
     curves = draw(rows, summary.get('walk_speed_m_s', DEFAULT_WALK_SPEED))
@@ -105,7 +117,7 @@ def page(name: str, rows: Sequence[Row], summary: Mapping[str, Any], gait: bytes
         title=escape(f'{summary.get("robot", "A robot")} learns to walk'),
         subtitle=escape(f'run {name}, seed {summary.get("seed", UNKNOWN)}, {len(rows)} episodes'),
         tiles=''.join(_tile(summary, *tile) for tile in _TILES),
-        gait=_gait_section(gait),
+        gait=_gait_section(pictures),
         curves=''.join(_figure(curve) for curve in curves),
         figures=_table(figures or {'summary': 'not written: the run did not reach its end'}),
         versions=_table(summary.get('versions', {})),
@@ -141,8 +153,8 @@ def _summary(run: RunDirectory) -> Mapping[str, Any]:
     return summary
 
 
-def _gait(run: RunDirectory) -> bytes | None:
-    return run.gait.read_bytes() if run.gait.is_file() else None
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
 
 
 def _tile(summary: Mapping[str, Any], key: str, words: str, form: str) -> str:
@@ -151,13 +163,18 @@ def _tile(summary: Mapping[str, Any], key: str, words: str, form: str) -> str:
     return f'<div class="tile"><b>{escape(text)}</b><span>{escape(words)}</span></div>'
 
 
-def _gait_section(gait: bytes | None) -> str:
-    if gait is None:
-        return ''
-    return (
-        '<h2>The learned gait</h2><figure class="gait">'
-        f'<img alt="the robot walking" src="{_embedded("image/gif", gait)}"></figure>'
+def _gait_section(pictures: Pictures) -> str:
+    shown = (
+        ('the robot walking', 'image/gif', pictures.gait),
+        ('each foot on the ground', 'image/png', pictures.footfalls),
     )
+    figures = ''.join(
+        f'<figure><img alt="{words}" src="{_embedded(kind, content)}">'
+        f'<figcaption>{words}</figcaption></figure>'
+        for words, kind, content in shown
+        if content is not None
+    )
+    return f'<h2>The learned gait</h2><section class="gait">{figures}</section>' if figures else ''
 
 
 def _figure(curve: Curve) -> str:

@@ -42,9 +42,11 @@ def pictures(html: str) -> list[bytes]:
 
 def test_the_report_holds_its_pictures_and_needs_nothing_else(run: RunDirectory) -> None:
     Image.new('RGB', (8, 8)).save(run.gait)
+    Image.new('RGB', (9, 8)).save(run.footfalls)
     html = write_report(run).read_text()
-    formats = [Image.open(io.BytesIO(picture)).format for picture in pictures(html)]
-    assert formats == ['GIF', 'PNG', 'PNG', 'PNG', 'PNG']
+    shown = [Image.open(io.BytesIO(picture)) for picture in pictures(html)]
+    assert [picture.format for picture in shown] == ['GIF', *5 * ['PNG']]
+    assert shown[1].size == (9, 8)
     assert set(re.findall(r'(?:src|href)="(\w+):', html)) == {'data'}
     assert 'http' not in html
 

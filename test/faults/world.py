@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 
 from faults.table import Doing
 from quad_learner.estimation.estimator import Estimator
-from quad_learner.evaluation import configs_of
-from quad_learner.gymnasium_env import FILES
+from quad_learner.evaluation import configs_of, shipped_files
 from quad_learner.reset.get_up import GetUp
 from quad_learner.reset.state import State
-from quad_learner.resources import config_directory
 from quad_learner.robot.command_judge import CommandJudge, Witness
 from quad_learner.robot.model import load
 from quad_learner.robot.rotations import quaternion_from_rpy
@@ -116,8 +114,7 @@ class World:
             seed: of all chance.
             changed: parameters that differ from those of the package.
         """
-        files = [config_directory() / f'{name}.yaml' for name in FILES]
-        configs = configs_of(files, seed=seed, **changed)
+        configs = configs_of(shipped_files(), seed=seed, **changed)
         self.doing = doing
         self.configs = configs
         self.robot = load('a1')
