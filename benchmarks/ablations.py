@@ -45,6 +45,11 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     'safety pessimism: mean minus std': {'safety_pessimism': 'mean_minus_std'},
     # 0.001 is what CrossQ was published with; 0.005 what it walked with on a robot.
     'CrossQ critics, rate 0.001': {'critic_kind': 'crossq', 'critic_rate': 0.001},
+    'CrossQ critics, rate 0.001, no gate': {
+        'critic_kind': 'crossq',
+        'critic_rate': 0.001,
+        'gated': False,
+    },
     'CrossQ critics, rate 0.005': {'critic_kind': 'crossq', 'critic_rate': 0.005},
     'DroQ critics, 4 updates a step': {'dropout': 0.01, 'updates_per_step': 4.0},
     'DroQ critics, 20 updates a step': {'dropout': 0.01, 'updates_per_step': 20.0},
