@@ -30,6 +30,7 @@ def note(name):
 @pytest.mark.apart
 def test_far():
     note('far')
+    print('steps: executed 7, expected 7')
 
 @pytest.mark.apart
 @pytest.mark.parametrize('text', ['a b', 'c'])
@@ -71,6 +72,7 @@ def test_each_test_runs_once_in_its_own_process(project: Path) -> None:
     assert len({process for name, process in ran if name == 'far'}) == 1
     assert len({process for _, process in ran}) == 2
     assert '4 passed' in output
+    assert output.count('steps: executed 7, expected 7') == 1
 
 
 def test_one_that_fails_there_fails_here_and_says_why(project: Path) -> None:

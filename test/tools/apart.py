@@ -48,12 +48,13 @@ class Beside:
         """Returns whether `test` passed there, once all have ended."""
         return f'PASSED {test}' in self.output().splitlines()
 
-    def stop(self) -> None:
-        """Leaves nothing running."""
+    def stop(self) -> list[str]:
+        """Leaves nothing running; returns the lines that tell how much was executed."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        lines = [line for line in self.output().splitlines() if ' executed ' in line]
         self._output.close()
+        return lines
 
 
 class ApartPlugin:
@@ -61,6 +62,7 @@ class ApartPlugin:
 
     def __init__(self) -> None:
         self._beside: Beside | None = None
+        self._counted: list[str] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Begins the other pytest, and puts its tests last here."""
@@ -84,7 +86,12 @@ class ApartPlugin:
             pytest.fail(self._beside.output(), pytrace=False)
         return True
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Shows what was counted there."""
+        for line in self._counted:
+            terminalreporter.write_line(line)
+
     def pytest_sessionfinish(self) -> None:
         """Ends the other pytest with this one, however this one ends."""
         if self._beside is not None:
-            self._beside.stop()
+            self._counted = self._beside.stop()
