@@ -109,7 +109,11 @@ class RobotRos2ControlNode(GraphNode):
     def _on_joints(self, message: JointState) -> None:
         position = self._names.read(message, 'position')
         velocity = self._names.read(message, 'velocity')
-        # Position drives seldom measure torque; nobody depends on it.
+        if self.robot.has_joint_torque and not message.effort:
+            raise MessageError(
+                'no effort, though the file of the robot says that it is measured: '
+                'say sensors.joint_torque: false there'
+            )
         effort = self._names.read(message, 'effort') if message.effort else np.zeros_like(position)
         if not np.isfinite((position, velocity, effort)).all():
             raise MessageError('a number is not finite')

@@ -57,6 +57,7 @@ class Bench:
         self.sequence = 0
         self.position = robot.stance.copy()
         self.velocity = np.zeros(12)
+        self.effort: np.ndarray | None = np.zeros(12)
         best_effort = qos_profile_sensor_data
         make = self.peer.create_publisher
         self.joints = make(JointState, '/hardware/joint_states', best_effort)
@@ -78,6 +79,7 @@ class Bench:
             message = JointState(name=MAKERS[::-1])
             message.position = self.position[::-1].tolist()
             message.velocity = self.velocity[::-1].tolist()
+            message.effort = [] if self.effort is None else self.effort[::-1].tolist()
             self.joints.publish(message)
         if without != 'imu':
             message = Imu()

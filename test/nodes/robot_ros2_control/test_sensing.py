@@ -51,6 +51,7 @@ def test_a_sample_has_one_stamp_on_the_grid_of_ticks_and_our_names(
     bench: Bench, robot: RobotModel
 ) -> None:
     bench.position = np.linspace(-1.0, 1.0, 12)
+    bench.effort = np.linspace(-5.0, 5.0, 12)
     names = ('joint_states', 'imu/data', 'foot_contacts')
     heard = [
         bench.hear(name, kind)
@@ -68,7 +69,17 @@ def test_a_sample_has_one_stamp_on_the_grid_of_ticks_and_our_names(
     joints = heard[0][0]
     assert tuple(joints.name) == robot.joints
     np.testing.assert_allclose(joints.position, np.linspace(-1.0, 1.0, 12))
-    assert list(joints.effort) == [0.0] * 12
+    np.testing.assert_allclose(joints.effort, np.linspace(-5.0, 5.0, 12))
+
+
+def test_joints_that_tell_no_torque_are_not_taken_for_motors_that_make_none(
+    bench: Bench,
+) -> None:
+    bench.effort = None
+    unreadable = bench.node.diagnostics.values
+    assert bench.spin(
+        lambda: 'sensors.joint_torque: false' in unreadable.get('unreadable', ''), bench.sense
+    )
 
 
 def test_an_imu_without_orientation_is_no_imu(bench: Bench) -> None:
