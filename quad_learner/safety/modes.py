@@ -38,7 +38,9 @@ class Reason(IntFlag):
     CLIPPED_TORQUE = 1 << 2
     CLIPPED_GAIN = 1 << 3
     CLIPPED_POWER = 1 << 4
-    # The session was stopped.
+    # The session was stopped. No bit above the 24th: a step's numbers travel as 32-bit floats.
+    MOTOR_LOST = 1 << 7
+    """a motor makes none of the torque that it is told"""
     TILT = 1 << 8
     SENSORS_STALE = 1 << 9
     SENSORS_INVALID = 1 << 10
@@ -60,8 +62,6 @@ class Reason(IntFlag):
     """sensors repeat themselves to the bit while the robot is told to move"""
     STEP_LATE = 1 << 23
     """safety itself was held up for longer than a command lives"""
-    MOTOR_LOST = 1 << 24
-    """a motor makes none of the torque that it is told"""
 
 
 CLIPS = (
