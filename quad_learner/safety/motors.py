@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 FAST_SHARE = 0.5
 """of its no-load speed, above which a motor's own voltage leaves less than half of its torque"""
 
+GAP_PERIODS = 2
+"""of the command, that the time between two samples counts at most: one sample proves little"""
+
 
 class Motors:
     """The motors of one robot. Pure after construction."""
@@ -38,6 +41,7 @@ class Motors:
         self._share = config.motor_torque_share
         self._fast = FAST_SHARE * robot.speed_max
         self._time_s = config.motor_lost_time_s
+        self._dt_cap = GAP_PERIODS / robot.command_hz
 
     def slack(self, before: Watch, after: Watch, told: JointCommand) -> Array | None:
         """Returns for how long each motor has left its load by now [s], (joints,); None: none.
@@ -63,7 +67,8 @@ class Motors:
         left &= np.abs(sample.joint_velocity) <= self._fast
         if not np.count_nonzero(left):
             return None
-        return np.where(left, dt + (0.0 if before.slack is None else before.slack), 0.0)
+        counted = min(dt, self._dt_cap)
+        return np.where(left, counted + (0.0 if before.slack is None else before.slack), 0.0)
 
     def is_lost(self, slack: Array | None) -> bool:
         """Returns whether a motor has left its load for too long."""

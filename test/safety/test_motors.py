@@ -121,8 +121,10 @@ def test_damping_alone_is_no_load(motors: Motors) -> None:
 @pytest.mark.parametrize(
     ('samples', 'effort', 'seconds'),
     [
-        (3, (0.0, 0.0), (0.06, 0.05)),
-        (3, (4.0, 0.0), (0.0, 0.05)),
+        (1, (0.0, 0.0), (0.04, 0.03)),
+        (2, (0.0, 0.0), (0.05, 0.04)),
+        (9, (0.0, 0.0), (0.05, 0.04)),  # a gap counts as two periods of 0.01 s
+        (2, (4.0, 0.0), (0.0, 0.04)),
         (0, (4.0, 0.0), (0.03, 0.02)),  # no newer sample tells nothing new
     ],
 )
