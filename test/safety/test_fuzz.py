@@ -56,6 +56,10 @@ def test_a_world_is_known_by_its_seed() -> None:
     assert live(4, 200).seen != live(5, 200).seen
 
 
+def test_a_motor_that_fails_is_noticed_in_some_world() -> None:
+    assert sum(live(seed, 1000).seen['motor lost'] for seed in range(6)) > 0
+
+
 @pytest.mark.parametrize(
     ('where', 'name', 'bug'),
     [

@@ -27,18 +27,27 @@ from quad_learner.robot.signals import Estimate, Health, JointCommand, JointTarg
 from quad_learner.robot.sink import CommandSink
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
-from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.state import SafetyInputs
 
 WORLD_STEPS = 2_000
 """steps of one world: 25 s, after which another begins with another seed"""
 CALM = 0.97
 """of the steps without a fault begin none"""
+STEPS_A_MOTOR = 50
+"""steps after which it would be another motor that fails: longer than a fault lasts"""
 SPELL = 0.15
 """of the steps with a fault end it: seven steps in the mean, a tenth of a second"""
 ODD = (np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -0.0, 57.3, -3.0)
-HURRIED = {'clear_time_s': 0.05, 'rearm_interval_s': 0.2, 'latch_trips': 20, 'latch_after_s': 0.5}
-"""parameters that let the robot drive more often between two faults"""
+HURRIED = {
+    'clear_time_s': 0.05,
+    'rearm_interval_s': 0.2,
+    'latch_trips': 20,
+    'latch_after_s': 0.5,
+    'motor_lost_time_s': 0.03,
+    'motor_load_share': 0.05,
+}
+"""parameters that let the robot drive more often between two faults, and notice a motor sooner"""
 GAPS = np.array((1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.0, 1.7, 5.0))
 """of a period, from one step to the next"""
 BLOCK = 256
@@ -201,7 +210,7 @@ class World:
     def bad_motor(self, told: dict[str, Any], pick: float) -> None:
         """One makes no torque, whatever it is told."""
         torque = told['sample'].joint_effort.copy()
-        torque[int(pick * torque.size)] = 0.0
+        torque[self.count // STEPS_A_MOTOR % torque.size] = 0.0
         told['sample'] = dataclasses.replace(told['sample'], joint_effort=torque)
 
     def bad_stiffness(self, told: dict[str, Any], pick: float) -> None:
@@ -243,6 +252,7 @@ class World:
         mode, driver = command.mode.name, command.authority.name
         self.seen[f'{mode} {driver}'] += 1
         self.seen[f'reasons {int(command.reasons) & 31}'] += 1
+        self.seen['motor lost'] += Reason.MOTOR_LOST in command.reasons
         health = self.inputs.health
         witness = Witness(
             self.state.watch.sample,
