@@ -14,7 +14,7 @@ from quad_learner.simulation.robot import SimulatedRobot
 Picture = NDArray[np.uint8]
 
 COLOURS = 255
-"""of a strip: a grey floor and one robot need no more, and the file is a third"""
+"""of a strip: a plain floor and one robot need no more"""
 
 
 class Film:

@@ -1,4 +1,4 @@
-"""Chooses actions: the current model's answer, explored smoothly, models swapped between steps."""
+"""Chooses actions: the current model's answer, explored, models swapped between steps."""
 
 from __future__ import annotations
 
