@@ -14,6 +14,7 @@ NODES = (
     'reset',
     'policy',
     'drive',
+    'keyboard',
     'learner',
     'monitor',
 )

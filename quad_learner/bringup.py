@@ -33,6 +33,8 @@ class NodeSpec:
     """starts again when it dies"""
     ends_run: bool = False
     """the run is over when it has ended"""
+    has_terminal: bool = False
+    """reads keys and prints; the others are told nothing and write into their logs"""
 
     @property
     def enclave(self) -> str:
@@ -65,6 +67,11 @@ def drive_nodes(backend: str) -> tuple[NodeSpec, ...]:
     """
     files = ('policy', 'task', 'reset', 'drive')
     return (*_body(backend), NodeSpec('policy', 'drive', files, respawn=True))
+
+
+def keyboard_node() -> NodeSpec:
+    """Returns the node that lets the keys of its terminal steer."""
+    return NodeSpec('keyboard', 'keyboard', ('task', 'drive'), respawn=True, has_terminal=True)
 
 
 def _body(backend: str) -> tuple[NodeSpec, ...]:
@@ -120,6 +127,10 @@ def parameters(
     if 'robot' in values and 'safety' in values:
         judged = read_values(config / 'safety.yaml').keys() & values['robot'].keys()
         values['robot'] |= {name: values['safety'][name] for name in judged}
+    if 'keyboard' in values and 'policy' in values:
+        # Full is for a key what it is for whoever follows it.
+        common = values['policy'].keys() & values['keyboard'].keys()
+        values['keyboard'] |= {name: values['policy'][name] for name in common}
     return values
 
 

@@ -79,12 +79,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_drive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     drive = commands.add_parser(
         'drive',
-        help='let joy or cmd_vel steer what a run has learned (needs onnxruntime, no torch)',
+        help='let keys, joy or cmd_vel steer what a run has learned (onnxruntime, no torch)',
         description='Starts the robot and what keeps it safe, and listens to joy '
-        '(sensor_msgs/Joy, with its button held) and cmd_vel (geometry_msgs/Twist). Nothing '
-        'is learned. Stop with Ctrl-C.',
+        '(sensor_msgs/Joy, with its button held) and cmd_vel (geometry_msgs/Twist), with '
+        '--keyboard to this terminal too. Nothing is learned. Stop with Ctrl-C.',
     )
     drive.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
+    drive.add_argument('--keyboard', action='store_true', help='the keys of this terminal steer')
     drive.add_argument('--backend', default='sim', help='sim (default) or ros2_control (hardware)')
     drive.add_argument('--params-file', type=Path, help='ROS parameter file that replaces values')
     drive.add_argument(
@@ -276,13 +277,15 @@ def _means(scores: list[Score]) -> tuple[str, ...]:
 def _drive(options: argparse.Namespace) -> int:
     from quad_learner.driving import DriveOptions, drive
 
-    sys.stdout.write('drive with joy or cmd_vel; stop with Ctrl-C\n')
+    by = 'the keys below, ' if options.keyboard else ''
+    sys.stdout.write(f'drive with {by}joy or cmd_vel; stop with Ctrl-C\n')
     sys.stdout.flush()
     return drive(
         DriveOptions(
             run=options.folder,
             backend=options.backend,
             lockstep=options.real_time_factor == 0.0,
+            keyboard=options.keyboard,
             params_file=options.params_file,
             namespace=options.namespace,
             log_level=options.log_level,

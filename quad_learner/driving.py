@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError, read_values
+from quad_learner.drive.terminal import STANDARD_INPUT, keys_at_once
 from quad_learner.exclusive import claim
 from quad_learner.experience.run_directory import RunDirectory, open_run
 from quad_learner.graph import LOCKSTEP, REAL_TIME
@@ -24,6 +26,8 @@ class DriveOptions:
     backend: str = 'sim'
     lockstep: bool = False
     """the simulated world waits for each command"""
+    keyboard: bool = False
+    """the keys of this terminal steer"""
     params_file: Path | None = None
     namespace: str = ''
     log_level: str = 'info'
@@ -60,7 +64,9 @@ def prepare(options: DriveOptions) -> Prepared:
     }
     specs = bringup.drive_nodes(options.backend)
     # A run that was learned in simulation may be driven on the robot: its body is another's.
-    but_not = () if _backend_of(run) == options.backend else ('robot',)
+    but_not = {'keyboard'} if _backend_of(run) == options.backend else {'keyboard', 'robot'}
+    if options.keyboard:
+        specs = (*specs, bringup.keyboard_node())
     values = bringup.parameters(specs, shared, options.params_file, run.parameters, but_not)
     check_all(values)
     folder = run.path / 'drive'
@@ -76,7 +82,9 @@ def drive(options: DriveOptions) -> int:
         RunDirectoryError: there is no such run, or it has no policy.
     """
     environment = node_environment()
-    with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
+    # The terminal is given back as it was even where the keyboard node cannot do it any more.
+    terminal = keys_at_once(STANDARD_INPUT) if options.keyboard else nullcontext()
+    with terminal, claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
         ready = prepare(options)
         supervisor = Supervisor(environment, ready.logs)
         interrupted = Interrupt()

@@ -22,6 +22,7 @@ CONFIGS: Mapping[str, tuple[str, ...]] = {
         'quad_learner.task.config:TaskConfig',
         'quad_learner.reset.config:ResetConfig',
     ),
+    'keyboard': ('quad_learner.task.config:TaskConfig',),
     'monitor': (
         'quad_learner.experience.config:MonitorConfig',
         'quad_learner.task.config:TaskConfig',
@@ -34,7 +35,7 @@ CONFIGS: Mapping[str, tuple[str, ...]] = {
 SHARED = 'quad_learner.graph:GraphConfig'
 """read by every node"""
 DRIVE = 'quad_learner.drive.config:DriveConfig'
-"""read by whoever drives learned policies in the policy's seat"""
+"""read by whoever drives learned policies in the policy's seat, and by who steers with keys"""
 ROS2_CONTROL = 'quad_learner.robot.ros2_control_config:Ros2ControlConfig'
 """read by the robot node instead of the simulation's on hardware"""
 
@@ -48,7 +49,7 @@ def check_all(values: Mapping[str, Mapping[str, Any]]) -> None:
     hardware = 'joint_states_topic' in values.get('robot', {})
     for node, merged in values.items():
         names = (ROS2_CONTROL,) if node == 'robot' and hardware else CONFIGS[node]
-        steered = node == 'policy' and 'joy_axes' in merged
+        steered = 'joy_axes' in merged
         check_node(node, merged, (*names, DRIVE) if steered else names)
 
 

@@ -83,8 +83,8 @@ class Supervisor:
             return subprocess.Popen(
                 command,
                 env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=None if show else file,
+                stdin=None if spec.has_terminal else subprocess.DEVNULL,
+                stdout=None if show or spec.has_terminal else file,
                 stderr=file,
                 start_new_session=True,
                 preexec_fn=prepare,

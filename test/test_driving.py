@@ -45,6 +45,16 @@ def test_driving_needs_what_checks_and_runs_a_policy_and_no_torch() -> None:
     assert done.stdout.splitlines()[-1] == 'onnx,onnxruntime'
 
 
+def test_keys_ask_for_what_the_run_takes_for_a_full_command(run: RunDirectory) -> None:
+    policy = run.parameters / 'policy.yaml'
+    learned = kept(policy) | {'command_max': [0.4, 0.2, 0.7]}
+    policy.write_text(yaml.safe_dump({'/**': {'ros__parameters': learned}}))
+    ready = prepare(DriveOptions(run.path, keyboard=True))
+    assert ready.specs[-1].name == 'keyboard'
+    assert ready.specs[-1].has_terminal
+    assert kept(ready.files['keyboard'])['command_max'] == [0.4, 0.2, 0.7]
+
+
 def test_the_nodes_have_the_parameters_that_the_run_learned_with(run: RunDirectory) -> None:
     ready = prepare(DriveOptions(run.path))
     assert [spec.name for spec in ready.specs] == [

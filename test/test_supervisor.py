@@ -33,6 +33,7 @@ NODES = {
             signal.pause()
     """,
     'done': "print('done', flush=True)",
+    'typed': "print('heard', input(), flush=True)",
     'broken': "import sys; sys.exit('broken: the flux is out of phase')",
     'refusing': "import sys; sys.stderr.write('quad_learner: no such flux'); sys.exit(2)",
 }
@@ -113,6 +114,25 @@ def test_what_does_not_end_is_killed_within_the_time_and_named(
     began = time.monotonic()
     assert supervisor.stop() == ['policy']
     assert time.monotonic() - began < 5.0 + 1.0  # a run ends within five seconds; one for luck
+
+
+def test_who_has_the_terminal_reads_it_and_prints_there(
+    make: Callable[[], Supervisor], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = os.pipe()
+    kept = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        make().start(spec('keyboard', 'typed', has_terminal=True), [])
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        os.close(reader)
+    os.write(writer, b'wasd\n')
+    heard: list[str] = []
+    until(lambda: heard.append(capfd.readouterr().out) or 'heard wasd' in ''.join(heard))
+    assert said(tmp_path, 'keyboard') == ''
+    os.close(writer)
 
 
 def test_a_node_that_dies_is_started_again(

@@ -59,11 +59,15 @@ class Bench:
         table = bringup.drive_nodes('sim') if drive else bringup.nodes('sim')
         specs = [s for s in table if s.name == spec]
         values = bringup.parameters(specs, {'gear': 'lockstep'}, None)[spec] | changed
+        return self.adopt(kind, values)
+
+    def adopt(self, kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+        """Builds the node that is tested, with all its parameters."""
         self.node = self.make(kind, values)
         self._executor.add_node(self.node)
         return self.node
 
-    def make(self, kind: type[Any], values: Mapping[str, Any]) -> Any:
+    def make(self, kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         """Returns a node with these parameters, which is nobody's to spin or destroy."""
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         return kind(context=self._context, parameter_overrides=overrides)

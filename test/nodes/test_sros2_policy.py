@@ -18,6 +18,7 @@ from quad_learner.learning.export import policy_onnx
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.nodes.drive import DriveNode
 from quad_learner.nodes.estimator import EstimatorNode
+from quad_learner.nodes.keyboard import KeyboardNode
 from quad_learner.nodes.learner import LearnerNode
 from quad_learner.nodes.monitor import MonitorNode
 from quad_learner.nodes.policy import PolicyNode
@@ -45,6 +46,7 @@ WHO: dict[str, list[tuple[type[Any], dict[str, Any]]]] = {
     'reset': [(ResetNode, {})],
     'policy': [(PolicyNode, {'tasks': list(KINDS)}), (DriveNode, {})],
     'monitor': [(MonitorNode, {})],
+    'keyboard': [(KeyboardNode, {})],
     'learner': [(LearnerNode, {'tasks': list(KINDS)})],
 }
 
@@ -86,7 +88,7 @@ def ends(bench: Any, tmp_path: Path, untrained: bytes) -> Callable[[str], dict[s
                 if kind is DriveNode
                 else bringup.nodes('ros2_control' if kind is RobotRos2ControlNode else 'sim')
             )
-            (spec,) = [s for s in table if s.name == name]
+            (spec,) = [s for s in (*table, bringup.keyboard_node()) if s.name == name]
             values = bringup.parameters([spec], {'gear': 'real_time'}, None)[name]
             values |= {'run_directory': str(run.path), **changed}
             node = bench.make(kind, values)
@@ -117,7 +119,8 @@ def test_each_process_may_do_what_it_does_and_no_more(ends: Any, name: str) -> N
 
 def test_there_is_an_enclave_for_each_process_and_one_for_the_operator() -> None:
     paths = {str(e.get('path')) for e in POLICY.iter('enclave')}
-    assert paths == {spec.enclave for spec in bringup.nodes('sim')} | {'/quad_learner/operator'}
+    specs = (*bringup.nodes('sim'), bringup.keyboard_node())
+    assert paths == {spec.enclave for spec in specs} | {'/quad_learner/operator'}
     for enclave in POLICY.iter('enclave'):
         (profile,) = enclave.iter('profile')
         assert (profile.get('ns'), f'/quad_learner/{profile.get("node")}') == (
