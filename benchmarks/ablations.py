@@ -64,6 +64,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     'reach one and a quarter': {BOX: 1.25},
     'saturated actions not drawn back': {'saturation_pull': 0.0},
     '3-step returns': {'n_step': 3},
+    'feet need not keep time': {'rhythm_weight': 0.0},
     'no oscillator': {'use_oscillator': False},
     'no mirror': {'mirror': False},
     'no history': {'history': 0},

@@ -28,6 +28,7 @@ import yaml
 
 import trial_cli
 from quad_learner import configuration
+from quad_learner.evaluation import configs_of, shipped_files
 from quad_learner.experience.transition import Transition
 from quad_learner.graph import GraphConfig
 from quad_learner.gymnasium_env import WalkEnv
@@ -43,8 +44,11 @@ from quad_learner.safety.modes import Reason
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.symmetry import symmetry
 from scoring import ScoredEnv, TrialOver, line
+from walk_figures import walk_of
 
 OUT = Path('runs/benchmarks/learning.json')
+WORLD = 1000
+"""seed of the world in which the policy is looked at in the end, as in `quad-learner evaluate`"""
 
 
 def read(kind: type[Any], name: str, changes: dict[str, Any]) -> Any:
@@ -65,7 +69,7 @@ class Trial:
     def __post_init__(self) -> None:
         self._waiting: OnnxPolicy | None = None
         self._version = 0
-        self.chooser.swap(self._model())
+        self.chooser.swap(self.model())
         self.env.tell = self._duals
 
     def _duals(self) -> Mapping[str, float]:
@@ -74,7 +78,8 @@ class Trial:
             'alpha': self.learner.temperature.value,
         }
 
-    def _model(self) -> OnnxPolicy:
+    def model(self) -> OnnxPolicy:
+        """Returns the policy that is to drive next."""
         self._version += 1
         proposed = self.learner.propose()
         self.learner.incumbent.accept()
@@ -112,7 +117,7 @@ class Trial:
         for _ in range(self.learner.config.updates_per_reset if self.learner.updates else 0):
             self.learner.update()
         self._waiting = None
-        self.chooser.swap(self._model())
+        self.chooser.swap(self.model())
 
     def _update(self, steps: int, over: bool) -> None:
         while self.learner.due_updates > 0:
@@ -121,7 +126,7 @@ class Trial:
             # As in the graph: what is made now drives one stretch later.
             if self._waiting is not None:
                 self.chooser.swap(self._waiting)
-            self._waiting = self._model()
+            self._waiting = self.model()
 
 
 def learn(seed: int, minutes: float, changes: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +134,8 @@ def learn(seed: int, minutes: float, changes: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(1)
     policy = read(PolicyConfig, 'policy', changes)
     config = read(LearnerConfig, 'learner', changes)
-    others = {field.name for kind in (PolicyConfig, LearnerConfig) for field in fields(kind)}
+    learners = {field.name for field in fields(LearnerConfig)}
+    others = learners | {field.name for field in fields(PolicyConfig)}
     walk = WalkEnv(**{key: value for key, value in changes.items() if key not in others})
     sizes = walk.observation_space.shape[0], walk.action_space.shape[0]
     found = symmetry(walk.robot, read(TaskConfig, 'task', changes))
@@ -146,9 +152,13 @@ def learn(seed: int, minutes: float, changes: dict[str, Any]) -> dict[str, Any]:
             observation, _ = env.reset()
     except TrialOver as over:
         problem = str(over)
+    world = configs_of(
+        shipped_files(), seed=WORLD, **{k: v for k, v in changes.items() if k not in learners}
+    )
     result = {
         'seed': seed,
         **env.figures(),
+        'walk': walk_of(trial.model(), world),
         'updates': trial.learner.updates,
         'rolled_back': trial.learner.incumbent.rolled_back,
         'models_refused': trial.learner.incumbent.refused,

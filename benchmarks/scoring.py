@@ -35,6 +35,7 @@ COLUMNS = {
     'wall_time_s': ('wall time [s]', 0),
 }
 """figures of a trial: what a table calls them and how many decimals it gives"""
+GAIT = 'gait in the end, without exploration'
 NEVER, UNKNOWN = 'never', '—'
 
 
@@ -197,9 +198,21 @@ def median(results: Sequence[Mapping[str, Any]], name: str) -> str:
 
 def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Returns a Markdown table: a line a name, with the medians and values of its trials."""
-    titles = ['', *(title for title, _ in COLUMNS.values()), 'gave up']
+    titles = ['', *(title for title, _ in COLUMNS.values()), GAIT, 'gave up']
     lines = [titles, ['---'] * len(titles)]
     for name, results in rows.items():
         cells = [median(results, column) for column in COLUMNS]
-        lines.append([name, *cells, str(sum(bool(result['problem']) for result in results))])
+        lines.append(
+            [
+                name,
+                *cells,
+                _gaits(results),
+                str(sum(bool(result['problem']) for result in results)),
+            ]
+        )
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+
+
+def _gaits(results: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the gait of each trial, where somebody looked (walk_figures.py)."""
+    return ', '.join(result.get('walk', {}).get('gait', UNKNOWN) for result in results)

@@ -33,6 +33,16 @@ class Oscillator:
     """[rad], (joints,)"""
     phase: Array
     """[rad], (joints,)"""
+    leg_phase: Array
+    """[rad], (legs,)"""
+
+    def swing(self, time_s: float) -> Array:
+        """Returns where each leg is in its stride, (legs,), `time_s` [s] after the rhythm began.
+
+        0 … 1 as far as the rhythm lifts it; 0 … −1 while the leg is to stand, −1 half way through.
+        """
+        angle = 2.0 * np.pi * self.frequency_hz * time_s
+        return np.sin(angle + self.leg_phase)
 
     def offset(self, time_s: float) -> Array:
         """Returns the joint offsets [rad], (joints,), `time_s` [s] after the rhythm began."""
@@ -65,6 +75,7 @@ def oscillator_of(robot: RobotModel) -> Oscillator | None:
         _frequency(section, robot),
         np.tile(amplitude, repeats),
         np.repeat(phase, joints // legs),
+        phase,
     )
 
 

@@ -53,6 +53,9 @@ class TaskConfig:
         'Reward lost to torque, as a share of its limit, squared.', '', 0.0, 100.0
     )
     smoothness_weight: float = parameter('Reward lost to changes of action.', '', 0.0, 10.0)
+    rhythm_weight: float = parameter(
+        'Reward lost to feet on the ground or in the air against the rhythm.', '', 0.0, 10.0
+    )
     joint_velocity_scale: float = parameter(
         'Scale of observed joint velocity.', 's/rad', 1e-4, 10.0
     )

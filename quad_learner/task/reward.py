@@ -41,6 +41,9 @@ class Motion:
     """since the last step, along and across the same heading [m]"""
     turned: float
     """since the last step [rad]"""
+    out_of_step: float
+    """share of the feet that touch while the rhythm lifts them or are in the air while they are to
+    stand, each counted as far as its leg is in swing or stance, 0 … 1"""
     commanded: Array
     """velocity to follow: ahead, to the left [m/s], yaw rate [rad/s], (3,)"""
 
@@ -104,6 +107,14 @@ def effort(motion: Motion, config: TaskConfig) -> float:
     )
 
 
+def rhythm(motion: Motion, config: TaskConfig) -> float:
+    """Returns what feet cost that do not follow the rhythm, ≤ 0.
+
+    Without it feet come down twice a stride: a hop at double the rhythm earns as much.
+    """
+    return -config.rhythm_weight * motion.out_of_step
+
+
 def _mean_square(values: Array) -> float:
     return float(values.dot(values)) / values.size
 
@@ -128,4 +139,5 @@ def reward(motion: Motion, config: TaskConfig, kind: Kind = FORWARD) -> float:
         wanted, astray = turning(motion, config, kind.turn), steadiness(motion, config)
     else:
         wanted, astray = following(motion, config), 0.0
-    return config.alive_reward + wanted + astray + posture(motion, config) + effort(motion, config)
+    manner = posture(motion, config) + effort(motion, config) + rhythm(motion, config)
+    return config.alive_reward + wanted + astray + manner

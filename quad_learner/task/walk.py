@@ -53,7 +53,8 @@ class WalkTask:
         self._robot = robot
         self._config = config
         self._observer = Observer(robot, config)
-        self._actions = ActionMap(robot, oscillator_of(robot) if config.use_oscillator else None)
+        self._rhythm = oscillator_of(robot) if config.use_oscillator else None
+        self._actions = ActionMap(robot, self._rhythm)
         self._steps = round(config.episode_s * robot.policy_hz)
         self._start_ns = 0
         self._decision_ns = 0
@@ -203,8 +204,21 @@ class WalkTask:
             action_change=self._action_change,
             displacement=self._displacement(estimate, attitude),
             turned=_wrapped(attitude.yaw - self._yaw),
+            out_of_step=self._out_of_step(sample),
             commanded=self._command,
         )
+
+    def _out_of_step(self, sample: SensorSample) -> float:
+        """Returns what share of the feet goes against the rhythm; 0 where no foot can tell.
+
+        Feet follow what is asked a period later: the A1's by 25 to 38 ms, stepping on the spot.
+        """
+        robot, rhythm = self._robot, self._rhythm
+        if rhythm is None or not robot.has_foot_force or len(rhythm.leg_phase) != len(robot.feet):
+            return 0.0
+        swing = rhythm.swing(self._since_start(self._decision_ns))
+        against = (sample.foot_force > robot.foot_force_threshold) == (swing > 0.0)
+        return float(abs(swing).dot(against)) / swing.size
 
     def _displacement(self, estimate: Estimate, attitude: Attitude) -> tuple[float, float]:
         """Returns the way since the last step [m], along and across the heading."""

@@ -160,6 +160,8 @@ def test_the_table_has_a_line_a_name_and_counts_who_gave_up(rail: Rail) -> None:
     for _ in range(3):
         episode(env, 0.5)
     trial = env.figures() | {'problem': ''}
+    looked_at = trial | {'walk': {'gait': 'trot'}}
+    assert '| trot, — |' in table({'both': [looked_at, trial]})
     lines = table({'one': [trial], 'two': [trial, trial | {'problem': 'stuck'}]}).splitlines()
     assert len(lines) == 4
     assert lines[2].startswith('| one | 0.50 (0.50) | 45 (45) | 45 (45) | 0 (0) |')

@@ -70,6 +70,15 @@ def test_the_rhythm_lifts_one_diagonal_in_the_first_half_of_its_period_and_then_
     np.testing.assert_allclose(rhythm.offset(0.0), 0.0, atol=1e-12)
 
 
+def test_a_leg_swings_while_the_rhythm_lifts_it_and_stands_in_the_other_half(
+    rhythm: Oscillator,
+) -> None:
+    half = math.sqrt(0.5)
+    np.testing.assert_allclose(rhythm.swing(0.0625), [half, -half, -half, half])
+    np.testing.assert_allclose(rhythm.swing(0.125), [1.0, -1.0, -1.0, 1.0])
+    np.testing.assert_allclose(rhythm.swing(0.3125), [-half, half, half, -half])
+
+
 def test_the_rhythm_repeats_itself_and_moves_no_foot_for_good(rhythm: Oscillator) -> None:
     np.testing.assert_allclose(rhythm.offset(0.11), rhythm.offset(0.61), atol=1e-12)
 

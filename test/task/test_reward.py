@@ -27,6 +27,7 @@ def motion(**changed: Any) -> Motion:
         'action_change': np.zeros(12),
         'displacement': (0.0, 0.0),
         'turned': 0.0,
+        'out_of_step': 0.0,
         'commanded': np.zeros(3),
     }
     return Motion(**(whole | changed))
@@ -90,6 +91,16 @@ def test_straining_costs_the_mean_square_share_of_the_limit(config: TaskConfig) 
     torque = np.zeros(12)
     torque[7] = -0.5
     assert reward.effort(motion(torque=torque), config) == pytest.approx(-3.0 / 48.0)
+
+
+def test_feet_against_the_rhythm_cost_their_share(
+    task_config: Configure,
+) -> None:
+    config = task_config(rhythm_weight=0.4)
+    astray = motion(out_of_step=0.25)
+    assert reward.rhythm(astray, config) == pytest.approx(-0.1)
+    whole = [reward.reward(each, config) for each in (motion(), astray)]
+    assert whole[0] - whole[1] == pytest.approx(0.1)
 
 
 def test_standing_still_earns_being_alive_and_nothing_else(config: TaskConfig) -> None:

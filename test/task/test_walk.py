@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Walk:
             **{
                 k: v
                 for k, v in changed.items()
-                if k in ('joint_velocity', 'joint_position', 'joint_effort')
+                if k in ('joint_velocity', 'joint_position', 'joint_effort', 'foot_force')
             },
             **(
                 {'orientation': changed['sensed_orientation']}
@@ -90,13 +91,14 @@ def walk(
         'effort_weight': 0.0,
         'torque_weight': 0.0,
         'smoothness_weight': 0.0,
+        'rhythm_weight': 0.0,
         'target_speed_m_s': 1.0,
         'lean_scale_rad': 10.0,
         'use_oscillator': False,
         'episode_s': 10.0,
     }
 
-    def make(**changed: Any) -> Walk:
+    def make(robot: RobotModel = robot, **changed: Any) -> Walk:
         config = task_config(**(bare | changed))
         return Walk(robot, config, (sample_of, estimate_of, command_of))
 
@@ -176,6 +178,48 @@ def test_torque_counts_as_a_share_of_each_joints_own_limit(
     episode.begin()
     outcome = episode.step(joint_effort=-0.5 * robot.torque_max)
     assert outcome.reward == pytest.approx(-0.5)
+
+
+def test_a_foot_against_the_rhythm_costs_as_far_as_its_leg_is_in_swing_or_stance(
+    walk: Callable[..., Walk], robot: RobotModel
+) -> None:
+    # 5 Hz: 50 ms after the beginning one diagonal is lifted fully and the other stands fully,
+    # 25 ms after it both are half way there: sin 45°. Feet are held against the decision before.
+    section = {'frequency_hz': 5.0, 'leg_phase': [0.0, math.pi, math.pi, 0.0]}
+    rhythm = section | {'amplitude': [0.0, 0.2, -0.4]}
+    quick = replace(robot, sections={**robot.sections, 'oscillator': rhythm})
+    feet_and_costs = [
+        ([0, 1, 1, 0], 0.0),
+        ([1, 1, 1, 0], 0.25),
+        ([0, 1, 0, 0], 0.25),
+        ([1, 1, 1, 1], 0.5),
+        ([0, 0, 0, 0], 0.5),
+        ([1, 0, 0, 1], 1.0),
+    ]
+    for feet, cost in feet_and_costs:
+        episode = walk(robot=quick, rhythm_weight=1.0, use_oscillator=True)
+        episode.begin()
+        force = np.array(feet) * (robot.foot_force_threshold + 1.0)
+        for share in (0.0, math.sqrt(0.5), 1.0):
+            earned = episode.step(foot_force=force).reward
+            assert earned == pytest.approx(-share * cost, abs=1e-9)
+
+
+@pytest.mark.parametrize('without', ['rhythm', 'foot force', 'a foot for each leg'])
+def test_where_nobody_can_tell_no_foot_is_out_of_step(
+    walk: Callable[..., Walk], robot: RobotModel, without: str
+) -> None:
+    blind = replace(robot, has_foot_force=False)
+    section = {'frequency_hz': 5.0, 'leg_phase': [0.0] * 6, 'amplitude': [0.1] * 2}
+    six_legs = replace(robot, sections={**robot.sections, 'oscillator': section})
+    episode = walk(
+        robot={'foot force': blind, 'a foot for each leg': six_legs}.get(without, robot),
+        rhythm_weight=1.0,
+        use_oscillator=without != 'rhythm',
+    )
+    episode.begin()
+    episode.step()
+    assert episode.step(foot_force=np.full(4, 99.0)).reward == 0.0
 
 
 def test_the_executed_action_is_told_and_not_the_one_asked_for(
