@@ -86,6 +86,7 @@ class ResetNode(GraphNode):
         values: dict[str, Any] = {
             'reason': self._get_up.reason,
             'attempt': self._get_up.attempt,
+            'waits_for_a_person': self._get_up.waits_for_a_person,
             'finished': self._tally.finished,
             'failed': self._tally.failed,
             'duration_s': self._tally.duration_s,

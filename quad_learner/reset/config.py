@@ -120,6 +120,13 @@ class ResetConfig:
         1.0,
         120.0,
     )
+    rounds: int = parameter(
+        'times that it gives up, rests and tries again before it waits for a person; raising it '
+        'wears the motors of a stuck robot',
+        '',
+        1,
+        1000,
+    )
     cool_down: float = parameter(
         'rest after giving up, before it tries again by itself; raising it spares the motors',
         's',

@@ -6,6 +6,8 @@
     LIMP or READY ──motors hot or battery low──► LIE_DOWN ──► REST ──cool, charged──► LIMP
     out of attempts, from any of them ──► LIE_DOWN ──► GIVE_UP ──rested, or set upright──► WAIT
 
+How often it tries, and when only a person helps, is `patience`.
+
 It uses joint angles, the inertial unit and foot forces, to rest also battery and motor warmth, and
 safety limits all that it wants.
 """
@@ -21,6 +23,7 @@ from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.fatigue import FIT, Fatigue
 from quad_learner.reset.motion import Keyframe, motion
 from quad_learner.reset.path import JointPath
+from quad_learner.reset.patience import Patience
 from quad_learner.reset.posture import Posture, posture
 from quad_learner.reset.session import Session
 from quad_learner.reset.standing import is_standing
@@ -62,6 +65,7 @@ class GetUp:
         self._config = config
         self._motion = motion(robot)
         self._fatigue = Fatigue(robot, config)
+        self._patience = Patience(config)
         self._session = Session(first_request, config.request_grace)
         self._handlers = {
             State.LIMP: self._limp,
@@ -78,8 +82,6 @@ class GetUp:
         self._time_ns: int | None = None
         self._in_state = 0.0
         self._steady = 0.0
-        self._attempt = 1
-        self._attempt_for = 0.0
         self._on_back = False
         self._other_way = False
         self._off_back = False
@@ -112,7 +114,12 @@ class GetUp:
     @property
     def attempt(self) -> int:
         """The attempt it is at, from 1."""
-        return self._attempt
+        return self._patience.attempt
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether it has given up for good unless somebody sets the robot upright."""
+        return self._state is State.GIVE_UP and self._patience.waits_for_a_person
 
     def step(
         self,
@@ -135,7 +142,7 @@ class GetUp:
             self._enter(State.WAIT, 'the sensor sample holds values that are not finite')
             return self._wish(sample, 0, self._robot.stance, limp=True)
         if executed is not None and executed.authority is Authority.POLICY:
-            self._fresh_budget()
+            self._begin_afresh()
         if not turn.driving:
             self._rest(sample, dt)
             return self._wish(sample, turn.request, sample.joint_position, limp=True)
@@ -188,46 +195,40 @@ class GetUp:
         self._in_state = 0.0
         self._steady = 0.0
 
-    def _fresh_budget(self) -> None:
-        self._attempt = 1
-        self._attempt_for = 0.0
+    def _begin_afresh(self) -> None:
+        self._patience.stood()
+        self._forget_ways()
+
+    def _forget_ways(self) -> None:
         self._other_way = self._off_back = self._straight_on = False
 
     def _spend(self, dt: float) -> None:
-        self._attempt_for += dt
-        if self._attempt_for > self._config.attempt_time:
+        if self._patience.spend(dt):
             self._fail(f'took longer than {self._config.attempt_time} s')
 
     def _fail(self, why: str) -> None:
         """Ends an attempt; the next one begins with a look at how the robot lies."""
-        self._attempt_for = 0.0
-        if self._attempt >= self._config.attempts:
-            self._sink(f'attempt {self._attempt}, the last: {why}', beaten=True)
-            return
-        self._attempt += 1
-        self._enter(State.LIMP, f'attempt {self._attempt}: the last one {why}')
+        if self._patience.fail():
+            self._enter(State.LIMP, f'attempt {self.attempt}: the last one {why}')
+        else:
+            self._sink(f'attempt {self.attempt}, the last: {why}', beaten=True)
 
     def _rest(self, sample: SensorSample, dt: float) -> None:
         """Somebody else drives, or nobody: waits, and after giving up waits for long."""
         if self._state is State.LIE_DOWN and self._beaten:
-            self._enter(State.GIVE_UP, self._reason)
+            self._give_up(posture(sample.orientation))
         if self._state is not State.GIVE_UP:
             if self._state is not State.WAIT:
                 self._enter(State.WAIT, f'no longer drives (was: {self._state.value})')
             return
-        self._in_state += dt
-        upright = posture(sample.orientation).tilt <= self._config.upright_tilt
-        self._steady = self._steady + dt if upright else 0.0
-        if self._steady >= self._config.upright_rest:
-            self._fresh_budget()
-            self._enter(State.WAIT, 'was set upright')
-        elif self._in_state >= self._config.cool_down:
-            self._fresh_budget()
-            self._enter(State.WAIT, f'has rested for {self._config.cool_down} s')
+        why = self._patience.rest(self._is_upright(posture(sample.orientation)), dt)
+        if why:
+            self._forget_ways()
+            self._enter(State.WAIT, why)
 
     def _limp(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         """Chooses the way up once a fall is over. An upright robot does not wait for that."""
-        upright = slant.tilt <= self._config.upright_tilt
+        upright = self._is_upright(slant)
         if not upright and not self._at_rest(sample, self._config.limp_time):
             return
         self._path = JointPath(sample.joint_position)
@@ -236,7 +237,7 @@ class GetUp:
             return
         near = self._away_from_stance(sample.joint_position) <= self._config.near_stance
         # Where it did not come to stand before, a foot may be caught: it starts from the fold.
-        if upright and near and self._attempt == 1:
+        if upright and near and self.attempt == 1:
             self._rise('upright and near the stance')
             return
         self._tuck('upright, legs astray or caught' if upright else 'fallen')
@@ -248,7 +249,7 @@ class GetUp:
             self._tucked = True
             self._move(self._motion.fold, self._config.move_speed, least=0.0)
             return
-        if slant.tilt <= self._config.upright_tilt:
+        if self._is_upright(slant):
             self._rise('upright, legs tucked')
             return
         self._roll_from(slant)
@@ -284,7 +285,7 @@ class GetUp:
 
     def _roll(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         """Goes from pose to pose, stops short when upright, then folds to look again."""
-        if slant.tilt <= self._config.upright_tilt:
+        if self._is_upright(slant):
             self._tuck('upright again')
             return
         if not self._path.done:
@@ -310,7 +311,7 @@ class GetUp:
         return rate <= self._config.rest_rate or self._in_state >= longest
 
     def _stand(self, sample: SensorSample, slant: Posture, dt: float) -> None:
-        if slant.tilt > self._config.upright_tilt:
+        if not self._is_upright(slant):
             self._fail(f'tipped to {slant.tilt:.1f} rad while it rose')
         elif self._path.done and self._frames:
             self._next_frame()
@@ -319,13 +320,13 @@ class GetUp:
             self._verify(sample, slant, dt)
 
     def _verify(self, sample: SensorSample, slant: Posture, dt: float) -> None:
-        if slant.tilt > self._config.upright_tilt:
+        if not self._is_upright(slant):
             self._fail(f'tipped to {slant.tilt:.1f} rad when it had risen')
             return
         standing = is_standing(sample, self._robot, self._config)
         self._steady = self._steady + dt if standing else 0.0
         if self._steady >= self._config.standing_hold:
-            self._fresh_budget()
+            self._begin_afresh()
             self._enter(State.READY, 'stands')
         elif self._in_state > self._config.settle_time:
             self._fail('rose, and did not come to stand')
@@ -333,7 +334,7 @@ class GetUp:
     def _hold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         standing = is_standing(sample, self._robot, self._config)
         self._steady = 0.0 if standing else self._steady + dt
-        if slant.tilt > self._config.upright_tilt:
+        if not self._is_upright(slant):
             self._enter(State.LIMP, f'tipped to {slant.tilt:.1f} rad while it waited')
         elif self._fatigue.cause != FIT:
             self._tire(upright=True)
@@ -353,8 +354,17 @@ class GetUp:
         self._enter(State.LIE_DOWN, why)
 
     def _lie_down(self, sample: SensorSample, slant: Posture, dt: float) -> None:
-        if self._path.done:
-            self._enter(State.GIVE_UP if self._beaten else State.REST, self._reason)
+        if self._path.done and self._beaten:
+            self._give_up(slant)
+        elif self._path.done:
+            self._enter(State.REST, self._reason)
+
+    def _give_up(self, slant: Posture) -> None:
+        self._patience.give_up(self._is_upright(slant))
+        last, rest = self._patience.waits_for_a_person, self._config.cool_down
+        then = 'waits for a person' if last else f'tries again in {rest} s'
+        times = f'gave up {self._patience.rounds} of {self._config.rounds} times'
+        self._enter(State.GIVE_UP, f'{self._reason}; {times}: {then}')
 
     def _lie(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if self._fatigue.cause == FIT:
@@ -368,7 +378,7 @@ class GetUp:
 
     def _rise(self, why: str) -> None:
         self._enter(State.STAND, why)
-        self._frames = list(self._motion.rise_again) if self._attempt > 1 else []
+        self._frames = list(self._motion.rise_again) if self.attempt > 1 else []
         if self._frames:
             self._next_frame()
         else:
@@ -378,6 +388,9 @@ class GetUp:
         """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""
         furthest = float(np.max(np.abs(position - self._path.position)))
         self._path.go(position, max(least, furthest / speed))
+
+    def _is_upright(self, slant: Posture) -> bool:
+        return slant.tilt <= self._config.upright_tilt
 
     def _away_from_stance(self, position: Array) -> float:
         return float(np.max(np.abs(position - self._robot.stance)))

@@ -17,4 +17,4 @@ class State(Enum):
     LIE_DOWN = 'tucks the legs to lie down'
     REST = 'rests until motors are cool and the battery is charged'
     READY = 'stands, and holds the stance until the policy takes over'
-    GIVE_UP = 'needs help: it could not get up; set it on its feet, or wait until it tries again'
+    GIVE_UP = 'needs help: it could not get up; set it on its feet'

@@ -78,6 +78,40 @@ def test_having_given_up_it_starts_again_when_somebody_sets_it_upright(
     assert body.seconds - began < hasty.upright_rest + 1.5
 
 
+def test_after_the_last_round_it_waits_for_a_person_however_long_that_takes(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, rounds=2))
+    body.roll = ON_ITS_BACK
+    body.until(State.GIVE_UP)
+    assert not body.machine.waits_for_a_person
+    body.until(State.WAIT)
+    body.until(State.GIVE_UP)
+    assert body.machine.waits_for_a_person
+    assert 'waits for a person' in body.machine.reason
+    assert body.step(40 * 10 * round(hasty.cool_down)).request == 0
+    assert body.machine.state is State.GIVE_UP
+    body.roll = 0.0
+    body.until(State.READY)
+    body.roll = ON_ITS_BACK
+    body.until(State.GIVE_UP)
+    assert not body.machine.waits_for_a_person, 'what failed before is forgotten'
+
+
+def test_one_that_gives_up_upright_does_not_take_itself_for_helped(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, rounds=1))
+    body.changes = {'foot_force': np.zeros(4)}  # it rises, and is held in the air
+    body.until(State.GIVE_UP)
+    body.step(40 * 10 * round(hasty.cool_down))
+    assert body.machine.waits_for_a_person
+    body.roll = ON_ITS_RIGHT  # somebody tips it, and sets it down
+    body.step(2)
+    body.roll, body.changes = 0.0, {}
+    body.until(State.READY)
+
+
 def test_a_robot_without_a_roll_over_says_that_it_cannot(body: Body, hasty: ResetConfig) -> None:
     flat = replace(body.robot, sections={})
     body.machine = GetUp(flat, hasty)

@@ -1,0 +1,81 @@
+"""How often and how long the get-up tries, and what must happen before it tries again.
+
+A round is up to `attempts` attempts. After a round that failed it rests for `cool_down` and begins
+another, until `rounds` have failed: then only a person helps. Somebody who sets the robot upright
+lets it begin at once. One that gave up upright (its feet were caught) must have been tipped first,
+or nobody could tell that anybody came.
+"""
+
+from __future__ import annotations
+
+from quad_learner.reset.config import ResetConfig
+
+
+class Patience:
+    """What is left of it."""
+
+    def __init__(self, config: ResetConfig) -> None:
+        """Stores; nothing has been tried.
+
+        Args:
+            config: attempts, rounds and times.
+        """
+        self._config = config
+        self.attempt = 1
+        """of this round, from 1"""
+        self.rounds = 0
+        """that failed since it last stood, or was helped"""
+        self._spent = self._rested = self._upright_for = 0.0
+        self._has_lain = False
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether no rest will make it try again."""
+        return self.rounds >= self._config.rounds
+
+    def begin_round(self) -> None:
+        """Has all attempts before it again."""
+        self.attempt = 1
+        self._spent = 0.0
+
+    def stood(self) -> None:
+        """It got up: whatever failed before is forgotten."""
+        self.begin_round()
+        self.rounds = 0
+
+    def spend(self, dt: float) -> bool:
+        """Counts time [s] of an attempt; tells whether it has taken too long."""
+        self._spent += dt
+        return self._spent > self._config.attempt_time
+
+    def fail(self) -> bool:
+        """Ends an attempt; tells whether there is another one in this round."""
+        self._spent = 0.0
+        if self.attempt >= self._config.attempts:
+            return False
+        self.attempt += 1
+        return True
+
+    def give_up(self, upright: bool) -> None:
+        """A round has failed, with the body upright or not."""
+        self.rounds += 1
+        self._rested = self._upright_for = 0.0
+        self._has_lain = not upright
+
+    def rest(self, upright: bool, dt: float) -> str:
+        """Returns why it may try again, or nothing.
+
+        Args:
+            upright: the body is.
+            dt: time since the last call [s].
+        """
+        self._rested += dt
+        self._has_lain = self._has_lain or not upright
+        self._upright_for = self._upright_for + dt if upright else 0.0
+        if self._has_lain and self._upright_for >= self._config.upright_rest:
+            self.stood()
+            return 'was set upright'
+        if self._rested >= self._config.cool_down and not self.waits_for_a_person:
+            self.begin_round()
+            return f'has rested for {self._config.cool_down} s'
+        return ''
