@@ -14,15 +14,9 @@ from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.monitors import ODD, Monitors, nanoseconds
 from quad_learner.safety.state import Course, SafetyInputs, View
 
-GENTLE = (
-    Reason.TARGET_STALE
-    | Reason.TARGET_INVALID
-    | Reason.ESTIMATE_STALE
-    | Reason.ESTIMATE_UNHEALTHY
-    | Reason.OVER_TEMPERATURE
-    | Reason.LOW_BATTERY
-    | Reason.STEP_LATE
-)
+GENTLE = Reason.TARGET_STALE | Reason.TARGET_INVALID | Reason.STEP_LATE
+GENTLE |= Reason.ESTIMATE_STALE | Reason.ESTIMATE_UNHEALTHY
+GENTLE |= Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY
 """Causes that leave the sensors good and nobody in danger: the legs may be let go softly."""
 
 
@@ -97,7 +91,7 @@ class Arbiter:
         causes = view.sight.body
         released = False
         if course.mode is Mode.ACTIVE:
-            target, received_ns = _target(view.inputs, course.authority)
+            target, received_ns = view.inputs.target_of(course.authority)
             released = target is not None and target.request != course.request
             fault = not released and self._fault(view, target, course.authority, received_ns)
             if fault:
@@ -110,14 +104,8 @@ class Arbiter:
             return self._tripped(course, view, causes, stiff)
         if not released:
             return course
-        return course._replace(
-            mode=Mode.STANDBY,
-            authority=Authority.NOBODY,
-            request=0,
-            cause=Reason.RELEASED,
-            since_ns=view.now_ns,
-            holding=stiff and view.sight.upright,
-        )
+        holding = stiff and view.sight.upright
+        return course.ended(Mode.STANDBY, Reason.RELEASED, view.now_ns, holding)
 
     def _tripped(self, course: Course, view: View, causes: Reason, stiff: bool) -> Course:
         trips = course.odd_trips
@@ -127,15 +115,8 @@ class Arbiter:
         course = course._replace(odd_trips=trips)
         if len(trips) >= self._config.latch_trips and causes & ODD:
             return _latched(course, view, causes)
-        gentle = not causes & ~GENTLE
-        return _void(course, view.inputs)._replace(
-            mode=Mode.SOFT_STOP,
-            authority=Authority.NOBODY,
-            request=0,
-            cause=causes,
-            since_ns=view.now_ns,
-            holding=stiff and gentle and view.sight.upright,
-        )
+        holding = stiff and not causes & ~GENTLE and view.sight.upright
+        return _void(course, view.inputs).ended(Mode.SOFT_STOP, causes, view.now_ns, holding)
 
     def _granted(self, course: Course, view: View) -> Course:
         """Lets a driver begin whose fresh request nothing speaks against; reset goes first."""
@@ -143,7 +124,7 @@ class Arbiter:
             return course
         refused = Reason.NONE
         for source in (Authority.RESET, Authority.POLICY):
-            target, received_ns = _target(view.inputs, source)
+            target, received_ns = view.inputs.target_of(source)
             spent = course.reset_spent if source is Authority.RESET else course.policy_spent
             if source is course.authority or target is None or target.request <= (spent or 0):
                 continue
@@ -195,12 +176,6 @@ class Arbiter:
         return bad_ns is None or now_ns - bad_ns >= self._clear_ns
 
 
-def _target(inputs: SafetyInputs, source: Authority) -> tuple[JointTarget | None, int]:
-    if source is Authority.POLICY:
-        return inputs.policy, inputs.policy_received_ns
-    return inputs.reset, inputs.reset_received_ns
-
-
 def _heard(course: Course, inputs: SafetyInputs) -> Course:
     """Makes void the first request heard from each driver: it may be older than this process."""
     if course.policy_spent is None and inputs.policy is not None:
@@ -220,12 +195,7 @@ def _void(course: Course, inputs: SafetyInputs) -> Course:
 
 
 def _latched(course: Course, view: View, cause: Reason) -> Course:
-    stopped = course.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP)
-    return _void(course, view.inputs)._replace(
-        mode=Mode.LATCHED_STOP,
-        authority=Authority.NOBODY,
-        request=0,
-        cause=cause | (course.cause if stopped else Reason.NONE),
-        since_ns=course.since_ns if course.mode is Mode.LATCHED_STOP else view.now_ns,
-        holding=False,
-    )
+    if course.mode in (Mode.SOFT_STOP, Mode.LATCHED_STOP):
+        cause |= course.cause
+    since_ns = course.since_ns if course.mode is Mode.LATCHED_STOP else view.now_ns
+    return _void(course, view.inputs).ended(Mode.LATCHED_STOP, cause, since_ns)

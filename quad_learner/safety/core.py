@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, JointCommand, SensorSample
 from quad_learner.safety.arbiter import Arbiter
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.limits import Allowed, Limits
@@ -119,7 +119,7 @@ class SafetyCore:
         limits = self._limits[course.authority]
         if sample is None:
             return Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
-        target = _driver(view.inputs, course.authority)
+        target, _ = view.inputs.target_of(course.authority)
         if target is None and not course.holding:
             kd = self._idle.damping(sample, strength)
             position = limits.boxed(sample.joint_position)
@@ -161,14 +161,9 @@ class SafetyCore:
     ) -> tuple[JointCommand, SafetyState]:
         """Returns damping and a latched stop, made of constants and of what was last sent."""
         last = state.command
-        course = state.course._replace(
-            mode=Mode.LATCHED_STOP,
-            authority=Authority.NOBODY,
-            request=0,
-            cause=state.course.cause | Reason.INTERNAL,
-            refused=Reason.NONE,
-            holding=False,
-        )
+        course = state.course._replace(refused=Reason.NONE)
+        cause = course.cause | Reason.INTERNAL
+        course = course.ended(Mode.LATCHED_STOP, cause, course.since_ns)
         limp = Allowed(last.position, self._nothing, self._limp_kd, Reason.NONE)
         # In lockstep the world waits for a command that bears its stamp: give it even now.
         stamp = getattr(getattr(inputs, 'sample', None), 'time_ns', 0)
@@ -184,9 +179,3 @@ def _union(*reasons: Reason) -> Reason:
         if reason:
             union = union | reason if union else reason
     return union
-
-
-def _driver(inputs: SafetyInputs, authority: Authority) -> JointTarget | None:
-    if authority is Authority.NOBODY:
-        return None
-    return inputs.policy if authority is Authority.POLICY else inputs.reset

@@ -45,6 +45,14 @@ class SafetyInputs:
     operator_resume: bool = False
     """acts when it turns from False to True"""
 
+    def target_of(self, source: Authority) -> tuple[JointTarget | None, int]:
+        """Returns the newest target of `source`, None where there is none, and its receipt."""
+        if source is Authority.NOBODY:
+            return None, 0
+        if source is Authority.POLICY:
+            return self.policy, self.policy_received_ns
+        return self.reset, self.reset_received_ns
+
 
 class Watch(NamedTuple):
     """What the monitors remember of the robot."""
@@ -125,6 +133,17 @@ class Course(NamedTuple):
     """times of the latest unexplained trips [ns]"""
     resume_held: bool = False
     """operator_resume was set on the last step"""
+
+    def ended(self, mode: Mode, cause: Reason, since_ns: int, holding: bool = False) -> Course:
+        """Returns the course on which nobody drives any more."""
+        return self._replace(
+            mode=mode,
+            authority=Authority.NOBODY,
+            request=0,
+            cause=cause,
+            since_ns=since_ns,
+            holding=holding,
+        )
 
 
 class SafetyState(NamedTuple):

@@ -12,7 +12,7 @@ import pytest
 from quad_learner.resources import config_directory
 
 PACKAGE = config_directory().parent / 'quad_learner'
-DECIDES = ('core', 'arbiter', 'monitors', 'limits')
+DECIDES = ('core', 'arbiter', 'monitors', 'motors', 'limits')
 """the files that decide; the others are the layer's words, memory and parameters"""
 EMPTY = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
