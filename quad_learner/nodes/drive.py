@@ -22,17 +22,16 @@ from quad_learner.policy.config import PolicyConfig
 from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import is_standing
-from quad_learner.robot.signals import Estimate, JointTarget, SensorSample
+from quad_learner.robot.signals import JointTarget, SensorSample
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import OK, StateReport
+from quad_learner.ros.estimates import EstimateListener
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
-from quad_learner.ros.wire import EstimateWire
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.kinds import Kind, kinds
 from quad_learner.task.walk import WalkTask
@@ -57,9 +56,7 @@ class DriveNode(GraphNode):
             lambda sample: is_standing(sample, self.robot, reset_config),
         )
         self._records = Records(self.robot)
-        self._estimates = EstimateWire(self.robot)
         self._sample: SensorSample | None = None
-        self._estimate: Estimate | None = None
         self._last: JointTarget | None = None
         self._wire()
 
@@ -98,7 +95,7 @@ class DriveNode(GraphNode):
         self._state = StateReport(self, topics.POLICY_STATE)
         decisions = self.ticks.is_decision
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
-        topics.ODOM.subscribe_to_some(self, self._on_odometry, decisions)
+        self._estimates = EstimateListener(self, self.robot, self._decide, decisions)
         self._commands = CommandListener(self, self._records, self._on_command)
         topics.JOY.subscribe(self, self._on_joy)
         topics.CMD_VEL.subscribe(self, self._on_twist)
@@ -120,20 +117,12 @@ class DriveNode(GraphNode):
         self._sample = sample
         self._decide()
 
-    def _on_odometry(self, _: int, data: bytes) -> None:
-        try:
-            self._estimate = self._estimates.odometry_from(data)
-        except MessageError as error:
-            self.diagnostics.values['refused'] = str(error)
-            return
-        self._decide()
-
     def _on_command(self) -> None:
         if self.graph.lockstep:
             self._decide()
 
     def _decide(self) -> None:
-        sample, estimate = self._sample, self._estimate
+        sample, estimate = self._sample, self._estimates.newest
         if sample is None or estimate is None or estimate.time_ns != sample.time_ns:
             return
         if self._last is not None and sample.time_ns <= self._last.time_ns:
@@ -162,7 +151,7 @@ class DriveNode(GraphNode):
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
         self.diagnostics.values['task'] = self._does
-        self.diagnostics.values['problem'] = self._commands.problem
+        self.diagnostics.values['problem'] = self._commands.problem or self._estimates.problem
         return OK, self._pilot.phase.value
 
 

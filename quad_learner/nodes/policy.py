@@ -15,7 +15,6 @@ from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import is_standing
 from quad_learner.robot.signals import (
     NANOSECONDS,
-    Estimate,
     JointTarget,
     SensorSample,
 )
@@ -23,12 +22,12 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
+from quad_learner.ros.estimates import EstimateListener
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.messages import MessageError, place_from
 from quad_learner.ros.packed import Records, progress_from
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
-from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.modes import Authority
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.course import Course
@@ -52,7 +51,6 @@ class PolicyNode(GraphNode):
         task_config, self._config, reset_config = self.configs
         self._task = WalkTask(self.robot, task_config)
         self._records = Records(self.robot, self._task.observation_size)
-        self._estimates = EstimateWire(self.robot)
         self._course = Course(task_config, self.graph.generator('commands'))
         generator = self.graph.generator('exploration')
         self._choosers = {
@@ -72,7 +70,6 @@ class PolicyNode(GraphNode):
         self._stands = lambda sample: is_standing(sample, self.robot, reset_config)
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
-        self._estimate: Estimate | None = None
         self._poses: list[tuple[int, Place]] = []
         self._decided = -1
         self._last: JointTarget | None = None
@@ -90,7 +87,7 @@ class PolicyNode(GraphNode):
         self._state = StateReport(self, topics.POLICY_STATE)
         decisions = self.ticks.is_decision
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
-        topics.ODOM.subscribe_to_some(self, self._on_odometry, decisions)
+        self._estimates = EstimateListener(self, self.robot, self._decide, decisions)
         self._commands = CommandListener(self, self._records, self._on_command)
         for kind in self._course.kinds:
             topics.model(kind.suffix).subscribe(self, partial(self._on_model, kind))
@@ -127,20 +124,12 @@ class PolicyNode(GraphNode):
         self._sample = sample
         self._decide()
 
-    def _on_odometry(self, _: int, data: bytes) -> None:
-        try:
-            self._estimate = self._estimates.odometry_from(data)
-        except MessageError as error:
-            self.diagnostics.values['refused'] = str(error)
-            return
-        self._decide()
-
     def _on_command(self) -> None:
         if self.graph.lockstep:
             self._decide()
 
     def _decide(self) -> None:
-        sample, estimate, driver = self._sample, self._estimate, self._driver
+        sample, estimate, driver = self._sample, self._estimates.newest, self._driver
         if sample is None or estimate is None or driver is None:
             return
         number = self.ticks.decision(sample.time_ns)
@@ -261,7 +250,7 @@ class PolicyNode(GraphNode):
         values['model_age_s'] = self._models[self._kind].age_s(steady_ns())
         values['place_m'] = f'{place.x:.2f}, {place.y:.2f}'
         values['dropped'] = self._samples.dropped
-        values['problem'] = self._commands.problem
+        values['problem'] = self._commands.problem or self._estimates.problem
         if self._driver is None:
             return WARN, 'waiting for learner/progress'
         if self._waiting_since_ns is not None:
