@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.timer import Timer
 
@@ -52,6 +54,27 @@ class GraphNode(Node):
     def every(self, seconds: float, callback: Any) -> Timer:
         """Calls `callback` each `seconds` of the steady clock."""
         return self.create_timer(seconds, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def create_publisher(self, msg_type: Any, topic: str, *how: Any, **more: Any) -> Any:
+        """Makes a publisher that notices who cannot hear it for their quality of service."""
+        events = PublisherEventCallbacks(incompatible_qos=partial(self._mismatched, topic))
+        return super().create_publisher(
+            msg_type, topic, *how, **({'event_callbacks': events} | more)
+        )
+
+    def create_subscription(self, msg_type: Any, topic: str, *how: Any, **more: Any) -> Any:
+        """Makes a subscription that notices whom it cannot hear for their quality of service."""
+        events = SubscriptionEventCallbacks(incompatible_qos=partial(self._mismatched, topic))
+        return super().create_subscription(
+            msg_type, topic, *how, **({'event_callbacks': events} | more)
+        )
+
+    def _mismatched(self, topic: str, event: Any) -> None:
+        self.diagnostics.values['incompatible_qos'] = topic
+        self.get_logger().error(
+            f'{topic}: somebody uses another quality of service ({event.last_policy_kind}), so '
+            'nothing passes between us; docs/ros.md says which one this graph uses'
+        )
 
     @property
     def _place(self) -> tuple[str, str]:
