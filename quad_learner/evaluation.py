@@ -21,7 +21,7 @@ from quad_learner.policy.config import PolicyConfig
 from quad_learner.policy.driver import Choice, Counters, Driver, EpisodeEnd, Phase
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.standing import is_standing
+from quad_learner.reset.standing import Standing
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import JointTarget
@@ -151,12 +151,11 @@ class Performance:
         self.robot = robot or load(configs.graph.robot)
         self.graph = InProcessGraph(self.robot, configs.parts, configs.graph)
         self.task = WalkTask(self.robot, configs.task)
-        reset = configs.reset
         self._driver = Driver(
             self.robot,
             self.task,
             Course(configs.task, configs.graph.generator('commands'), kind),
-            lambda s: is_standing(s, self.robot, reset),
+            Standing(self.robot, configs.reset).has_stood,
             Counters(),
         )
         self._chooser = Chooser(

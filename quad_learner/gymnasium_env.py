@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from quad_learner.evaluation import Configs, configs_of, shipped_files
 from quad_learner.policy.driver import Choice, Counters, Driver, Look, Phase
-from quad_learner.reset.standing import is_standing
+from quad_learner.reset.standing import Standing
 from quad_learner.robot.model import load
 from quad_learner.simulation.in_process import InProcessGraph
 from quad_learner.task.course import Course
@@ -170,14 +170,13 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
     def _build(self, seed: int) -> None:
         self.close()
         self._configs = self._configured(seed)
-        reset = self._configs.reset
         self._task = WalkTask(self.robot, self._configs.task)
         self.course = self._planned()
         self._driver = Driver(
             self.robot,
             self._task,
             self.course,
-            lambda s: is_standing(s, self.robot, reset),
+            Standing(self.robot, self._configs.reset).has_stood,
             Counters(),
         )
         self.graph = InProcessGraph(self.robot, self._configs.parts, self._configs.graph)

@@ -21,7 +21,7 @@ from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
 from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.standing import is_standing
+from quad_learner.reset.standing import Standing
 from quad_learner.robot.signals import JointTarget, SensorSample
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
@@ -53,7 +53,7 @@ class DriveNode(GraphNode):
             choosers,
             Selector(tuple(choosers), drive_config, largest),
             drive_config,
-            lambda sample: is_standing(sample, self.robot, reset_config),
+            Standing(self.robot, reset_config).has_stood,
         )
         self._records = Records(self.robot)
         self._sample: SensorSample | None = None

@@ -12,7 +12,7 @@ from quad_learner.policy.driver import Counters, Driver, Look, Phase
 from quad_learner.policy.models import ModelQueue
 from quad_learner.policy.onnx_policy import PolicyError
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.standing import is_standing
+from quad_learner.reset.standing import Standing
 from quad_learner.robot.signals import (
     NANOSECONDS,
     JointTarget,
@@ -67,7 +67,7 @@ class PolicyNode(GraphNode):
         self._refusals: dict[Kind, str] = {}
         """why the newest model of a task does not drive"""
         self.diagnostics.values['models_refused'] = 0
-        self._stands = lambda sample: is_standing(sample, self.robot, reset_config)
+        self._stands = Standing(self.robot, reset_config).has_stood
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
         self._poses: list[tuple[int, Place]] = []

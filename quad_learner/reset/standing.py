@@ -7,7 +7,7 @@ import numpy as np
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.posture import posture
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import SensorSample
+from quad_learner.robot.signals import NANOSECONDS, SensorSample
 
 
 def is_standing(sample: SensorSample, robot: RobotModel, config: ResetConfig) -> bool:
@@ -30,3 +30,32 @@ def is_standing(sample: SensorSample, robot: RobotModel, config: ResetConfig) ->
         and np.all(np.abs(sample.joint_velocity) <= config.standing_joint_speed)
         and np.all(np.abs(sample.angular_velocity) <= config.standing_body_rate)
     )
+
+
+class Standing:
+    """Tells from one sample after the other whether the robot has come to stand.
+
+    One look is not enough: a body that rocks to and fro after a stop looks like standing wherever
+    it turns back, and an episode that begins there begins with a stumble.
+    """
+
+    def __init__(self, robot: RobotModel, config: ResetConfig) -> None:
+        """Args:
+        robot: whose stance and feet are meant.
+        config: the thresholds, `standing_…`, and what counts as a gap, `tick_max`.
+        """
+        self._robot = robot
+        self._config = config
+        self._hold_ns = round(config.standing_hold * NANOSECONDS)
+        self._gap_ns = round(config.tick_max * NANOSECONDS)
+        self._since_ns = self._last_ns = 0
+        self._stands = False
+
+    def has_stood(self, sample: SensorSample) -> bool:
+        """Returns whether it stands and has stood for `standing_hold`, as far as was looked."""
+        before, self._stands = self._stands, is_standing(sample, self._robot, self._config)
+        gap = sample.time_ns - self._last_ns
+        if not before or not 0 <= gap <= self._gap_ns:
+            self._since_ns = sample.time_ns
+        self._last_ns = sample.time_ns
+        return self._stands and sample.time_ns - self._since_ns >= self._hold_ns

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.standing import is_standing
+from quad_learner.reset.standing import Standing, is_standing
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import SensorSample
 
@@ -105,3 +105,34 @@ def test_a_broken_sensor_never_stands(
 ) -> None:
     broken = np.full_like(getattr(make_sample(), what), math.nan)
     assert not is_standing(make_sample(**{what: broken}), robot, limits)
+
+
+@pytest.fixture
+def standing(robot: RobotModel, limits: ResetConfig) -> Standing:
+    return Standing(robot, replace(limits, standing_hold=0.3, tick_max=0.1))
+
+
+TENTH = 100_000_000
+
+
+def test_it_has_stood_when_it_stood_all_the_time(standing: Standing, make_sample: Build) -> None:
+    looks = [standing.has_stood(make_sample(time_ns=tenth * TENTH)) for tenth in range(5)]
+    assert looks == [False, False, False, True, True]
+
+
+def test_a_body_that_rocks_has_not_stood_where_it_turns_back(
+    standing: Standing, make_sample: Build
+) -> None:
+    for tenth in range(20):
+        rate = 0.9 if tenth % 3 == 2 else 0.0  # slow for two looks, quick for one
+        sample = make_sample(time_ns=tenth * TENTH, angular_velocity=np.array([0.0, rate, 0.0]))
+        assert not standing.has_stood(sample)
+
+
+@pytest.mark.parametrize('later', [1_000_000_000, -100_000_000])
+def test_what_nobody_looked_at_counts_for_nothing(
+    standing: Standing, make_sample: Build, later: int
+) -> None:
+    for tenth in range(10, 14):
+        standing.has_stood(make_sample(time_ns=tenth * TENTH))
+    assert not standing.has_stood(make_sample(time_ns=13 * TENTH + later))
