@@ -73,9 +73,12 @@ class Trial:
         self.env.tell = self._duals
 
     def _duals(self) -> Mapping[str, float]:
+        learner = self.learner
         return {
-            'lambda': self.learner.value_of_multiplier,
-            'alpha': self.learner.temperature.value,
+            'lambda': learner.value_of_multiplier,
+            'alpha': learner.temperature.value,
+            'box_share': learner.box.value,
+            'recent_margin_rad': learner.recent_constraint.value,
         }
 
     def model(self) -> OnnxPolicy:
