@@ -91,6 +91,7 @@ def drive(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any, tmp_pat
         noise_scale=0.0,
         blend_s=0.0,
         command_age_max_s=10.0,
+        standing_hold=0.0,  # the robot that the tests play stands at the first look
     )
     return Drive(bench, (sample_of, estimate_of, command_of))
 

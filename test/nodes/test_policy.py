@@ -91,7 +91,14 @@ class Graph:
 @pytest.fixture
 def graph(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any) -> Graph:
     bench.listen(topics.POLICY_TARGET, topics.EXPERIENCE, topics.EPISODE, topics.POLICY_STATE)
-    bench.start(PolicyNode, 'policy', noise_scale=0.0, use_oscillator=False, episode_s=0.5)
+    bench.start(
+        PolicyNode,
+        'policy',
+        noise_scale=0.0,
+        use_oscillator=False,
+        episode_s=0.5,
+        standing_hold=0.0,  # the robot that the tests play stands at the first look
+    )
     return Graph(bench, (sample_of, estimate_of, command_of))
 
 
@@ -231,6 +238,7 @@ def two(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any) -> Graph:
         noise_scale=0.0,
         use_oscillator=False,
         tasks=['forward', 'left'],
+        standing_hold=0.0,
     )
     return Graph(bench, (sample_of, estimate_of, command_of))
 
