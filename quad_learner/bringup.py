@@ -34,7 +34,7 @@ class NodeSpec:
     ends_run: bool = False
     """the run is over when it has ended"""
     has_terminal: bool = False
-    """reads keys and prints; the others are told nothing and write into their logs"""
+    """reads the keys of the terminal and prints there; no other node reads it"""
 
     @property
     def enclave(self) -> str:

@@ -17,5 +17,5 @@ class DriveConfig:
     dead_share: float = parameter('Share of the full command below which it stands.', '', 0.0, 0.9)
     switch_share: float = parameter('Lead that another task needs to take over.', '', 0.0, 1.0)
     joy_axes: tuple[int, ...] = parameter('Axes: ahead, to the left, turn left.', '', 0, 63)
-    key_hold_s: float = parameter('How long a press of a key counts.', 's', 0.1, 5.0)
     joy_enable: int = parameter('Button that must be held; −1: none.', '', -1, 63)
+    key_hold_s: float = parameter('How long a press of a key counts.', 's', 0.1, 5.0)

@@ -26,7 +26,7 @@ from quad_learner.reset.path import JointPath
 from quad_learner.reset.patience import Patience
 from quad_learner.reset.posture import Posture, posture
 from quad_learner.reset.session import Session
-from quad_learner.reset.standing import is_standing
+from quad_learner.reset.standing import Standing, is_standing
 from quad_learner.reset.state import State
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import (
@@ -66,6 +66,7 @@ class GetUp:
         self._motion = motion(robot)
         self._fatigue = Fatigue(robot, config)
         self._patience = Patience(config)
+        self._standing = Standing(robot, config)
         self._session = Session(first_request, config.request_grace)
         self._handlers = {
             State.LIMP: self._limp,
@@ -323,9 +324,7 @@ class GetUp:
         if not self._is_upright(slant):
             self._fail(f'tipped to {slant.tilt:.1f} rad when it had risen')
             return
-        standing = is_standing(sample, self._robot, self._config)
-        self._steady = self._steady + dt if standing else 0.0
-        if self._steady >= self._config.standing_hold:
+        if self._standing.has_stood(sample):
             self._begin_afresh()
             self._enter(State.READY, 'stands')
         elif self._in_state > self._config.settle_time:
