@@ -111,14 +111,25 @@ class ResetConfig:
         0.05,
         10.0,
     )
-    attempts: int = parameter(
-        'attempts before it gives up; raising it wears the motors of a stuck robot', '', 1, 20
-    )
     attempt_time: float = parameter(
-        'longest time that one attempt may take; raising it wears the motors of a stuck robot',
+        'longest time that one attempt may take before it looks afresh at how the robot lies; '
+        'raising it lets a motion that is stuck push for longer',
         's',
         1.0,
         120.0,
+    )
+    round_time: float = parameter(
+        'longest time of all attempts of a round; raising it wears the motors of a stuck robot',
+        's',
+        1.0,
+        600.0,
+    )
+    round_work: float = parameter(
+        'most work of the motors in a round, over the sum of their torque limits: so far all of '
+        'them could turn at full torque; raising it wears the motors of a stuck robot',
+        'rad',
+        0.1,
+        1000.0,
     )
     rounds: int = parameter(
         'times that it gives up, rests and tries again before it waits for a person; raising it '

@@ -64,6 +64,7 @@ class GetUp:
         self._robot = robot
         self._config = config
         self._motion = motion(robot)
+        self._torque_sum = float(robot.torque_max.sum())
         self._fatigue = Fatigue(robot, config)
         self._patience = Patience(config)
         self._standing = Standing(robot, config)
@@ -89,6 +90,7 @@ class GetUp:
         self._straight_on = False
         self._tucked = False
         self._beaten = False
+        self._trouble = ''
         self._path = JointPath(robot.stance)
         self._frames: list[Keyframe] = []
 
@@ -157,7 +159,7 @@ class GetUp:
         self._in_state += dt
         self._path.advance(dt)
         if self._state not in _UNHURRIED:
-            self._spend(dt)
+            self._spend(sample, dt)
         if self._state is not State.GIVE_UP:
             self._handlers[self._state](sample, slant, dt)
         limp = self._state in _LIMP
@@ -203,16 +205,20 @@ class GetUp:
     def _forget_ways(self) -> None:
         self._other_way = self._off_back = self._straight_on = False
 
-    def _spend(self, dt: float) -> None:
-        if self._patience.spend(dt):
-            self._fail(f'took longer than {self._config.attempt_time} s')
+    def _spend(self, sample: SensorSample, dt: float) -> None:
+        power = np.abs(sample.joint_effort * sample.joint_velocity).sum()
+        too_much = self._patience.spend(dt, float(power) / self._torque_sum)
+        if too_much:
+            self._fail(too_much)
 
     def _fail(self, why: str) -> None:
         """Ends an attempt; the next one begins with a look at how the robot lies."""
         if self._patience.fail():
+            self._trouble = why
             self._enter(State.LIMP, f'attempt {self.attempt}: the last one {why}')
-        else:
-            self._sink(f'attempt {self.attempt}, the last: {why}', beaten=True)
+            return
+        before = f'; the one before {self._trouble}' if self.attempt > 1 else ''
+        self._sink(f'attempt {self.attempt}, the last: {why}{before}', beaten=True)
 
     def _rest(self, sample: SensorSample, dt: float) -> None:
         """Somebody else drives, or nobody: waits, and after giving up waits for long."""

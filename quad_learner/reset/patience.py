@@ -1,7 +1,7 @@
-"""How often and how long the get-up tries, and what must happen before it tries again.
+"""How often, how long and how hard the get-up tries, and what must happen before it tries again.
 
-A round is up to `attempts` attempts. After a round that failed it rests for `cool_down` and begins
-another, until `rounds` have failed: then only a person helps. Somebody who sets the robot upright
+A round is as many attempts as fit into `round_time` and `round_work`: one that fails at once costs
+little, and may well work the next time. After a round that failed it rests for `cool_down` and begins another, until `rounds` have failed: then only a person helps. Somebody who sets the robot upright
 lets it begin at once. One that gave up upright (its feet were caught) must have been tipped first,
 or nobody could tell that anybody came.
 """
@@ -25,7 +25,8 @@ class Patience:
         """of this round, from 1"""
         self.rounds = 0
         """that failed since it last stood, or was helped"""
-        self._spent = self._rested = self._upright_for = 0.0
+        self._spent = self._spent_before = self._worked = 0.0
+        self._rested = self._upright_for = 0.0
         self._has_lain = False
 
     @property
@@ -34,25 +35,41 @@ class Patience:
         return self.rounds >= self._config.rounds
 
     def begin_round(self) -> None:
-        """Has all attempts before it again."""
+        """Has all its time and work before it again."""
         self.attempt = 1
-        self._spent = 0.0
+        self._spent = self._spent_before = self._worked = 0.0
 
     def stood(self) -> None:
         """It got up: whatever failed before is forgotten."""
         self.begin_round()
         self.rounds = 0
 
-    def spend(self, dt: float) -> bool:
-        """Counts time [s] of an attempt; tells whether it has taken too long."""
+    def spend(self, dt: float, power: float) -> str:
+        """Counts a part of an attempt; returns what it has had too much of, or nothing.
+
+        Args:
+            dt: time since the last call [s].
+            power: of all motors over the sum of their torque limits [rad/s]; not finite: unknown.
+        """
         self._spent += dt
-        return self._spent > self._config.attempt_time
+        self._worked += max(0.0, power * dt)  # what is not a number counts for nothing
+        if self._spent > self._config.attempt_time:
+            return f'took longer than {self._config.attempt_time} s'
+        return self._used_up()
+
+    def _used_up(self) -> str:
+        if self._spent_before + self._spent > self._config.round_time:
+            return f'{self._config.round_time} s have been spent'
+        if self._worked > self._config.round_work:
+            return f'work of {self._config.round_work} rad at full torque has been spent'
+        return ''
 
     def fail(self) -> bool:
         """Ends an attempt; tells whether there is another one in this round."""
-        self._spent = 0.0
-        if self.attempt >= self._config.attempts:
+        if self._used_up():
             return False
+        self._spent_before += self._spent
+        self._spent = 0.0
         self.attempt += 1
         return True
 

@@ -157,7 +157,7 @@ class Body:
 @pytest.fixture
 def hasty(config: ResetConfig) -> ResetConfig:
     """Short budgets: the same logic in fewer ticks."""
-    return replace(config, attempts=3, attempt_time=1.5, cool_down=2.0, upright_rest=0.5)
+    return replace(config, attempt_time=1.5, round_time=4.5, cool_down=2.0, upright_rest=0.5)
 
 
 @pytest.fixture
