@@ -1,9 +1,10 @@
 """How often, how long and how hard the get-up tries, and what must happen before it tries again.
 
 A round is as many attempts as fit into `round_time` and `round_work`: one that fails at once costs
-little, and may well work the next time. After a round that failed it rests for `cool_down` and begins another, until `rounds` have failed: then only a person helps. Somebody who sets the robot upright
-lets it begin at once. One that gave up upright (its feet were caught) must have been tipped first,
-or nobody could tell that anybody came.
+little, and may well work the next time. After a round that failed it rests for `cool_down` and
+begins another, until `rounds` have failed: then only a person helps. Somebody who sets the robot
+upright lets it begin at once. One that gave up upright (its feet were caught) must have been
+tipped first, or nobody could tell that anybody came.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ class SafetyConfig:
         'Time for which sensors may repeat themselves.', 's', 0.05, 2.0
     )
     frozen_motion_rad: float = parameter('Motion told that must be seen.', 'rad', 0.01, 1.0)
+    aloft_time_s: float = parameter('Time without a foot on the ground.', 's', 0.1, 10.0)
     motor_lost_time_s: float = parameter('Time a motor may leave its load.', 's', 0.02, 2.0)
     motor_load_share: float = parameter('Load that counts, of the torque limit.', '', 0.02, 1.0)
     motor_torque_share: float = parameter('Torque of the load that must come.', '', 0.0, 0.9)

@@ -39,6 +39,8 @@ class Reason(IntFlag):
     CLIPPED_GAIN = 1 << 3
     CLIPPED_POWER = 1 << 4
     # The session was stopped. No bit above the 24th: a step's numbers travel as 32-bit floats.
+    LIFTED = 1 << 6
+    """no foot has borne anything for a while"""
     MOTOR_LOST = 1 << 7
     """a motor makes none of the torque that it is told"""
     TILT = 1 << 8

@@ -50,7 +50,7 @@ class Monitors:
         self._config = config
         self._motors = Motors(robot, config)
         self._joints = (len(robot.joints),)
-        self._feet = (len(robot.feet),)
+        self._shapes = (*[self._joints] * 3, (3,), (3,), (4,), (len(robot.feet),))
         self._middle = (robot.position_max + robot.position_min) / 2.0
         self._reach = (robot.position_max - robot.position_min) / 2.0 + config.position_overrun_rad
         self._top_speed = robot.speed_max * config.over_speed_scale
@@ -60,6 +60,7 @@ class Monitors:
         self._health_age_ns = nanoseconds(config.health_age_max_s)
         self._lifetime_ns = nanoseconds(config.command_lifetime_s)
         self._frozen_ns = nanoseconds(config.frozen_time_s)
+        self._aloft_ns = nanoseconds(config.aloft_time_s)
         self._window = (1 << config.bad_window) - 1
         self._row = (1 << config.bad_in_row) - 1
 
@@ -83,9 +84,7 @@ class Monitors:
             body |= Reason.SENSORS_STALE
         if gap_ns > self._lifetime_ns or inputs.let_go:
             body |= Reason.STEP_LATE
-        drive = self._estimate(watch, inputs, now_ns)
-        if watch.tilted >= self._config.confirm_samples:
-            drive |= Reason.TILT
+        drive = self._drive(watch, inputs, now_ns)
         if body:
             odd = watch.odd_since_ns if watch.odd_since_ns is not None else now_ns
             watch = watch._replace(body_bad_ns=now_ns, odd_since_ns=odd if body & ODD else None)
@@ -161,6 +160,8 @@ class Monitors:
         roll, pitch, _ = roll_pitch_yaw(sample.orientation)
         fallen = abs(roll) > self._robot.fall_roll or abs(pitch) > self._robot.fall_pitch
         fast = bool(np.count_nonzero(np.abs(sample.joint_velocity) > self._top_speed))
+        loaded = sample.foot_force > self._robot.foot_force_threshold
+        borne = not self._robot.has_foot_force or bool(np.count_nonzero(loaded))
         alive = watch.sample is None or self._moved_on(sample, watch.sample)
         return watch._replace(
             sample=sample,
@@ -168,6 +169,7 @@ class Monitors:
             judged_ns=sample.time_ns,
             bad=history,
             tilted=watch.tilted + 1 if fallen else 0,
+            borne_ns=sample.time_ns if borne else watch.borne_ns,
             fast=watch.fast + 1 if fast else 0,
             alive_ns=sample.time_ns if alive else watch.alive_ns,
             alive_sent=sent if alive else watch.alive_sent,
@@ -175,15 +177,12 @@ class Monitors:
 
     def _believable(self, sample: SensorSample, last: SensorSample | None) -> bool:
         joints = (sample.joint_position, sample.joint_velocity, sample.joint_effort)
-        if any(values.shape != self._joints for values in joints):
+        body = (sample.angular_velocity, sample.specific_force, sample.orientation)
+        parts = (*joints, *body, sample.foot_force)
+        if tuple(values.shape for values in parts) != self._shapes:
             return False
-        if sample.angular_velocity.shape != (3,) or sample.specific_force.shape != (3,):
-            return False
-        if sample.orientation.shape != (4,) or sample.foot_force.shape != self._feet:
-            return False
-        if not all(is_finite(values) for values in (*joints, sample.foot_force)):
-            return False
-        return self._believable_imu(sample) and self._believable_angles(sample, last)
+        finite = all(map(is_finite, (*joints, sample.foot_force)))
+        return finite and self._believable_imu(sample) and self._believable_angles(sample, last)
 
     def _believable_imu(self, sample: SensorSample) -> bool:
         """Each comparison is False for NaN, so that a broken number is not believed."""
@@ -209,13 +208,11 @@ class Monitors:
 
     def _moved_on(self, sample: SensorSample, last: SensorSample) -> bool:
         """Returns whether joints and inertial unit both say something new."""
-        joints = _same(sample.joint_velocity, last.joint_velocity) and _same(
-            sample.joint_position, last.joint_position
-        )
-        inertial = _same(sample.angular_velocity, last.angular_velocity) and _same(
-            sample.specific_force, last.specific_force
-        )
-        return not joints and not inertial
+        legs = _same(sample.joint_velocity, last.joint_velocity)
+        legs = legs and _same(sample.joint_position, last.joint_position)
+        trunk = _same(sample.angular_velocity, last.angular_velocity)
+        trunk = trunk and _same(sample.specific_force, last.specific_force)
+        return not legs and not trunk
 
     def _unbelievable(self, watch: Watch) -> bool:
         return (
@@ -250,6 +247,14 @@ class Monitors:
         if sample.time_ns - watch.alive_ns <= self._frozen_ns or watch.alive_sent is None:
             return False
         return bool(np.abs(sent - watch.alive_sent).max() > self._config.frozen_motion_rad)
+
+    def _drive(self, watch: Watch, inputs: SafetyInputs, now_ns: int) -> Reason:
+        found = self._estimate(watch, inputs, now_ns)
+        if watch.tilted >= self._config.confirm_samples:
+            found |= Reason.TILT
+        if watch.sample is not None and watch.sample.time_ns - watch.borne_ns > self._aloft_ns:
+            found |= Reason.LIFTED
+        return found
 
     def _estimate(self, watch: Watch, inputs: SafetyInputs, now_ns: int) -> Reason:
         estimate = inputs.estimate

@@ -67,6 +67,8 @@ class Watch(NamedTuple):
     """one bit a sample, the newest lowest: 1 where it could not be believed"""
     tilted: int = 0
     """believed samples in a row beyond the fall angles"""
+    borne_ns: int = 0
+    """stamp of the newest with a foot on the ground, where feet feel that [ns]"""
     fast: int = 0
     """believed samples in a row with a joint over its top speed"""
     slack: Array | None = None

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pybullet
 
 from faults.finding import (
     Finding,
     is_safe,
-    reaction,
     row,
     through,
     until_stop,
@@ -21,7 +21,7 @@ from faults.world import World
 from quad_learner.reset.get_up import GetUp
 from quad_learner.reset.state import State
 from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
-from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.safety.modes import Authority, Reason
 
 LOST = 5
 """the motor that fails: the lower leg of the front left, which bears weight in a stand"""
@@ -33,6 +33,8 @@ SAGGED = 0.05
 """of full, below the least at which the robot is driven"""
 TIPPED_N = 120.0
 """sideways on a body of 12 kg: a firm push that does not end"""
+LIFTED_M, LIFTED_N = 0.3, 300.0
+"""a leg's length, by a hand that is strong enough for two of it"""
 ON_BACK, ON_SIDE = 3.1, 1.57
 BURIED_N = 600.0
 """on a body of 12 kg: five times its weight, more than its legs lift"""
@@ -127,10 +129,32 @@ def estimate_starts_anew(world: World) -> Finding:
 
 @row(71)
 def handled(world: World) -> Finding:
-    """A hand pushes the body over."""
-    push = np.array((0.0, TIPPED_N / world.robot.command_hz, 0.0))
-    world.before.append(lambda: world.sim.push(push))
-    return until_stop(world, 3.0, lasts=False)
+    """A hand pushes the body over; another one, in another world, lifts it level."""
+    lifted = World(world.doing)
+    lifted.settle()
+    _lift(lifted)
+    held = until_stop(lifted, 2.0, lasts=False)
+    wrong = [] if held.reaction == 'SOFT_STOP LIFTED' else [f'lifted: {held.reaction}']
+    _push(world, (0.0, TIPPED_N, 0.0))
+    found = until_stop(world, 3.0, lasts=False)
+    return with_wrong(found._replace(reaction=f'{found.reaction}; {held.reaction}'), wrong)
+
+
+def _lift(world: World) -> None:
+    """Holds the trunk level, as far above where it is as no foot reaches the ground."""
+    physics = world.sim.world
+    number, client = physics._number, physics.client
+    (x, y, z), _ = pybullet.getBasePositionAndOrientation(number, physicsClientId=client)
+    hand = pybullet.createConstraint(
+        number, -1, -1, -1, pybullet.JOINT_FIXED, (0, 0, 0), (0, 0, 0), (x, y, z + LIFTED_M),
+        physicsClientId=client,
+    )  # fmt: skip
+    pybullet.changeConstraint(hand, maxForce=LIFTED_N, physicsClientId=client)
+
+
+def _push(world: World, newton: tuple[float, float, float]) -> None:
+    impulse = np.array(newton) / world.robot.command_hz
+    world.before.append(lambda: world.sim.push(impulse))
 
 
 class _Bold:
@@ -170,10 +194,11 @@ def impossible_postures(world: World) -> Finding:
 @row(63)
 def cannot_get_up(world: World) -> Finding:
     """Something heavy lies on it: three rounds of thirty seconds at most, then rest for good."""
-    world.get_up = GetUp(world.robot, dataclasses.replace(world.configs.parts.reset, cool_down=COOL_S))
+    world.get_up = GetUp(
+        world.robot, dataclasses.replace(world.configs.parts.reset, cool_down=COOL_S)
+    )
     world.lay(ON_BACK)
-    load = np.array((0.0, 0.0, -BURIED_N / world.robot.command_hz))
-    world.before.append(lambda: world.sim.push(load))
+    _push(world, (0.0, 0.0, -BURIED_N))
     # Told that motors are cool: else it rests in the middle of a round until they are.
     world.lies['health'] = through(lambda h: _warm(world, COOL_C))
     spent: list[float] = []
@@ -192,4 +217,6 @@ def cannot_get_up(world: World) -> Finding:
     wrong = [] if len(spent) == 3 else [f'{len(spent)} rounds']
     if not all(map(is_safe, after)):
         wrong.append('went on after it had given up for good')
-    return Finding(None, f'gives up, after {" + ".join(f"{s:.0f}" for s in spent)} s', tuple(wrong))
+    return Finding(
+        None, f'gives up, after {" + ".join(f"{s:.0f}" for s in spent)} s', tuple(wrong)
+    )

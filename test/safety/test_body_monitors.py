@@ -52,6 +52,61 @@ def test_a_tilt_seen_only_once_in_a_while_does_not_stop(make_bench: Any) -> None
         assert bench.code == 'P'
 
 
+# A foot bears more than 20 N; policy may do without for 0.2 s: 20 ticks. 50 N were felt before.
+@pytest.mark.parametrize(
+    ('newton', 'ticks', 'code'), [(20.0, 20, 'P'), (20.0, 21, 'T'), (20.1, 60, 'P')]
+)
+def test_policy_is_stopped_when_no_foot_has_borne_anything_for_a_while(
+    make_bench: Any, newton: float, ticks: int, code: str
+) -> None:
+    bench = make_bench('P')
+    bench.sample['foot_force'] = np.array([newton])
+    bench.tick(ticks)
+    assert bench.code == code
+    assert (code == 'P') or is_stopped(bench, Reason.LIFTED)
+
+
+def test_one_foot_on_the_ground_is_enough(small: Any, bench_on: Any) -> None:
+    bench = bench_on(small.robot, feet=('left', 'right'))
+    bench.tick(2)
+    bench.ask('policy')
+    bench.tick()
+    bench.sample['foot_force'] = np.array([0.0, 30.0])
+    bench.tick(60)
+    assert bench.code == 'P'
+
+
+def test_a_short_flight_is_not_a_hand(make_bench: Any) -> None:
+    bench = make_bench('P')
+    for _ in range(3):
+        bench.sample['foot_force'] = np.zeros(1)
+        bench.tick(20)
+        bench.sample['foot_force'] = np.array([50.0])
+        bench.tick()
+    assert bench.code == 'P'
+
+
+def test_who_is_lifted_may_not_begin_but_may_be_reset(bench: Bench) -> None:
+    bench.sample['foot_force'] = np.zeros(1)
+    bench.tick(21)
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == 'S'
+    assert Reason.LIFTED in bench.command.reasons
+    bench.ask('reset')
+    bench.tick(30)
+    assert bench.code == 'R'
+
+
+def test_feet_that_feel_nothing_are_not_asked(small: Any, bench_on: Any) -> None:
+    bench = bench_on(small.robot, has_foot_force=False)
+    bench.sample['foot_force'] = np.zeros(1)
+    bench.tick(2)
+    bench.ask('policy')
+    bench.tick(60)
+    assert bench.code == 'P'
+
+
 # 20 rad/s times 1.5.
 @pytest.mark.parametrize(('speed', 'code'), [(29.9, 'S'), (30.1, 'T'), (-30.1, 'T')])
 def test_a_joint_faster_than_its_motor_can_be_stops_the_robot(

@@ -44,6 +44,7 @@ HURRIED = {
     'rearm_interval_s': 0.2,
     'latch_trips': 20,
     'latch_after_s': 0.5,
+    'aloft_time_s': 0.1,
     'motor_lost_time_s': 0.03,
     'motor_load_share': 0.05,
 }
@@ -148,7 +149,7 @@ class World:
         told: dict[str, Any] = {
             'sample': SensorSample(
                 now, self.angle, self.speed, torque, level, 0.1 * self.speed[:3],
-                self.angle[:3], np.zeros(len(robot.feet)),
+                self.angle[:3], np.full(len(robot.feet), 2.0 * robot.foot_force_threshold),
             ),
             'estimate': Estimate(
                 now, level[:3], level, level[:3], level[:3], np.eye(3), np.eye(3),
@@ -197,6 +198,11 @@ class World:
         half = 3.0 * pick
         lean = np.array((np.sin(half), 0.0, 0.0, np.cos(half)))
         told['sample'] = dataclasses.replace(told['sample'], orientation=lean)
+
+    def bad_hand(self, told: dict[str, Any], pick: float) -> None:
+        """Somebody lifts it level."""
+        in_the_air = np.zeros(len(self.robot.feet))
+        told['sample'] = dataclasses.replace(told['sample'], foot_force=in_the_air)
 
     def bad_estimate(self, told: dict[str, Any], pick: float) -> None:
         told['estimate'] = dataclasses.replace(told['estimate'], healthy=False)
@@ -253,6 +259,7 @@ class World:
         self.seen[f'{mode} {driver}'] += 1
         self.seen[f'reasons {int(command.reasons) & 31}'] += 1
         self.seen['motor lost'] += Reason.MOTOR_LOST in command.reasons
+        self.seen['lifted'] += Reason.LIFTED in command.reasons
         health = self.inputs.health
         witness = Witness(
             self.state.watch.sample,
