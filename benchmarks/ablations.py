@@ -33,9 +33,18 @@ ROBOTS = Path('runs/benchmarks/robots')
 BOX = 'action_box'
 """not a parameter but a fact of the robot file: the change gives a share of what is there"""
 
+BY_HAND: Mapping[str, Any] = {
+    'alive_reward': 0.5,
+    'lean_scale_rad': 0.35,
+    'upright_weight': 0.2,
+}
+"""parts of a reward that speak of leaning and falling, in place of the constraint"""
+
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     'default': {},
     'constraint off': {'constrained': False},
+    'safety in the reward, by hand': {**BY_HAND, 'constrained': False},
+    'constraint, and safety in the reward': BY_HAND,
     'constraint on, all of the box open': {'box_start': 1.0},
     'the box, and λ held at 0': {'initial_multiplier': 0.0, 'multiplier_rate': 0.0},
     'no way back after a fall': {'fall_back_steps': 0},

@@ -40,7 +40,9 @@ class TaskConfig:
     acceleration_weight: float = parameter(
         'Lost per (rad/step²)² of joint acceleration; displacement only.', 'm/rad²', 0.0, 10.0
     )
-    lean_scale_rad: float = parameter('Lean at which speed is worth 1/e.', 'rad', 0.05, 10.0)
+    lean_scale_rad: float = parameter(
+        'Lean at which speed is worth 1/e; 0: lean takes nothing from it.', 'rad', 0.0, 10.0
+    )
     alive_reward: float = parameter('Reward of each step on the feet.', '', 0.0, 10.0)
     fall_reward: float = parameter(
         'Added to the reward of the step that ends in a fall.', '', -1000.0, 0.0

@@ -51,9 +51,11 @@ class Motion:
 def upright(motion: Motion, config: TaskConfig) -> float:
     """Returns what share of its reward a motion is worth, less the further the body leans.
 
-    Without it a dive on the nose pays better than standing: it is fast.
+    As shipped all of it is: not to dive is the constraint's matter (`lean_scale_rad` 0). Where
+    nothing is constrained a dive on the nose pays better than standing, for it is fast.
     """
-    return math.exp(-((motion.lean / config.lean_scale_rad) ** 2))
+    scale = config.lean_scale_rad
+    return math.exp(-((motion.lean / scale) ** 2)) if scale else 1.0
 
 
 def walking(motion: Motion, config: TaskConfig, along: float) -> float:

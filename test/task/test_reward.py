@@ -7,8 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quad_learner import configuration
+from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.resources import config_directory
+from quad_learner.robot import model
 from quad_learner.task import reward
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.constraint import upright_margin
 from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, RIGHT, VELOCITY
 from quad_learner.task.reward import Motion
 
@@ -64,6 +69,14 @@ def test_speed_in_a_dive_earns_less_than_level(config: TaskConfig) -> None:
     assert reward.walking(motion(forward_speed=0.8, lean=1.5), config, along=1.0) < 2e-4
 
 
+def test_speed_in_a_dive_is_speed_where_leaning_is_left_to_the_constraint(
+    task_config: Configure,
+) -> None:
+    config = task_config(target_speed_m_s=0.8, lean_scale_rad=0.0)
+    dive = motion(forward_speed=0.8, lean=0.7)
+    assert reward.walking(dive, config, along=1.0) == pytest.approx(1.0)
+
+
 def test_drifting_and_turning_cost_the_same_both_ways(config: TaskConfig) -> None:
     # 0.1 · 0.3 + 0.05 · 2
     for side in (1.0, -1.0):
@@ -113,14 +126,19 @@ def test_the_reward_is_the_sum_of_its_parts(config: TaskConfig) -> None:
     assert reward.reward(walk, config) == pytest.approx(0.71)
 
 
-def test_with_the_shipped_weights_walking_pays_more_than_standing_and_standing_than_a_dive(
+def test_with_the_first_price_of_leaning_walking_pays_more_than_standing_and_standing_than_a_dive(
     task_config: Configure,
 ) -> None:
-    shipped = task_config()
-    walk = reward.reward(motion(forward_speed=0.4, lean=0.05), shipped)
-    stand = reward.reward(motion(), shipped)
-    dive = reward.reward(motion(forward_speed=1.0, lean=0.7), shipped)
-    assert walk > stand > dive
+    shipped, robot = task_config(), model.load('a1')
+    learner = configuration.read(LearnerConfig, config_directory() / 'learner.yaml')
+
+    def worth(speed: float, lean: float) -> float:
+        margin = min(upright_margin(0.0, lean, robot), learner.margin_cap_rad)
+        earned = reward.reward(motion(forward_speed=speed, lean=lean), shipped)
+        return earned + learner.initial_multiplier * margin
+
+    assert worth(0.4, 0.05) > worth(0.0, 0.0) > worth(0.4, 0.7)
+    assert reward.reward(motion(forward_speed=0.4, lean=0.7), shipped) == pytest.approx(0.5)
 
 
 def test_walking_backward_earns_what_walking_ahead_does_the_other_way(config: TaskConfig) -> None:
