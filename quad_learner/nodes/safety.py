@@ -106,7 +106,7 @@ class SafetyNode(GraphNode):
     def _wire(self) -> None:
         self._commands = topics.JOINT_COMMAND.publisher(self)
         self._says = StateReport(self, topics.SAFETY_STATE)
-        self._samples = SampleAssembler(self, self.robot, self._on_sample, feet=False)
+        self._samples = SampleAssembler(self, self.robot, self._on_sample)
         topics.ODOM.subscribe(self, self._on_odometry, raw=True)
         for source, topic in (('policy', topics.POLICY_TARGET), ('reset', topics.RESET_TARGET)):
             topic.subscribe(self, partial(self._on_target, source), raw=True)

@@ -21,8 +21,7 @@ PENDING = 8
 class SampleAssembler:
     """Listens to joints, IMU and feet and calls back with each whole SensorSample.
 
-    `wanted` tells from a stamp whether the instant is of interest; others are dropped unread. Who
-    has no use for the `feet` gets zeros.
+    `wanted` tells from a stamp whether the instant is of interest; others are dropped unread.
     """
 
     def __init__(
@@ -31,19 +30,17 @@ class SampleAssembler:
         robot: RobotModel,
         callback: Callable[[SensorSample], None],
         wanted: Callable[[int], bool] = lambda _: True,
-        feet: bool = True,
     ) -> None:
         self._robot = robot
         self._callback = callback
         self._wire = SampleWire(robot)
         self._parts: dict[int, dict[str, bytes]] = {}
-        feet = feet and robot.has_foot_force
-        self._needed = 3 if feet else 2
+        self._needed = 3 if robot.has_foot_force else 2
         self.dropped = 0
         """incomplete instants and unreadable messages so far"""
         self.last_problem = ''
         parts = {'joints': topics.JOINT_STATES, 'imu': topics.IMU}
-        if feet:
+        if robot.has_foot_force:
             parts['feet'] = topics.FOOT_CONTACTS
         for part, topic in parts.items():
             topic.subscribe_to_some(node, partial(self._add, part), wanted)
