@@ -5,6 +5,7 @@ Run as `python -m quad_learner.parameter_table docs/parameters.md`, or as `make 
 
 from __future__ import annotations
 
+import argparse
 import ast
 import dataclasses
 import importlib
@@ -26,11 +27,14 @@ that it used in its `parameters/`. What is a fact of one robot stands in `config
 
 def main() -> None:
     """Writes the table to the path that is given, or to standard output."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('page', type=Path, nargs='?', help='default: standard output')
+    path = parser.parse_args().page
     page = table(config_directory())
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(page)
-    else:
+    if path is None:
         sys.stdout.write(page)
+    else:
+        path.write_text(page)
 
 
 def table(directory: Path) -> str:

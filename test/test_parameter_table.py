@@ -55,3 +55,15 @@ def test_a_value_that_nobody_declares_stops_the_table(tmp_path: Path) -> None:
     (tmp_path / 'a.yaml').write_text('/**:\n  ros__parameters:\n    no_such_parameter: 1\n')
     with pytest.raises(KeyError, match='no_such_parameter'):
         parameter_table.table(tmp_path)
+
+
+def test_asked_for_help_it_writes_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('sys.argv', ['parameter_table', '--help'])
+    with pytest.raises(SystemExit) as end:
+        parameter_table.main()
+    assert end.value.code == 0
+    assert 'usage' in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())

@@ -169,7 +169,7 @@ class Monitors:
             judged_ns=sample.time_ns,
             bad=history,
             tilted=watch.tilted + 1 if fallen else 0,
-            borne_ns=sample.time_ns if borne else watch.borne_ns,
+            borne_ns=sample.time_ns if borne else min(watch.borne_ns, sample.time_ns),
             fast=watch.fast + 1 if fast else 0,
             alive_ns=sample.time_ns if alive else watch.alive_ns,
             alive_sent=sent if alive else watch.alive_sent,

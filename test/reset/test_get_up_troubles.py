@@ -70,13 +70,18 @@ def test_motors_that_work_too_hard_end_a_round_before_its_time(
     assert 'work of 2.0 rad' in body.machine.reason
 
 
-def test_effort_that_nobody_knows_is_no_reason_to_give_up(body: Body, hasty: ResetConfig) -> None:
-    body.machine = GetUp(body.robot, replace(hasty, round_work=0.1))
+def test_effort_that_nobody_knows_counts_for_nothing_and_what_is_known_later_counts(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, round_work=2.0, round_time=60.0))
     body.roll = ON_ITS_BACK
-    body.changes = {'joint_effort': np.full(12, np.nan), 'joint_velocity': np.full(12, 9.0)}
-    body.step(20)
-    body.roll, body.changes = 0.0, {}
-    body.until(State.READY)
+    speed = np.full(12, 4.0)
+    body.changes = {'joint_effort': np.full(12, np.nan), 'joint_velocity': speed}
+    body.step(100)
+    assert body.machine.state is not State.GIVE_UP
+    body.changes = {'joint_effort': 0.5 * body.robot.torque_max, 'joint_velocity': speed}
+    body.until(State.GIVE_UP)
+    assert 'work of 2.0 rad' in body.machine.reason
 
 
 def test_having_given_up_it_starts_again_after_the_cool_down(

@@ -5,6 +5,7 @@ Each at its boundary, and nothing short of it.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,19 @@ def test_who_is_lifted_may_not_begin_but_may_be_reset(bench: Bench) -> None:
     bench.ask('reset')
     bench.tick(30)
     assert bench.code == 'R'
+
+
+def test_a_robot_that_begins_anew_does_not_stand_on_what_it_felt_before(bench: Bench) -> None:
+    bench.silent = {'sample'}
+    bench.tick(10)  # silent for longer than a sample is believed: now older stamps begin anew
+    bench.sample['foot_force'] = np.zeros(1)
+    for tick in range(25):
+        bench.now_ns += 10_000_000
+        sample = dataclasses.replace(bench.make('sample'), time_ns=10_000_000 * (tick + 1))
+        inputs = dataclasses.replace(bench.inputs, sample=sample, sample_received_ns=bench.now_ns)
+        _, sight = bench.core._monitors.look(bench.state, inputs, bench.now_ns)
+        _, bench.state = bench.core.step(bench.state, inputs, bench.now_ns)
+    assert Reason.LIFTED in sight.drive
 
 
 def test_feet_that_feel_nothing_are_not_asked(small: Any, bench_on: Any) -> None:
