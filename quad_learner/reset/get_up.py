@@ -64,9 +64,8 @@ class GetUp:
         self._robot = robot
         self._config = config
         self._motion = motion(robot)
-        self._torque_sum = float(robot.torque_max.sum())
         self._fatigue = Fatigue(robot, config)
-        self._patience = Patience(config)
+        self._patience = Patience(robot, config)
         self._standing = Standing(robot, config)
         self._session = Session(first_request, config.request_grace)
         self._handlers = {
@@ -159,7 +158,9 @@ class GetUp:
         self._in_state += dt
         self._path.advance(dt)
         if self._state not in _UNHURRIED:
-            self._spend(sample, dt)
+            too_much = self._patience.spend(sample, dt)
+            if too_much:
+                self._fail(too_much)
         if self._state is not State.GIVE_UP:
             self._handlers[self._state](sample, slant, dt)
         limp = self._state in _LIMP
@@ -204,12 +205,6 @@ class GetUp:
 
     def _forget_ways(self) -> None:
         self._other_way = self._off_back = self._straight_on = False
-
-    def _spend(self, sample: SensorSample, dt: float) -> None:
-        power = np.abs(sample.joint_effort * sample.joint_velocity).sum()
-        too_much = self._patience.spend(dt, float(power) / self._torque_sum)
-        if too_much:
-            self._fail(too_much)
 
     def _fail(self, why: str) -> None:
         """Ends an attempt; the next one begins with a look at how the robot lies."""

@@ -9,19 +9,25 @@ tipped first, or nobody could tell that anybody came.
 
 from __future__ import annotations
 
+import numpy as np
+
 from quad_learner.reset.config import ResetConfig
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import SensorSample
 
 
 class Patience:
     """What is left of it."""
 
-    def __init__(self, config: ResetConfig) -> None:
+    def __init__(self, robot: RobotModel, config: ResetConfig) -> None:
         """Stores; nothing has been tried.
 
         Args:
-            config: attempts, rounds and times.
+            robot: whose motors work.
+            config: times, work and rounds.
         """
         self._config = config
+        self._torque_sum = float(robot.torque_max.sum())
         self.attempt = 1
         """of this round, from 1"""
         self.rounds = 0
@@ -45,15 +51,16 @@ class Patience:
         self.begin_round()
         self.rounds = 0
 
-    def spend(self, dt: float, power: float) -> str:
+    def spend(self, sample: SensorSample, dt: float) -> str:
         """Counts a part of an attempt; returns what it has had too much of, or nothing.
 
         Args:
+            sample: what joints do now; an effort that is not a number is unknown, and not counted.
             dt: time since the last call [s].
-            power: of all motors over the sum of their torque limits [rad/s]; not finite: unknown.
         """
+        power = np.abs(sample.joint_effort * sample.joint_velocity).sum() / self._torque_sum
         self._spent += dt
-        self._worked += max(0.0, power * dt)  # what is not a number counts for nothing
+        self._worked += max(0.0, float(power) * dt)
         if self._spent > self._config.attempt_time:
             return f'took longer than {self._config.attempt_time} s'
         return self._used_up()
