@@ -251,10 +251,11 @@ class GetUp:
             self._tucked = True
             self._move(self._motion.fold, self._config.move_speed, least=0.0)
             return
-        if self._is_upright(slant):
+        if not self._is_upright(slant):
+            self._roll_from(slant)
+        elif self._at_rest(sample, self._path.seconds + self._config.settle_time):
+            # Not sooner: legs that stretch under a body that still rolls push it on, and over.
             self._rise('upright, legs tucked')
-            return
-        self._roll_from(slant)
 
     def _roll_from(self, slant: Posture) -> None:
         # Tucking its legs let it fall back onto its back: next time it does not tuck them between.
@@ -276,9 +277,10 @@ class GetUp:
         self._next_frame()
 
     def _frames_for(self, to_right: bool) -> tuple[Keyframe, ...]:
-        if to_right:
-            return self._motion.from_back if self._on_back else self._motion.from_side
-        return self._motion.from_left_back if self._on_back else self._motion.from_left_side
+        moves = self._motion
+        side = moves.from_side if to_right else moves.from_left_side
+        back = moves.from_back if to_right else moves.from_left_back
+        return back if self._on_back or (self._other_way and back) else side
 
     def _next_frame(self) -> None:
         frame = self._frames.pop(0)
@@ -297,15 +299,16 @@ class GetUp:
             return
         if not self._at_rest(sample, self._path.seconds + self._config.settle_time):
             return
-        # From the same pose the same motion fails again: off a back there are two ways.
-        stuck = self._on_back and slant.tilt > self._config.back_tilt
+        # From the same pose the same motion fails again: off a back there are two ways, off a
+        # side that one, and the one off a back.
+        stuck = self._on_back == (slant.tilt > self._config.back_tilt)
         self._other_way = stuck and not self._other_way
         self._off_back = self._on_back and not stuck
         if self._off_back and self._straight_on:
             self._off_back = False
             self._roll_from(slant)
             return
-        self._tuck('rolled from the back to the back' if stuck else 'rolled, not yet upright')
+        self._tuck('rolled back to where it was' if stuck else 'rolled, not yet upright')
 
     def _at_rest(self, sample: SensorSample, longest: float) -> bool:
         """Whether the body lies still, or has not after `longest` [s] in this state."""

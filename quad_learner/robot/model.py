@@ -6,6 +6,7 @@ Nothing else in the package knows a joint count or a link name. Adding a robot i
 
 from __future__ import annotations
 
+import difflib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -165,12 +166,20 @@ class _Reader:
         'motor_temperature_max',
         'loop_closures',
     )
+    _SECTIONS = ('passive', 'reset', 'simulation', 'oscillator', 'mirror')
+    """read by the parts that need them"""
 
     def __init__(self, path: Path, content: Any) -> None:
         if not isinstance(content, dict):
             raise ConfigurationError(f'robot file {path} must be a mapping of entries')
         self._path = path
         self._content = content
+        known = (*self._KNOWN, *self._SECTIONS)
+        for name in content:
+            if name not in known:
+                close = difflib.get_close_matches(str(name), known, n=1)
+                hint = f'did you mean {close[0]!r}?' if close else f'known: {", ".join(known)}'
+                raise ConfigurationError(f'{path}: unknown entry {name!r}; {hint}')
 
     def model(self) -> RobotModel:
         """Returns the robot.
@@ -220,7 +229,7 @@ class _Reader:
             battery_capacity=self._number('battery', 'capacity'),
             motor_temperature_max=self._number('motor_temperature_max'),
             loop_closures=tuple(self._closure(item, legs) for item in self._closures(legs)),
-            sections={k: v for k, v in self._content.items() if k not in self._KNOWN},
+            sections={k: v for k, v in self._content.items() if k in self._SECTIONS},
         )
 
     def _error(self, name: str, value: Any, rule: str) -> ConfigurationError:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pybullet
 
 from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel
+from quad_learner.simulation.facts import facts_of
 
 BASE = -1
 """The engine's number of the root link."""
-_NAME, _TYPE, _LINK_NAME, _PARENT = 1, 2, 12, 16
-"""Fields of the engine's joint info."""
+_NAME, _TYPE, _LOWER, _UPPER, _LINK_NAME, _PARENT = 1, 2, 8, 9, 12, 16
+"""Fields of the engine's joint info; a joint without limits has the lower above the upper."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Body:
     """in the order of `RobotModel.joints`"""
     feet: tuple[int, ...]
     """in the order of `RobotModel.feet`"""
+    pass_through: frozenset[int]
+    """links that may overlap with any other"""
 
 
 def load(robot: RobotModel, client: int, self_collision: bool) -> Body:
@@ -52,9 +56,10 @@ def load(robot: RobotModel, client: int, self_collision: bool) -> Body:
 
     Raises:
         ConfigurationError: the URDF does not load, lacks a joint or link that the robot file
-            names, or has another root link.
+            names, has another root link, or the robot file's section `simulation` is wrong.
     """
-    number = _load_urdf(robot, client, self_collision)
+    facts = facts_of(robot)
+    number = _load_urdf(robot, client, facts.inertia_from_urdf, self_collision)
     count = pybullet.getNumJoints(number, physicsClientId=client)
     infos = [pybullet.getJointInfo(number, i, physicsClientId=client) for i in range(count)]
     root = pybullet.getBodyInfo(number, physicsClientId=client)[0].decode()
@@ -72,6 +77,9 @@ def load(robot: RobotModel, client: int, self_collision: bool) -> Body:
     _free(
         client, number, [j for j, info in enumerate(infos) if info[_TYPE] != pybullet.JOINT_FIXED]
     )
+    motors = tuple(find(joints, name, robot) for name in robot.joints)
+    if facts.joint_stops:
+        _stop(robot, client, number, [(motor, infos[motor]) for motor in motors])
     return Body(
         client=client,
         number=number,
@@ -79,8 +87,9 @@ def load(robot: RobotModel, client: int, self_collision: bool) -> Body:
         all_joints=joints,
         parents={joint: info[_PARENT] for joint, info in enumerate(infos)},
         pieces=pieces,
-        joints=tuple(find(joints, name, robot) for name in robot.joints),
+        joints=motors,
         feet=tuple(find(links, name, robot) for name in robot.feet),
+        pass_through=frozenset(find(links, name, robot) for name in facts.pass_through),
     )
 
 
@@ -101,6 +110,8 @@ def find(known: Mapping[str, int], name: str, robot: RobotModel) -> int:
 def ignore_neighbours(body: Body, held_together: Sequence[tuple[int, int]]) -> None:
     """Lets pieces overlap where a joint or a loop holds them together, as most URDFs draw them.
 
+    Links of `body.pass_through` may overlap with all.
+
     Args:
         body: the robot.
         held_together: links that a loop closure joins.
@@ -110,15 +121,16 @@ def ignore_neighbours(body: Body, held_together: Sequence[tuple[int, int]]) -> N
     joined |= {(pieces[one], pieces[other]) for one, other in held_together}
     for one, other in itertools.combinations(body.links.values(), 2):
         pair = (pieces[one], pieces[other])
-        if pair[0] == pair[1] or pair in joined or pair[::-1] in joined:
+        joint = pair[0] == pair[1] or pair in joined or pair[::-1] in joined
+        if joint or {one, other} & body.pass_through:
             pybullet.setCollisionFilterPair(
                 body.number, body.number, one, other, 0, physicsClientId=body.client
             )
 
 
-def _load_urdf(robot: RobotModel, client: int, self_collision: bool) -> int:
+def _load_urdf(robot: RobotModel, client: int, believed: bool, self_collision: bool) -> int:
     flags = 0
-    if robot.sections['simulation']['inertia_from_urdf']:
+    if believed:
         flags |= pybullet.URDF_USE_INERTIA_FROM_FILE
     if self_collision:
         flags |= pybullet.URDF_USE_SELF_COLLISION
@@ -126,6 +138,22 @@ def _load_urdf(robot: RobotModel, client: int, self_collision: bool) -> int:
         return int(pybullet.loadURDF(str(robot.urdf), flags=flags, physicsClientId=client))
     except pybullet.error as error:
         raise ConfigurationError(f'{robot.urdf} cannot be loaded: {error}') from error
+
+
+def _stop(
+    robot: RobotModel, client: int, number: int, motors: Sequence[tuple[int, Sequence[Any]]]
+) -> None:
+    """Gives joints the stops of the robot file where the URDF gives them none."""
+    bounds = zip(motors, robot.position_min, robot.position_max, strict=True)
+    for (motor, info), low, high in bounds:
+        if info[_LOWER] > info[_UPPER]:
+            pybullet.changeDynamics(
+                number,
+                motor,
+                jointLowerLimit=float(low),
+                jointUpperLimit=float(high),
+                physicsClientId=client,
+            )
 
 
 def _free(client: int, number: int, joints: list[int]) -> None:

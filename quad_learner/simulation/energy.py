@@ -8,17 +8,14 @@ resistance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Health
 from quad_learner.simulation import kernels
 from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.facts import facts_of
 from quad_learner.simulation.truth import EnergyTruth
 
 Array = NDArray[np.float64]
@@ -35,18 +32,17 @@ class Energy:
         """Starts with cold motors.
 
         Raises:
-            ConfigurationError: the robot file's section `simulation` lacks a figure.
+            ConfigurationError: the robot file's section `simulation` is not as it must be.
         """
-        facts: Mapping[str, Any] = robot.sections.get('simulation', {})
-        names = ('copper_loss', 'heat_capacity', 'cooling', 'idle_power')
-        numbers = [_fact(robot, facts, name) for name in names]
-        self._facts = np.array((*numbers, config.ambient_temperature_c))
-        self._resistance = _fact(robot, facts, 'battery_resistance')
+        facts = facts_of(robot)
+        motors = (facts.copper_loss, facts.heat_capacity, facts.cooling, facts.idle_power)
+        self._facts = np.array((*motors, config.ambient_temperature_c))
+        self._resistance = facts.battery_resistance
         self._robot = robot
         self._full = robot.battery_capacity * _SECONDS_PER_HOUR
         self._left = self._full * config.initial_charge
         self._temperature = np.full(len(robot.joints), config.ambient_temperature_c)
-        self._power = _fact(robot, facts, 'idle_power')
+        self._power = facts.idle_power
         self._work = self._drawn = 0.0
 
     def spend(self, torque: Array, velocity: Array, duration_s: float) -> None:
@@ -76,13 +72,3 @@ class Energy:
         drop = self._resistance * self._power / rest
         warmth = self._temperature * (1.0 if robot.has_motor_temperature else np.nan)
         return Health(time_ns, rest - drop, charge, warmth)
-
-
-def _fact(robot: RobotModel, facts: Mapping[str, Any], name: str) -> float:
-    value = facts.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0.0:
-        raise ConfigurationError(
-            f'robot {robot.name!r}: simulation.{name} = {value!r} must be a number above 0; '
-            'set it in the robot file'
-        )
-    return float(value)

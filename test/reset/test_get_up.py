@@ -15,6 +15,7 @@ from quad_learner.reset.state import State
 from quad_learner.safety.modes import Authority, Mode
 
 if TYPE_CHECKING:
+    from quad_learner.robot.model import RobotModel
     from test.reset.conftest import Body
 
 ON_ITS_BACK = 3.0
@@ -112,7 +113,7 @@ def test_it_folds_anew_after_each_roll(body: Body) -> None:
     body.roll = ON_ITS_RIGHT
     body.until(State.ROLL)
     body.until(State.FOLD)
-    assert body.machine.reason == 'rolled, not yet upright'
+    assert body.machine.reason == 'rolled back to where it was'
     body.until(State.ROLL)
     names = [state.name for state in body.states]
     assert names == ['WAIT', 'FOLD', 'ROLL', 'FOLD', 'ROLL']
@@ -163,7 +164,8 @@ def test_where_tucking_made_it_fall_back_it_rolls_on_from_its_side_without(
     )
     tucks = 'rolled, not yet upright'
     assert roll_to_a_side(body, then=ON_ITS_BACK) == [back, tucks]
-    assert roll_to_a_side(body, then=ON_ITS_RIGHT) == [back, side, tucks]
+    stuck = 'rolled back to where it was'
+    assert roll_to_a_side(body, then=ON_ITS_RIGHT) == [back, side, stuck]
 
 
 def test_where_tucking_did_no_harm_it_tucks_again(body: Body, config: ResetConfig) -> None:
@@ -175,12 +177,48 @@ def test_where_tucking_did_no_harm_it_tucks_again(body: Body, config: ResetConfi
         body.until(State.FOLD)
 
 
-def test_off_a_side_there_is_one_way_only(body: Body) -> None:
+def test_off_a_side_it_takes_turns_with_the_motion_off_a_back(body: Body) -> None:
     body.roll = ON_ITS_LEFT
-    for _ in range(2):
+    of_the_side, of_the_back = [0.0, 1.0, -2.0, -0.3, 3.0, -1.0], [-0.3, 3.0, -2.6, 0.0, 1.0, -2.6]
+    for pose in (of_the_side, of_the_back, of_the_side):
         body.until(State.ROLL)
         assert body.machine.reason == 'lies on its side, rolls by the left side'
+        np.testing.assert_allclose(body.step(8).position, pose * 2)
         body.until(State.FOLD)
+
+
+def test_without_a_motion_off_its_back_it_keeps_to_the_one_off_its_side(
+    robot: RobotModel, hasty: ResetConfig, body: Body
+) -> None:
+    sections = body.robot.sections
+    frames = {name: value for name, value in sections['reset'].items() if name != 'from_back'}
+    body.machine = GetUp(replace(robot, sections={**sections, 'reset': frames}), hasty)
+    body.roll = ON_ITS_RIGHT
+    for _ in range(3):
+        body.until(State.ROLL)
+        target = body.step(8)
+        np.testing.assert_allclose(target.position, [0.3, 3.0, -1.0, 0.0, 1.0, -2.0] * 2)
+        body.until(State.FOLD)
+
+
+def test_folded_it_rises_when_its_body_rests_but_does_not_wait_for_ever(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.joints = np.tile([0.0, 3.0, -1.0], 4)
+    body.until(State.FOLD)
+    body.changes = {'angular_velocity': np.array([1.5, 0.0, 0.0])}
+    began = body.seconds
+    body.until(State.STAND)
+    # The fold of 1.65 rad at 8 rad/s and the second look at it; a body at rest is not waited for.
+    waited = body.seconds - began
+    assert waited > hasty.settle_time
+    body.changes = {}
+    body.machine = GetUp(body.robot, hasty)
+    body.joints = np.tile([0.0, 3.0, -1.0], 4)
+    body.until(State.FOLD)
+    began = body.seconds
+    body.until(State.STAND)
+    assert body.seconds - began < waited - 0.5 * hasty.settle_time
 
 
 def test_a_body_that_still_moves_after_a_roll_is_given_time_but_not_for_ever(

@@ -110,11 +110,16 @@ def test_arrays_cannot_be_written_to() -> None:
         model.load('a1').stance[0] = 1.0
 
 
-def test_what_the_model_does_not_know_is_kept_for_those_who_do(
+def test_sections_are_kept_for_the_parts_that_read_them(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
-    robot = load(content | {'paint': {'colour': 'red'}}, tmp_path)
-    assert robot.sections['paint'] == {'colour': 'red'}
+    robot = load(content | {'passive': {'elbow': 1.5}}, tmp_path)
+    assert robot.sections['passive'] == {'elbow': 1.5}
+
+
+def test_an_entry_that_nobody_reads_is_refused(content: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="unknown entry 'mirorr'; did you mean 'mirror'"):
+        load(content | {'mirorr': {}}, tmp_path)
 
 
 def test_an_unknown_robot_is_answered_with_those_there_are() -> None:
