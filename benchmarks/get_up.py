@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from scipy.stats import beta
@@ -35,7 +34,6 @@ from quad_learner import configuration
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.graph import GraphConfig
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.motion import motion
 from quad_learner.reset.posture import posture
 from quad_learner.reset.state import State
 from quad_learner.resources import config_directory
@@ -46,6 +44,7 @@ from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
+from quad_learner.simulation.poses import overlaps, random_poses
 from quad_learner.simulation.terrain import TERRAINS
 
 Array = NDArray[np.float64]
@@ -60,10 +59,6 @@ DROP_REACH = 1.0
 """[m] from the middle of the ground, so that bumps and crevices differ"""
 POSES_TRIED = 100
 """joint angles drawn at most, until no limb is inside the body"""
-OVERLAP = 0.003
-"""[m] that shapes may be inside each other: the engine's own margin"""
-DISTANCE = 8
-"""field of a contact point as the engine reports it"""
 LIMP_S = 1.0
 """the fall itself, and the time until somebody notices [s]"""
 LONGEST_S = 40.0
@@ -118,21 +113,6 @@ def tired(robot: RobotModel, charge: float) -> RobotModel:
     return replace(robot, speed_max=robot.speed_max * share)
 
 
-def poses(robot: RobotModel, generator: np.random.Generator) -> Iterator[Array]:
-    """Yields joint angles at random, within the limits, without end."""
-    moves = motion(robot)
-    known = [robot.stance, moves.fold]
-    known += [frame.position for frame in moves.from_back + moves.from_left_back]
-    while True:
-        if robot.loop_closures:
-            # Few angles of a closed leg fit together; those between two that do fit, do.
-            shares = generator.dirichlet(np.ones(len(known)), len(robot.feet))
-            angles = np.stack(known).reshape(len(known), len(robot.feet), -1)
-            yield np.einsum('lk,klj->lj', shares, angles).reshape(-1)
-        else:
-            yield generator.uniform(robot.position_min, robot.position_max)
-
-
 def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film: Film) -> None:
     """Lets the robot fall, and lie limp."""
     roll = ROLLS[kind]
@@ -146,21 +126,13 @@ def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film:
     lowest = max(DROP_LOWEST, DROP_SHARE * graph.robot.height)
     height = lowest + generator.uniform(0.0, DROP_SPREAD)
     position = np.array([x, y, graph.sim.world.ground_height(x, y) + height])
-    for _, joints in zip(range(POSES_TRIED), poses(graph.robot, generator), strict=False):
+    for _, joints in zip(range(POSES_TRIED), random_poses(graph.robot, generator), strict=False):
         graph.sim.place(position, orientation.as_quat(), joints)
-        if not overlaps(graph):
+        if not overlaps(graph.sim.world):
             break
     for _ in range(round(LIMP_S * graph.robot.command_hz)):
         film.look()
         graph.sim.step(None)
-
-
-def overlaps(graph: InProcessGraph) -> bool:
-    """Returns whether a limb is inside the body: physics could not get it out again."""
-    world = graph.sim.world
-    pybullet.performCollisionDetection(physicsClientId=world.client)
-    points = pybullet.getContactPoints(world.body, world.body, physicsClientId=world.client)
-    return any(point[DISTANCE] < -OVERLAP for point in points)
 
 
 def lying(graph: InProcessGraph) -> str:

@@ -69,8 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument('--output', type=Path, default=Path('policy.onnx'), help='where to')
     export.set_defaults(run=_export)
     doctor = commands.add_parser(
-        'doctor', help='say what is missing on this machine and how to get it'
+        'doctor',
+        help='say what is missing on this machine and how to get it; with --robot, what does not '
+        'fit in a robot file',
     )
+    doctor.add_argument('--robot', help='name in config/robots or path of a YAML to try out')
     doctor.add_argument('--runs', type=Path, default=Path('runs'), help='folder of the runs')
     doctor.set_defaults(run=_doctor)
     return parser
@@ -315,6 +318,10 @@ def _doctor(options: argparse.Namespace) -> int:
     from quad_learner.doctor import examine, fit
 
     findings = examine(os.environ, options.runs)
+    if options.robot is not None:
+        from quad_learner import robot_check
+
+        findings += robot_check.examine(options.robot)
     table = Table('', 'what', 'found', 'way out', title='quad-learner doctor')
     for finding in findings:
         mark = '[green]ok' if finding.ok else '[red]no' if finding.needed else '[yellow]–'

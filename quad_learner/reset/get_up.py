@@ -25,8 +25,9 @@ from quad_learner.reset.motion import Keyframe, motion
 from quad_learner.reset.path import JointPath
 from quad_learner.reset.patience import Patience
 from quad_learner.reset.posture import Posture, posture
+from quad_learner.reset.roll_over import RollOver
 from quad_learner.reset.session import Session
-from quad_learner.reset.standing import Standing, is_standing
+from quad_learner.reset.standing import Standing, is_standing, what_is_missing
 from quad_learner.reset.state import State
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import (
@@ -67,6 +68,7 @@ class GetUp:
         self._fatigue = Fatigue(robot, config)
         self._patience = Patience(robot, config)
         self._standing = Standing(robot, config)
+        self._roll_over = RollOver(self._motion, config)
         self._session = Session(first_request, config.request_grace)
         self._handlers = {
             State.LIMP: self._limp,
@@ -83,10 +85,6 @@ class GetUp:
         self._time_ns: int | None = None
         self._in_state = 0.0
         self._steady = 0.0
-        self._on_back = False
-        self._other_way = False
-        self._off_back = False
-        self._straight_on = False
         self._tucked = False
         self._beaten = False
         self._trouble = ''
@@ -201,10 +199,7 @@ class GetUp:
 
     def _begin_afresh(self) -> None:
         self._patience.stood()
-        self._forget_ways()
-
-    def _forget_ways(self) -> None:
-        self._other_way = self._off_back = self._straight_on = False
+        self._roll_over.forget()
 
     def _fail(self, why: str) -> None:
         """Ends an attempt; the next one begins with a look at how the robot lies."""
@@ -225,7 +220,7 @@ class GetUp:
             return
         why = self._patience.rest(self._is_upright(posture(sample.orientation)), dt)
         if why:
-            self._forget_ways()
+            self._roll_over.forget()
             self._enter(State.WAIT, why)
 
     def _limp(self, sample: SensorSample, slant: Posture, dt: float) -> None:
@@ -258,29 +253,15 @@ class GetUp:
             self._rise('upright, legs tucked')
 
     def _roll_from(self, slant: Posture) -> None:
-        # Tucking its legs let it fall back onto its back: next time it does not tuck them between.
-        fell_back = self._off_back and slant.tilt > self._config.back_tilt
-        self._straight_on = self._straight_on or fell_back
-        self._on_back = slant.tilt > self._config.back_tilt
-        to_right = slant.lean > 0.0
-        if self._on_back and self._other_way:
-            to_right = not to_right
-        self._frames = list(self._frames_for(to_right))
-        if not self._frames:
+        frames, name = self._roll_over.choose(slant)
+        if not frames:
             self._fail(
                 f'found it lying at a tilt of {slant.tilt:.1f} rad: no motion rolls it over'
             )
             return
-        where = 'back' if self._on_back else 'side'
-        way = 'right' if to_right else 'left'
-        self._enter(State.ROLL, f'lies on its {where}, rolls by the {way} side')
+        self._frames = list(frames)
+        self._enter(State.ROLL, name)
         self._next_frame()
-
-    def _frames_for(self, to_right: bool) -> tuple[Keyframe, ...]:
-        moves = self._motion
-        side = moves.from_side if to_right else moves.from_left_side
-        back = moves.from_back if to_right else moves.from_left_back
-        return back if self._on_back or (self._other_way and back) else side
 
     def _next_frame(self) -> None:
         frame = self._frames.pop(0)
@@ -299,16 +280,11 @@ class GetUp:
             return
         if not self._at_rest(sample, self._path.seconds + self._config.settle_time):
             return
-        # From the same pose the same motion fails again: off a back there are two ways, off a
-        # side that one, and the one off a back.
-        stuck = self._on_back == (slant.tilt > self._config.back_tilt)
-        self._other_way = stuck and not self._other_way
-        self._off_back = self._on_back and not stuck
-        if self._off_back and self._straight_on:
-            self._off_back = False
+        end = self._roll_over.ended(slant)
+        if end:
+            self._tuck(end)
+        else:
             self._roll_from(slant)
-            return
-        self._tuck('rolled back to where it was' if stuck else 'rolled, not yet upright')
 
     def _at_rest(self, sample: SensorSample, longest: float) -> bool:
         """Whether the body lies still, or has not after `longest` [s] in this state."""
@@ -332,7 +308,8 @@ class GetUp:
             self._begin_afresh()
             self._enter(State.READY, 'stands')
         elif self._in_state > self._config.settle_time:
-            self._fail('rose, and did not come to stand')
+            missing = what_is_missing(sample, self._robot, self._config) or 'not for long enough'
+            self._fail(f'rose, and did not come to stand: {missing}')
 
     def _hold(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         standing = is_standing(sample, self._robot, self._config)

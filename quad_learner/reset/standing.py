@@ -18,18 +18,35 @@ def is_standing(sample: SensorSample, robot: RobotModel, config: ResetConfig) ->
         robot: whose stance and feet are meant.
         config: the thresholds, `standing_…`.
     """
+    return not what_is_missing(sample, robot, config)
+
+
+def what_is_missing(sample: SensorSample, robot: RobotModel, config: ResetConfig) -> str:
+    """Returns the first thing that keeps the robot from standing, for people; '': it stands.
+
+    Args:
+        sample: what the robot senses now.
+        robot: whose stance and feet are meant.
+        config: the thresholds, `standing_…`.
+    """
     if robot.has_foot_force:
-        loaded = np.mean(sample.foot_force > robot.foot_force_threshold)
-        if not loaded >= config.standing_feet_fraction:
-            return False
-    error = np.abs(sample.joint_position - robot.stance)
+        loaded = sample.foot_force > robot.foot_force_threshold
+        if not np.mean(loaded) >= config.standing_feet_fraction:
+            return f'{np.count_nonzero(loaded)} of {len(loaded)} feet on the ground'
     # Comparisons with NaN are false, so a broken sensor never stands.
-    return bool(
-        posture(sample.orientation).tilt <= config.standing_tilt
-        and np.all(error <= config.standing_joint_error)
-        and np.all(np.abs(sample.joint_velocity) <= config.standing_joint_speed)
-        and np.all(np.abs(sample.angular_velocity) <= config.standing_body_rate)
-    )
+    tilt = posture(sample.orientation).tilt
+    if not tilt <= config.standing_tilt:
+        return f'tilted by {tilt:.2f} rad'
+    error = np.abs(sample.joint_position - robot.stance)
+    if not np.all(error <= config.standing_joint_error):
+        worst = int(np.argmax(error))
+        return f'{robot.joints[worst]} {error[worst]:.2f} rad from its stance'
+    speed = np.abs(sample.joint_velocity)
+    if not np.all(speed <= config.standing_joint_speed):
+        return f'{robot.joints[int(np.argmax(speed))]} still moves'
+    if not np.all(np.abs(sample.angular_velocity) <= config.standing_body_rate):
+        return 'the body still turns'
+    return ''
 
 
 class Standing:

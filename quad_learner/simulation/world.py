@@ -54,6 +54,11 @@ class World:
         """The engine's number of the robot."""
         return self._number
 
+    @property
+    def link_names(self) -> dict[int, str]:
+        """The name of each of the robot's links by the engine's number."""
+        return {number: name for name, number in self._body.links.items()}
+
     def connect(self) -> None:
         """Builds the world.
 

@@ -41,7 +41,9 @@ class Symmetry(NamedTuple):
     action_sign: Signs
 
 
-class _Swap(NamedTuple):
+class JointMirror(NamedTuple):
+    """Joints and feet in a mirror: mirrored[i] = sign[i] · original[index[i]]."""
+
     joint_index: Indices
     joint_sign: Signs
     foot_index: Indices
@@ -55,7 +57,7 @@ def symmetry(robot: RobotModel, config: TaskConfig, kind: Kind = FORWARD) -> Sym
     Raises:
         ConfigurationError: the section `mirror` of the robot's YAML does not fit its joints.
     """
-    swap = _swap(robot)
+    swap = joint_mirror(robot)
     if swap is None or kind.turn != 0.0:
         return None
     phase = _phase_sign(oscillator_of(robot) if config.use_oscillator else None, swap)
@@ -80,7 +82,12 @@ def symmetry(robot: RobotModel, config: TaskConfig, kind: Kind = FORWARD) -> Sym
     return Symmetry(indices, np.tile(sign, frames), swap.joint_index, swap.joint_sign)
 
 
-def _swap(robot: RobotModel) -> _Swap | None:
+def joint_mirror(robot: RobotModel) -> JointMirror | None:
+    """Returns what the robot's section `mirror` says, None where it has none.
+
+    Raises:
+        ConfigurationError: it does not fit the robot's joints.
+    """
     section = robot.sections.get('mirror')
     if section is None:
         return None
@@ -93,7 +100,7 @@ def _swap(robot: RobotModel) -> _Swap | None:
             f'mirror.joint_sign one a joint of a leg ({len(robot.joints)} joints in all)'
         )
     feet = len(robot.feet) // len(legs)
-    swap = _Swap(
+    swap = JointMirror(
         (legs[:, None] * len(joints) + joints[None, :]).ravel(),
         np.tile(signs, len(legs)).astype(np.float32),
         (legs[:, None] * feet + np.arange(feet)[None, :]).ravel(),
@@ -111,7 +118,7 @@ def _whole_numbers(robot: RobotModel, section: Mapping[str, Any], name: str) -> 
     return np.array(values, np.intp)
 
 
-def _check(robot: RobotModel, swap: _Swap) -> None:
+def _check(robot: RobotModel, swap: JointMirror) -> None:
     """Refuses a mirror that does not lead back, or in which the stance looks otherwise."""
     joints = np.arange(len(robot.joints))
     inside = np.isin(swap.joint_index, joints).all()
@@ -130,7 +137,7 @@ def _check(robot: RobotModel, swap: _Swap) -> None:
             )
 
 
-def _phase_sign(oscillator: Oscillator | None, swap: _Swap) -> float | None:
+def _phase_sign(oscillator: Oscillator | None, swap: JointMirror) -> float | None:
     """Returns what mirroring does to sine and cosine of the rhythm: nothing, or half a turn."""
     if oscillator is None:
         return 1.0

@@ -26,7 +26,13 @@ from quad_learner.simulation.robot import SimulatedRobot
 pytestmark = pytest.mark.slow
 LONGEST_S = 12.0
 ROLLS = {'belly': 0.1, 'right': 1.5, 'left': -1.5, 'back': 3.1}
-TORQUES = {'a1': [20.0, 33.5, 33.5] * 4, 'minitaur': [3.5] * 8, 'aliengo': [44.0] * 12}
+TORQUES = {
+    'a1': [20.0, 33.5, 33.5] * 4,
+    'minitaur': [3.5] * 8,
+    'aliengo': [44.0] * 12,
+    'laikago': [44.0] * 12,
+    'mini_cheetah': [17.0, 17.0, 26.0] * 4,
+}
 """[N·m] of the data sheets"""
 FALLS = [
     *(('a1', way) for way in ROLLS),
@@ -34,6 +40,8 @@ FALLS = [
     ('minitaur', 'right'),
     ('aliengo', 'back'),
     ('aliengo', 'left'),
+    ('laikago', 'right'),
+    ('mini_cheetah', 'back'),
 ]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.standing import Standing, is_standing
+from quad_learner.reset.standing import Standing, is_standing, what_is_missing
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import SensorSample
 
@@ -136,3 +136,31 @@ def test_what_nobody_looked_at_counts_for_nothing(
     for tenth in range(10, 14):
         standing.has_stood(make_sample(time_ns=tenth * TENTH))
     assert not standing.has_stood(make_sample(time_ns=13 * TENTH + later))
+
+
+@pytest.mark.parametrize(
+    'changes, missing',
+    [
+        ({'foot_force': np.array([30.0, 0.0, 30.0, 0.0])}, '2 of 4 feet on the ground'),
+        ({'roll': 0.3}, 'tilted by 0.30 rad'),
+        ({'joint_velocity': one(1.5)}, 'FR_upper_joint still moves'),
+        ({'angular_velocity': one(0.6, 3)}, 'the body still turns'),
+        ({}, ''),
+    ],
+)
+def test_what_keeps_it_from_standing_is_named(
+    changes: dict[str, object],
+    missing: str,
+    robot: RobotModel,
+    limits: ResetConfig,
+    make_sample: Build,
+) -> None:
+    assert what_is_missing(make_sample(**changes), robot, limits) == missing
+
+
+def test_the_joint_farthest_from_its_stance_is_named(
+    robot: RobotModel, limits: ResetConfig, make_sample: Build
+) -> None:
+    astray = make_sample(joint_position=robot.stance + one(0.5))
+    said = what_is_missing(astray, robot, limits)
+    assert said == 'FR_upper_joint 0.50 rad from its stance'

@@ -1,0 +1,63 @@
+"""Chooses the motion that rolls the body over next: by how it lies, and what the last came to."""
+
+from __future__ import annotations
+
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.motion import Keyframe, Motion
+from quad_learner.reset.posture import Posture
+
+
+class RollOver:
+    """The roll-overs of one robot, from one fall until it stands."""
+
+    def __init__(self, motion: Motion, config: ResetConfig) -> None:
+        """Args:
+        motion: poses for each way of lying.
+        config: what counts as lying on the back.
+        """
+        self._motion = motion
+        self._back_tilt = config.back_tilt
+        self._on_back = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins as after the first fall."""
+        self._other_way = self._off_back = self._straight_on = False
+
+    def choose(self, slant: Posture) -> tuple[tuple[Keyframe, ...], str]:
+        """Returns the poses of the motion to begin now, none where there is none, and its name.
+
+        Args:
+            slant: how the body lies.
+        """
+        # Tucking its legs let it fall back onto its back: next time it does not tuck them between.
+        fell_back = self._off_back and slant.tilt > self._back_tilt
+        self._straight_on = self._straight_on or fell_back
+        self._on_back = slant.tilt > self._back_tilt
+        to_right = slant.lean > 0.0
+        if self._on_back and self._other_way:
+            to_right = not to_right
+        where, way = ('back' if self._on_back else 'side'), ('right' if to_right else 'left')
+        return self._frames(to_right), f'lies on its {where}, rolls by the {way} side'
+
+    def ended(self, slant: Posture) -> str:
+        """Returns what a motion that did not set the body upright has come to; '': go straight on.
+
+        Args:
+            slant: how the body lies now.
+        """
+        # From the same pose the same motion fails again: off a back there are two ways, off a
+        # side that one, and the one off a back.
+        stuck = self._on_back == (slant.tilt > self._back_tilt)
+        self._other_way = stuck and not self._other_way
+        self._off_back = self._on_back and not stuck
+        if self._off_back and self._straight_on:
+            self._off_back = False
+            return ''
+        return 'rolled back to where it was' if stuck else 'rolled, not yet upright'
+
+    def _frames(self, to_right: bool) -> tuple[Keyframe, ...]:
+        moves = self._motion
+        side = moves.from_side if to_right else moves.from_left_side
+        back = moves.from_back if to_right else moves.from_left_back
+        return back if self._on_back or (self._other_way and back) else side

@@ -1,0 +1,269 @@
+"""Does a robot file fit its URDF, itself and the ground? Each check says what it found and,
+where it fails, the entry to change and to what.
+
+Nothing here drives a robot: the simulated one is put down in its stance, and dropped from high up
+to see whether its legs reach the poses of its get-up. docs/new_robot.md explains the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner import configuration
+from quad_learner.configuration import ConfigurationError
+from quad_learner.doctor import Finding
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.motion import motion
+from quad_learner.resources import config_directory
+from quad_learner.robot import model
+from quad_learner.robot.kinematics import LegKinematics
+from quad_learner.robot.model import RobotModel
+from quad_learner.simulation import tryout
+from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.poses import random_poses
+from quad_learner.simulation.tryout import Reaching, Stand
+from quad_learner.task.action import oscillator_of
+from quad_learner.task.symmetry import joint_mirror
+
+Array = NDArray[np.float64]
+Feet = Callable[[Array], Array]
+
+TILT = 0.1
+"""[rad] of a trunk that counts as level"""
+HEIGHT_SHARE = 0.12
+"""of `height` that the body may stand lower or higher: it sags a little under its weight"""
+SAG_SHARE = 0.6
+"""of `standing_joint_error` (reset.yaml) that a joint may sag: the rest is left for the ground"""
+SHAKE = 1.0
+"""[rad/s] joint speed of a robot that stands still, noise of its sensors included"""
+TORQUE_SHARE = 0.5
+"""of a motor's limit that standing may take: walking needs about twice as much"""
+FORCE_SHARE = 0.8
+"""of the least loaded foot's force that the threshold may be"""
+DROP = 0.15
+"""[m] that the robot may fall at the start of a simulation"""
+MIRROR_ERROR = 0.01
+"""[m] by which feet may miss their mirror images: URDFs are drawn by hand"""
+MIRROR_POSES = 20
+LIFT = 0.015
+"""[m] by which the rhythm lifts a foot at least: above the bumps of a floor"""
+STRAY = 0.5
+"""of that height, how far the foot may go to the side meanwhile"""
+FOLDED_SHARE = 0.25
+"""of the legs' length by which `fold` must have drawn up the feet"""
+POSES = 12
+"""joint angles at random from which it folds"""
+ARRIVED_SHARE = 0.7
+"""of the poses that must be reached; the A1 misses some where a foot slides along its trunk"""
+NAMED = 3
+"""so many joints, or pairs of parts, are named at most"""
+
+
+def examine(name: str) -> list[Finding]:
+    """Returns what each check of a robot found, in the order to read it.
+
+    Args:
+        name: a name in `config/robots` or the path of a robot file.
+    """
+    simulation = configuration.read(SimulationConfig, config_directory() / 'simulation.yaml')
+    reset = configuration.read(ResetConfig, config_directory() / 'reset.yaml')
+    try:
+        robot = model.load(name)
+        legs, stood = LegKinematics(robot), tryout.stand(robot, simulation)
+        folded = tryout.fold(robot, simulation, reset.move_speed, POSES)
+        rolled = tryout.roll(robot, simulation)
+
+        def feet(joints: Array) -> Array:
+            return legs.solve(joints, np.zeros_like(joints)).position
+
+        return [
+            Finding('robot file', True, f'{robot.urdf.name}, {stood.mass:.1f} kg'),
+            *check_stand(robot, stood, reset.standing_joint_error),
+            *check_mirror(robot, feet),
+            *check_rhythm(robot, feet),
+            *check_fold(robot, feet),
+            check_reach('folds', folded, 'poses'),
+            check_roll(rolled),
+        ]
+    except ConfigurationError as error:
+        return [Finding('robot file', False, str(error), 'correct what is named')]
+
+
+def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Finding]:
+    """Yields what is to say of a robot that was put down in its stance.
+
+    Args:
+        robot: which robot.
+        stood: how it stood.
+        sag_max: [rad] distance from its stance at which a joint no longer counts as standing.
+    """
+    jams = '; '.join(f'{one} with {other}' for one, other in sorted(stood.jams)[:NAMED])
+    yield _finding(
+        'no part jams another',
+        not stood.jams,
+        f'touching in the stance: {jams}' if jams else 'none touch in the stance',
+        f'{_PASS}; else change joints.stance',
+    )
+    yield _finding(
+        'stands level',
+        stood.tilt <= TILT,
+        f'{stood.tilt:.2f} rad from level',
+        f'change joints.stance until the trunk is level within {TILT} rad',
+    )
+    yield _finding(
+        'on its feet alone',
+        not stood.off_its_feet,
+        ', '.join(stood.off_its_feet[:NAMED]) or 'nothing else touches the ground',
+        'name the links that should stand there under feet.links, or change joints.stance',
+    )
+    yield _finding(
+        'height',
+        abs(stood.height - robot.height) <= HEIGHT_SHARE * robot.height,
+        f'stands {stood.height:.3f} m high, the file says {robot.height:.3f}',
+        f'height: {stood.height:.2f}',
+    )
+    yield _finding(
+        'spawn_height',
+        0.0 <= robot.spawn_height - stood.height <= DROP,
+        f'{robot.spawn_height:.3f} m',
+        f'spawn_height: {stood.height + DROP / 3:.2f}, a little above where it stands',
+    )
+    sags = np.abs(stood.sag)
+    yield _finding(
+        'stiff enough',
+        bool(sags.max() <= SAG_SHARE * sag_max),
+        f'sags by {sags.max():.2f} rad at {robot.joints[int(sags.argmax())]}',
+        f'raise joints.kp (and kd with its root): within {SAG_SHARE * sag_max:.2f} rad it stands',
+    )
+    yield _finding(
+        'calm',
+        bool(stood.shake.max() <= SHAKE),
+        f'{stood.shake.max():.2f} rad/s at {robot.joints[int(stood.shake.argmax())]}',
+        'lower joints.kd and kp, or raise rates_hz.command: the motor loop is unstable',
+    )
+    share = stood.torque_share
+    yield _finding(
+        'strong enough',
+        bool(share.max() <= TORQUE_SHARE),
+        f'{share.max():.0%} of the torque of {robot.joints[int(share.argmax())]} to stand',
+        'check joints.torque_max; or stand higher, with straighter legs: joints.stance',
+    )
+    if robot.has_foot_force:
+        least = stood.foot_force.min()
+        yield _finding(
+            'feet feel the ground',
+            bool(robot.foot_force_threshold <= FORCE_SHARE * least),
+            f'{least:.0f} N at {robot.feet[int(stood.foot_force.argmin())]}, the least loaded',
+            f'feet.force_threshold: {least / 2:.0f}',
+        )
+
+
+def check_mirror(robot: RobotModel, feet: Feet) -> Iterator[Finding]:
+    """Yields whether a pose and its mirror image put the feet in mirrored places.
+
+    Args:
+        robot: which robot; one without the section `mirror` has nothing to check.
+        feet: gives the places of the feet in the body frame [m], (feet, 3), for joint angles.
+    """
+    swap = joint_mirror(robot)
+    if swap is None:
+        yield Finding('mirror', True, 'none: learning will need twice as long', needed=False)
+        return
+    generator = np.random.default_rng(0)
+    # About the stance: from there closed legs find their knees.
+    poses = robot.stance + 0.3 * (
+        np.array(list(islice(random_poses(robot, generator), MIRROR_POSES))) - robot.stance
+    )
+    worst, culprit = 0.0, ''
+    for pose in poses:
+        for joint, name in enumerate(robot.joints):
+            one = robot.stance.copy()
+            one[joint] = pose[joint]
+            image = swap.joint_sign * one[swap.joint_index]
+            missed = np.abs(feet(image) - (feet(one) * (1.0, -1.0, 1.0))[swap.foot_index]).max()
+            if missed > worst:
+                worst, culprit = float(missed), name
+    yield _finding(
+        'mirror',
+        worst <= MIRROR_ERROR,
+        f'feet miss their mirror images by {worst * 1e3:.0f} mm',
+        f'mirror.joint_sign of {culprit}: the other sign; or leg_swap, joint_swap',
+    )
+
+
+def check_rhythm(robot: RobotModel, feet: Feet) -> Iterator[Finding]:
+    """Yields whether the rhythm lifts the feet, and does not walk away with them.
+
+    Args:
+        robot: which robot; one without the section `oscillator` has nothing to check.
+        feet: as in `check_mirror`.
+    """
+    rhythm = oscillator_of(robot)
+    if rhythm is None:
+        yield Finding('rhythm', True, 'none: it may not learn to walk in minutes', needed=False)
+        return
+    moved = feet(robot.stance + rhythm.amplitude) - feet(robot.stance)
+    lift, stray = moved[:, 2].min(), np.abs(moved[:, :2]).max()
+    yield _finding(
+        'rhythm',
+        bool(lift >= LIFT and stray <= STRAY * lift),
+        f'lifts a foot by {lift * 1e3:.0f} mm and moves it by {stray * 1e3:.0f} mm',
+        f'oscillator.amplitude: up by {LIFT * 1e3:.0f} mm or more, and straight (for two links as '
+        'long as each other the lower joint turns twice as far, the other way)',
+    )
+
+
+def check_fold(robot: RobotModel, feet: Feet) -> Iterator[Finding]:
+    """Yields whether `fold` draws the feet up.
+
+    Args:
+        robot: which robot; one without the section `reset` has nothing to check.
+        feet: as in `check_mirror`.
+    """
+    if not robot.sections.get('reset'):
+        yield Finding('fold', False, 'no section reset: it cannot get up', _RESET, needed=False)
+        return
+    up = (feet(motion(robot).fold) - feet(robot.stance))[:, 2].min()
+    least = FOLDED_SHARE * robot.height
+    yield _finding(
+        'fold',
+        bool(up >= least),
+        f'draws the feet up by {up * 1e3:.0f} mm',
+        f'reset.fold: feet beside the belly, {least * 1e3:.0f} mm up or more',
+    )
+
+
+def check_roll(rolled: Reaching) -> Finding:
+    """Returns whether the legs reach the poses of the roll-overs, where there are any."""
+    if not rolled.tried:
+        what = 'no from_side and from_back: it gives up on its side and on its back'
+        return Finding('rolls over', False, what, _RESET, needed=False)
+    return check_reach('rolls over', rolled, 'poses of from_side and from_back')
+
+
+def check_reach(name: str, reached: Reaching, of_what: str) -> Finding:
+    """Returns whether the legs reached their poses in the air, and what was in their way."""
+    what = f'{reached.arrived} of {reached.tried} {of_what}'
+    late = ', '.join(joint for joint, _ in reached.late.most_common(NAMED))
+    jams = '; '.join(f'{one} with {other}' for (one, other), _ in reached.jams.most_common(NAMED))
+    way_out = f'{late} did not arrive' + (
+        f', and these parts touched: {jams}. {_PASS}; else change the poses'
+        if jams
+        else ': raise joints.kp or torque_max, or give the poses more seconds'
+    )
+    return _finding(name, reached.arrived >= ARRIVED_SHARE * reached.tried, what, way_out)
+
+
+_PASS = (
+    'Where only the URDF draws them too large, name those of the legs under '
+    'simulation.pass_through'
+)
+_RESET = 'docs/new_robot.md, "Getting up"'
+
+
+def _finding(name: str, ok: bool, what: str, way_out: str) -> Finding:
+    return Finding(name, ok, what, '' if ok else way_out)

@@ -1,0 +1,56 @@
+"""Joint angles at random, and whether the robot's parts would be inside each other in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pybullet
+from numpy.typing import NDArray
+
+from quad_learner.reset.motion import motion
+from quad_learner.robot.model import RobotModel
+from quad_learner.simulation.world import World
+
+Array = NDArray[np.float64]
+
+OVERLAP = 0.003
+"""[m] that shapes may be inside each other: the engine's own margin"""
+_ONE, _OTHER, _DISTANCE = 3, 4, 8
+"""Fields of a contact point as the engine reports it: links of both bodies, how far apart."""
+
+
+def random_poses(robot: RobotModel, generator: np.random.Generator) -> Iterator[Array]:
+    """Yields joint angles [rad], (joints,), anywhere within the limits, without end.
+
+    Few angles of a closed leg fit together; those between two that do fit, do: a robot with loops
+    is given shares of its stance, its fold and the poses in which it rolls over.
+
+    Raises:
+        ConfigurationError: the robot's section `reset` cannot be used.
+    """
+    moves = motion(robot)
+    known = [robot.stance, moves.fold]
+    known += [frame.position for frame in moves.from_back + moves.from_left_back]
+    while True:
+        if robot.loop_closures:
+            shares = generator.dirichlet(np.ones(len(known)), len(robot.feet))
+            angles = np.stack(known).reshape(len(known), len(robot.feet), -1)
+            yield np.einsum('lk,klj->lj', shares, angles).reshape(-1)
+        else:
+            yield generator.uniform(robot.position_min, robot.position_max)
+
+
+def overlaps(world: World) -> bool:
+    """Returns whether a part is inside another: physics could not get it out again."""
+    pybullet.performCollisionDetection(physicsClientId=world.client)
+    points = pybullet.getContactPoints(world.body, world.body, physicsClientId=world.client)
+    return any(point[_DISTANCE] < -OVERLAP for point in points)
+
+
+def touching_parts(world: World) -> frozenset[tuple[str, str]]:
+    """Returns the pairs of the robot's own parts that touch each other, by their links' names."""
+    points = pybullet.getContactPoints(world.body, world.body, physicsClientId=world.client)
+    names = world.link_names
+    pairs = (sorted((names[point[_ONE]], names[point[_OTHER]])) for point in points)
+    return frozenset((one, other) for one, other in pairs)

@@ -1,0 +1,217 @@
+"""Tries a robot file out in simulation: does the robot stand, and can its legs fold?
+
+No safety layer stands between: what is tried is the file, its gains, poses and shapes alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.reset.motion import motion
+from quad_learner.reset.path import JointPath
+from quad_learner.reset.posture import posture
+from quad_learner.robot import rotations
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import JointCommand
+from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.simulation.config import SimulationConfig
+from quad_learner.simulation.poses import overlaps, random_poses, touching_parts
+from quad_learner.simulation.robot import SimulatedRobot
+
+Array = NDArray[np.float64]
+
+STAND_S = 3.0
+"""[s] standing: far longer than a body takes to settle"""
+CALM_S = 1.0
+"""[s] at its end, over which is measured"""
+HIGH = np.array((0.0, 0.0, 200.0))
+"""[m] dropped from there, legs meet nothing but the robot while they fold"""
+SETTLE_S = 0.3
+"""[s] that legs are given to arrive where they were told to be by now"""
+DRAWN_MOST = 10
+"""poses drawn at most for each that is wanted: in some a part is inside another"""
+ARRIVED = 0.2
+"""[rad] from where a joint should be: below what a poor gain leaves without weight on the leg"""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How the robot stood after it was put down in its stance."""
+
+    mass: float
+    """[kg]"""
+    height: float
+    """of the root link above the ground [m]"""
+    tilt: float
+    """of the body [rad]"""
+    sag: Array
+    """of each joint, where it is less where it should be [rad], (joints,)"""
+    shake: Array
+    """of each joint, fastest [rad/s], (joints,)"""
+    torque_share: Array
+    """of each joint, in the mean, of its motor's limit, (joints,)"""
+    foot_force: Array
+    """at each foot, in the mean [N], (feet,)"""
+    off_its_feet: tuple[str, ...]
+    """links other than the feet that touch the ground"""
+    jams: frozenset[tuple[str, str]]
+    """which of the robot's parts touch each other"""
+
+
+@dataclass(frozen=True)
+class Reaching:
+    """How often the legs arrived in a pose."""
+
+    tried: int
+    arrived: int
+    late: Counter[str]
+    """how often each joint did not"""
+    jams: Counter[tuple[str, str]]
+    """how often which of the robot's parts touched each other then"""
+
+
+def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
+    """Puts the robot down in its stance on flat ground, and looks how it stands.
+
+    Raises:
+        ConfigurationError: the robot file does not fit its URDF.
+    """
+    with _connected(robot, config, np.random.default_rng(0)) as simulated:
+        told = _command(robot, robot.stance)
+        ticks, calm = (round(seconds * robot.command_hz) for seconds in (STAND_S, CALM_S))
+        samples = [simulated.step(told) for _ in range(ticks)][-calm:]
+        truth, feet = simulated.truth(), simulated.feet_truth()
+        ground = simulated.world.ground_height(*truth.position[:2].tolist())
+        effort = np.mean([sample.joint_effort for sample in samples], axis=0)
+        return Stand(
+            mass=simulated.world.mass(),
+            height=float(truth.position[2]) - ground,
+            tilt=posture(truth.orientation).tilt,
+            sag=np.mean([sample.joint_position for sample in samples], axis=0) - robot.stance,
+            shake=np.max([np.abs(sample.joint_velocity) for sample in samples], axis=0),
+            torque_share=np.abs(effort) / robot.torque_max,
+            foot_force=np.mean([sample.foot_force for sample in samples], axis=0),
+            off_its_feet=feet.other_contacts,
+            jams=touching_parts(simulated.world),
+        )
+
+
+def fold(robot: RobotModel, config: SimulationConfig, speed: float, poses: int) -> Reaching:
+    """Lets the robot fall from high up, folds its legs meanwhile, and looks whether they arrive.
+
+    Args:
+        robot: whose legs; `reset.fold` and `reset.fold_first` say how they fold.
+        config: of the world; `self_collision` is what it is about.
+        speed: of the joints [rad/s].
+        poses: how often, from joint angles at random in which no part is inside another.
+
+    Raises:
+        ConfigurationError: the robot file does not fit its URDF.
+    """
+    generator = np.random.default_rng(0)
+    moves, drawn = motion(robot), random_poses(robot, generator)
+    tally = _Tally(robot)
+    with _connected(robot, config, generator) as simulated:
+        for _ in range(DRAWN_MOST * poses):
+            start = next(drawn)
+            simulated.place(HIGH, np.array(rotations.IDENTITY), start)
+            if overlaps(simulated.world):
+                continue
+            first = np.where(moves.fold_first, moves.fold, start)
+            path = JointPath(start)
+            _go(simulated, path, first, float(np.abs(first - start).max()) / speed)
+            rest = float(np.abs(moves.fold - first).max()) / speed
+            tally.look(simulated, moves.fold, _go(simulated, path, moves.fold, rest))
+            if tally.tried == poses:
+                break
+    return tally.result()
+
+
+def roll(robot: RobotModel, config: SimulationConfig) -> Reaching:
+    """Lets the robot fall from high up, and plays its roll-overs meanwhile, each from the fold.
+
+    Args:
+        robot: whose legs; the section `reset` says how they move.
+        config: of the world.
+
+    Raises:
+        ConfigurationError: the robot file does not fit its URDF.
+    """
+    moves, tally = motion(robot), _Tally(robot)
+    ways = (moves.from_side, moves.from_left_side, moves.from_back, moves.from_left_back)
+    with _connected(robot, config, np.random.default_rng(0)) as simulated:
+        for frames in ways:
+            simulated.place(HIGH, np.array(rotations.IDENTITY), moves.fold)
+            path = JointPath(moves.fold)
+            for frame in frames:
+                reached = _go(simulated, path, frame.position, frame.seconds)
+                tally.look(simulated, frame.position, reached)
+    return tally.result()
+
+
+class _Tally:
+    """Counts who arrives."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        self._robot = robot
+        self.tried = self._arrived = 0
+        self._late, self._jams = Counter[str](), Counter[tuple[str, str]]()
+
+    def look(self, simulated: SimulatedRobot, goal: Array, reached: Array) -> None:
+        """Takes in where the joints are, and what touches what."""
+        away = np.abs(reached - goal) > ARRIVED
+        self.tried += 1
+        self._arrived += not away.any()
+        names = zip(self._robot.joints, away, strict=True)
+        self._late.update(name for name, is_away in names if is_away)
+        self._jams.update(touching_parts(simulated.world) if away.any() else ())
+
+    def result(self) -> Reaching:
+        return Reaching(self.tried, self._arrived, self._late, self._jams)
+
+
+@contextmanager
+def _connected(
+    robot: RobotModel, config: SimulationConfig, generator: np.random.Generator
+) -> Iterator[SimulatedRobot]:
+    simulated = SimulatedRobot(robot, config, generator)
+    simulated.connect()
+    try:
+        yield simulated
+    finally:
+        simulated.close()
+
+
+def _go(simulated: SimulatedRobot, path: JointPath, goal: Array, seconds: float) -> Array:
+    """Goes along `path` to `goal` in `seconds`; returns where the joints are [rad], (joints,)."""
+    robot = simulated.robot
+    path.go(goal, seconds)
+    for _ in range(round((seconds + SETTLE_S) * robot.command_hz)):
+        path.advance(1.0 / robot.command_hz)
+        sample = simulated.step(_command(robot, path.position))
+    return sample.joint_position
+
+
+def _command(robot: RobotModel, position: Array) -> JointCommand:
+    """Returns a command that lasts until the next, with the gains of the stance."""
+    return JointCommand(
+        time_ns=0,
+        epoch=1,
+        sequence=1,
+        lifetime_ns=0,
+        joints_hash=robot.joints_hash,
+        mode=Mode.ACTIVE,
+        authority=Authority.RESET,
+        request=1,
+        reasons=Reason.NONE,
+        position=position,
+        kp=robot.kp,
+        kd=robot.kd,
+        effort=np.zeros_like(robot.kp),
+    )

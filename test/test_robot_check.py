@@ -1,0 +1,115 @@
+"""Claims about the check of a robot file: what is sound passes, each mistake is found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from quad_learner import configuration
+from quad_learner.doctor import Finding, fit
+from quad_learner.resources import config_directory
+from quad_learner.robot import model
+from quad_learner.robot.model import robots
+from quad_learner.robot_check import check_stand, examine
+from quad_learner.simulation import tryout
+from quad_learner.simulation.config import SimulationConfig
+
+Change = Callable[..., str]
+
+SAG_MAX = 0.25
+"""[rad] as shipped in reset.yaml"""
+
+
+@pytest.fixture
+def change(tmp_path: Path) -> Change:
+    """Gives `change(robot, 'a.b', value)`: the path of its file with that entry changed."""
+
+    def write(robot: str, entry: str, value: Any) -> str:
+        content = yaml.safe_load((config_directory() / 'robots' / f'{robot}.yaml').read_text())
+        place = content
+        *folders, name = entry.split('.')
+        for folder in folders:
+            place = place[folder]
+        place[name] = value
+        path = tmp_path / 'robot.yaml'
+        path.write_text(yaml.safe_dump(content))
+        return str(path)
+
+    return write
+
+
+def stand(path: str) -> dict[str, Finding]:
+    simulation = configuration.read(SimulationConfig, config_directory() / 'simulation.yaml')
+    robot = model.load(path)
+    found = check_stand(robot, tryout.stand(robot, simulation), SAG_MAX)
+    return {finding.name: finding for finding in found}
+
+
+@pytest.mark.parametrize('robot', robots())
+def test_every_shipped_robot_passes(robot: str) -> None:
+    found = examine(robot)
+    assert fit(found), [finding for finding in found if not finding.ok]
+    assert len(found) > 10
+
+
+@pytest.mark.parametrize(
+    'entry, value, name, way_out',
+    [
+        ('joints.kp', [5.0, 5.0, 5.0], 'on its feet alone', 'feet.links'),
+        ('height', 0.35, 'height', 'height: 0.2'),
+        ('spawn_height', 0.20, 'spawn_height', 'spawn_height: 0.3'),
+        ('joints.kp', [25.0, 25.0, 25.0], 'stiff enough', 'raise joints.kp'),
+        ('joints.kd', [40.0, 40.0, 40.0], 'calm', 'lower joints.kd'),
+        ('joints.torque_max', [20.0, 33.5, 8.0], 'strong enough', 'joints.torque_max'),
+        ('feet.force_threshold', 28.0, 'feet feel the ground', 'force_threshold: 1'),
+    ],
+)
+def test_what_keeps_it_from_standing_is_found_by_name(
+    change: Change, entry: str, value: Any, name: str, way_out: str
+) -> None:
+    found = stand(change('a1', entry, value))[name]
+    assert not found.ok
+    assert way_out in found.way_out
+
+
+@pytest.mark.parametrize(
+    'entry, value, name, way_out',
+    [
+        ('mirror.joint_sign', [1, 1, 1], 'mirror', '_hip_joint'),
+        ('oscillator.amplitude', [0.0, 0.25, 0.0], 'rhythm', 'oscillator.amplitude'),
+        ('reset.fold', [0.0, 1.0, -2.0], 'fold', 'reset.fold'),
+    ],
+)
+def test_what_does_not_fit_its_legs_is_found_by_name(
+    change: Change, entry: str, value: Any, name: str, way_out: str
+) -> None:
+    found = {finding.name: finding for finding in examine(change('a1', entry, value))}[name]
+    assert not found.ok
+    assert way_out in found.way_out
+
+
+def test_parts_that_jam_are_named(change: Change) -> None:
+    findings = examine(change('mini_cheetah', 'simulation.pass_through', []))
+    found = {finding.name: finding for finding in findings}
+    for name in ('no part jams another', 'folds', 'rolls over'):
+        assert not found[name].ok
+        assert 'simulation.pass_through' in found[name].way_out
+    assert 'body with thigh_f' in found['no part jams another'].what
+    assert 'body with thigh_f' in found['folds'].way_out
+
+
+def test_what_learning_can_do_without_is_said_and_no_failure(change: Change) -> None:
+    found = {finding.name: finding for finding in examine(change('a1', 'reset', {}))}
+    assert not found['rolls over'].ok
+    assert not found['rolls over'].needed
+    assert fit(list(found.values()))
+
+
+def test_a_file_that_cannot_be_read_is_one_finding_with_the_reason() -> None:
+    (found,) = examine('spider')
+    assert not found.ok
+    assert "'spider' is not known" in found.what
