@@ -28,7 +28,7 @@ processes of a real graph are frozen, told to end and killed, a trial each.
 - **OPEN**: not met, or not in full. It is never printed as passed; below the table stands what is
   missing, and what happens instead. What there is of a defence is still shown to matter.
 
-The whole takes some 17 minutes on two cores that others keep busy.
+The whole takes some ten minutes on two cores that others keep busy.
 
 """
 TITLES = (
