@@ -76,7 +76,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     'feet need not keep time': {'rhythm_weight': 0.0},
     'no oscillator': {'use_oscillator': False},
     'no mirror': {'mirror': False},
-    'no history': {'history': 0},
+    'a frame of history': {'history': 1},
     'history of 3': {'history': 3},
 }
 
