@@ -6,6 +6,9 @@ from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.motion import Keyframe, Motion
 from quad_learner.reset.posture import Posture
 
+_TURNS = 3
+"""off a side each third motion is the one off a back: on soft ground the second often succeeds"""
+
 
 class RollOver:
     """The roll-overs of one robot, from one fall until it stands."""
@@ -23,6 +26,7 @@ class RollOver:
     def forget(self) -> None:
         """Begins as after the first fall."""
         self._other_way = self._off_back = self._straight_on = False
+        self._stuck_on_side = 0
 
     def choose(self, slant: Posture) -> tuple[tuple[Keyframe, ...], str]:
         """Returns the poses of the motion to begin now, none where there is none, and its name.
@@ -49,8 +53,10 @@ class RollOver:
         # From the same pose the same motion fails again: off a back there are two ways, off a
         # side that one, and the one off a back.
         stuck = self._on_back == (slant.tilt > self._back_tilt)
-        self._other_way = stuck and not self._other_way
+        self._other_way = self._on_back and stuck and not self._other_way
         self._off_back = self._on_back and not stuck
+        in_a_row = self._stuck_on_side % _TURNS
+        self._stuck_on_side = in_a_row + 1 if stuck and not self._on_back else 0
         if self._off_back and self._straight_on:
             self._off_back = False
             return ''
@@ -60,4 +66,5 @@ class RollOver:
         moves = self._motion
         side = moves.from_side if to_right else moves.from_left_side
         back = moves.from_back if to_right else moves.from_left_back
-        return back if self._on_back or (self._other_way and back) else side
+        in_turn = self._stuck_on_side == _TURNS - 1
+        return back if self._on_back or (in_turn and back) else side

@@ -85,6 +85,16 @@ def test_it_rolls_by_the_motion_for_the_way_it_lies(
     np.testing.assert_allclose(target.position, pose * 2)
 
 
+def test_a_side_that_it_stuck_on_does_not_choose_the_way_off_its_back(body: Body) -> None:
+    body.roll = ON_ITS_RIGHT
+    for _ in range(2):
+        body.until(State.ROLL)
+        body.until(State.FOLD)
+    body.roll = ON_ITS_BACK
+    body.until(State.ROLL)
+    assert body.machine.reason == 'lies on its back, rolls by the right side'
+
+
 def test_once_upright_it_stops_rolling_folds_and_rises(body: Body) -> None:
     body.roll = ON_ITS_BACK
     body.until(State.ROLL)
@@ -177,10 +187,11 @@ def test_where_tucking_did_no_harm_it_tucks_again(body: Body, config: ResetConfi
         body.until(State.FOLD)
 
 
-def test_off_a_side_it_takes_turns_with_the_motion_off_a_back(body: Body) -> None:
+def test_off_a_side_each_third_motion_is_the_one_off_a_back(body: Body) -> None:
     body.roll = ON_ITS_LEFT
     of_the_side, of_the_back = [0.0, 1.0, -2.0, -0.3, 3.0, -1.0], [-0.3, 3.0, -2.6, 0.0, 1.0, -2.6]
-    for pose in (of_the_side, of_the_back, of_the_side):
+    third = [of_the_side, of_the_side, of_the_back]
+    for pose in third + third:
         body.until(State.ROLL)
         assert body.machine.reason == 'lies on its side, rolls by the left side'
         np.testing.assert_allclose(body.step(8).position, pose * 2)
