@@ -14,7 +14,7 @@ from quad_learner.ros.messages import odometry_to
 from quad_learner.safety.modes import Authority
 
 PERIOD_NS = 25_000_000
-OBSERVATIONS, ACTIONS = 102, 12
+OBSERVATIONS, ACTIONS = 51, 12
 
 
 def wants(action: float) -> bytes:
