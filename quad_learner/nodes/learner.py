@@ -15,6 +15,7 @@ from quad_learner.learning.training import ForeignTaskError, Models, Training
 from quad_learner.policy.driver import Phase
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics
+from quad_learner.ros.background import run_only_when_idle
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode
@@ -169,9 +170,17 @@ class LearnerNode(GraphNode):
                 self.get_logger().warning(f'a step was refused: {error}')
 
 
+def in_the_background(**options: Any) -> LearnerNode:
+    """Returns the node; beside a robot in real time its updates take what processors are free."""
+    node = LearnerNode(**options)
+    if not node.graph.lockstep:
+        run_only_when_idle()
+    return node
+
+
 def main() -> None:
     """Runs the node."""
-    sys.exit(run(LearnerNode))
+    sys.exit(run(in_the_background))
 
 
 if __name__ == '__main__':

@@ -64,6 +64,8 @@ class PolicyNode(GraphNode):
             for kind in self._course.kinds
         }
         self._models = {kind: ModelQueue() for kind in self._course.kinds}
+        self._unread: dict[Kind, bytes] = {}
+        """the newest models that wait for a moment in which nobody waits for an answer"""
         self._refusals: dict[Kind, str] = {}
         """why the newest model of a task does not drive"""
         self.diagnostics.values['models_refused'] = 0
@@ -104,12 +106,19 @@ class PolicyNode(GraphNode):
             self.get_logger().info(f'goes on after step {progress.sequence}')
 
     def _on_model(self, kind: Kind, message: Any) -> None:
-        try:
-            self._models[kind].add(bytes(message.data), steady_ns())
-        except PolicyError as error:
-            self._refuse(kind, error)
-            return
-        self._decide()
+        self._unread[kind] = bytes(message.data)
+        # Reading one takes a fifth of a period: in real time that is done after an answer.
+        if self.graph.lockstep or self._driver is None:
+            self._read_models()
+            self._decide()
+
+    def _read_models(self) -> None:
+        while self._unread:
+            kind, data = self._unread.popitem()
+            try:
+                self._models[kind].add(data, steady_ns())
+            except PolicyError as error:
+                self._refuse(kind, error)
 
     def _on_pose(self, message: Any) -> None:
         try:
@@ -150,6 +159,7 @@ class PolicyNode(GraphNode):
         self._publish(look, driver.answer(sample, choice))
         if driver.phase is not phase:
             self._tell()
+        self._read_models()
 
     def _ready(self, sample: SensorSample, driver: Driver) -> bool:
         """Tells whether all that this decision depends on is here; in real time it never waits."""

@@ -12,7 +12,8 @@ import pytest
 
 from quad_learner.experience.reader import ExperienceReader
 from quad_learner.experience.run_directory import create_at
-from quad_learner.nodes.learner import LearnerNode
+from quad_learner.nodes import learner as module
+from quad_learner.nodes.learner import LearnerNode, in_the_background
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import ERROR, OK, WARN
@@ -249,3 +250,14 @@ def test_whoever_wants_the_end_does_not_wait_for_updates_that_are_owed(
     live(learner, step_of, 61, 80)
     assert training.learner.updates == made
     assert training.due_updates == 10
+
+
+@pytest.mark.parametrize(('gear', 'gives_way'), [('lockstep', False), ('real_time', True)])
+def test_beside_a_robot_in_real_time_updates_take_what_is_free(
+    bench: Any, run: Path, monkeypatch: pytest.MonkeyPatch, gear: str, gives_way: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(module, 'run_only_when_idle', lambda: asked.append(True))
+    bench.start(in_the_background, 'learner', run_directory=str(run), gear=gear, **SMALL)
+    assert asked == [True] * gives_way
+    bench.node.close()

@@ -228,6 +228,25 @@ def test_a_model_that_fails_its_golden_answers_is_told_and_the_last_one_drives_o
     assert node.report()[0] == OK
 
 
+def test_in_real_time_a_model_is_read_when_nobody_waits_for_an_answer(
+    bench: Any, sample_of: Any, estimate_of: Any, command_of: Any
+) -> None:
+    bench.listen(topics.POLICY_TARGET, topics.EXPERIENCE)
+    bench.start(PolicyNode, 'policy', gear='real_time', noise_scale=0.0)
+    graph = taught(Graph(bench, (sample_of, estimate_of, command_of)))
+    node, size = bench.node, bench.node._task.observation_size
+    bench.say(topics.MODEL, model(size, 0.1, version=4))
+    bench.say(topics.MODEL, model(size, 0.2, version=5))
+    bench.until(lambda: node._unread, 'a model')
+    bench.settle()
+    assert [each.card.version for each in node._models[FORWARD]._waiting] == [3]
+    graph.decide()
+    assert node._choosers[FORWARD].version == 3
+    bench.until(lambda: not node._unread, 'that it is read')
+    graph.decide()
+    assert node._choosers[FORWARD].version == 5
+
+
 @pytest.fixture
 def two(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any) -> Graph:
     """Returns the node with two tasks in turn."""
