@@ -47,7 +47,7 @@ from quad_learner.resources import config_directory
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.course import workspace_of
-from quad_learner.task.kinds import KINDS, Kind, kinds
+from quad_learner.task.kinds import KINDS, Kind
 from quad_learner.task.symmetry import symmetry
 from quad_learner.task.workspace import Place
 from scoring import ScoredEnv, TrialOver, line, without_curves
@@ -185,7 +185,9 @@ def learn(
     changes = {**changes, 'tasks': list(tasks)}
     policy = read(PolicyConfig, 'policy', changes)
     task = read(TaskConfig, 'task', changes)
-    config = share_of(read(LearnerConfig, 'learner', changes), len(tasks))
+    taught_by = task.taught_by()
+    learned = tuple(dict.fromkeys(taught_by.values()))
+    config = share_of(read(LearnerConfig, 'learner', changes), len(learned))
     others = {field.name for kind in (PolicyConfig, LearnerConfig) for field in fields(kind)}
     walk = WatchedWalk(**{key: value for key, value in changes.items() if key not in others})
     sizes = walk.observation_space.shape[0], walk.action_space.shape[0]
@@ -199,11 +201,11 @@ def learn(
         learner = Learner(*sizes, config, seed_of(kind, seed), mirror)
         return Trial(env, learner, Chooser(policy, *sizes, 1.0 / walk.robot.policy_hz, noise))
 
-    trials = {kind: trial(kind) for kind in kinds(tasks)}
+    trials = {kind: trial(kind) for kind in learned}
     try:
         observation, _ = env.reset(seed=seed)
         while True:
-            trials[walk.kind].episode(observation)
+            trials[taught_by[walk.kind]].episode(observation)
             observation, _ = env.reset()
     except TrialOver as over:
         problem = str(over)

@@ -77,6 +77,7 @@ def _opened(folder: Path) -> Training:
         (OBSERVATIONS, ACTIONS),
         config,
         os.getpid(),
+        {FORWARD: FORWARD},
         {FORWARD: None},
         lambda: 0,
         _read,

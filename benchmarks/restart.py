@@ -60,6 +60,7 @@ def training_of(path: Path) -> Any:
         (task.observation_size, task.action_size),
         configuration.read(LearnerConfig, folder / 'learner.yaml'),
         0,
+        {FORWARD: FORWARD},
         {FORWARD: symmetry(robot, task_config, FORWARD)},
         time.monotonic_ns,
         records.transition_from,

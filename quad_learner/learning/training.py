@@ -1,11 +1,11 @@
 """The learners at work on a run: log, replay, updates, models, checkpoints; ROS-free.
 
-Each task has a learner of its own, and a step teaches that of its task. The order is fixed: a step
-is in the log before it is learned from; a model is made after every `publish_every` steps and is
-meant for the steps that begin one such stretch later, so that acting and learning overlap and are
-still the same whenever the seed is. While the robot gets up there are no steps, and the learner
-goes over what it has; the next episode begins with the model of that, and whichever task it is of,
-a model that says so is there.
+Each task has a learner of its own, or all share one, and a step teaches that of its task. The
+order is fixed: a step is in the log before it is learned from; a model is made after every
+`publish_every` steps and is meant for the steps that begin one such stretch later, so that acting
+and learning overlap and are still the same whenever the seed is. While the robot gets up there are
+no steps, and the learner goes over what it has; the next episode begins with the model of that,
+and whichever task it is of, a model that says so is there.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Training:
         sizes: tuple[int, int],
         config: LearnerConfig,
         seed: int,
-        tasks: Mapping[Kind, Symmetry | None],
+        taught_by: Mapping[Kind, Kind],
+        symmetries: Mapping[Kind, Symmetry | None],
         clock: Callable[[], int],
         read: Read,
         read_all: ReadAll,
@@ -62,7 +63,8 @@ class Training:
         sizes: numbers in an observation and in an action.
         config: how to learn.
         seed: of everything random.
-        tasks: what is learned, and the symmetry of robot and task, None for none.
+        taught_by: each task that is learned, and the one that its learner is named after.
+        symmetries: of robot and task, None for none, for each learner.
         clock: steady time [ns], for the log's syncs.
         read: turns a logged message into a transition.
         read_all: does the same for many, at least one.
@@ -71,11 +73,12 @@ class Training:
         self._config = config
         self._read = read
         self._read_all = read_all
-        share = share_of(config, len(tasks))
+        share = share_of(config, len(symmetries))
         self._trainees = {
             kind: Trainee(kind, run, robot, sizes, share, seed, symmetry)
-            for kind, symmetry in tasks.items()
+            for kind, symmetry in symmetries.items()
         }
+        self._taught_by = taught_by
         self._current = next(iter(self._trainees.values()))
         self._log = ExperienceLog(run.experience, clock)
         self.sequence = 0
@@ -149,23 +152,27 @@ class Training:
         records = ExperienceReader(self._run.experience).records()
         while data := [record.data for record in islice(records, RESTORED_AT_ONCE)]:
             steps = self._read_all(data)
-            for task in np.unique(steps.task).tolist():
-                rows = np.flatnonzero(steps.task == task)
+            taught = np.array([self._learner_of(task).number for task in steps.task.tolist()])
+            for number in np.unique(taught).tolist():
+                rows = np.flatnonzero(taught == number)
                 messages = [data[row] for row in rows.tolist()]
-                self._trainee_of(task).restore(steps[rows], messages, self._read)
+                self._trainee_of(number).restore(steps[rows], messages, self._read)
             self._follow_all(steps)
         self._forgive()
 
     def _trainee_of(self, task: int) -> Trainee:
+        return self._trainees[self._learner_of(task)]
+
+    def _learner_of(self, task: int) -> Kind:
         kind = NUMBERED.get(task)
-        if kind is None or kind not in self._trainees:
+        if kind is None or kind not in self._taught_by:
             name = f'number {task}' if kind is None else kind.name
-            known = ', '.join(kind.name for kind in self._trainees)
+            known = ', '.join(kind.name for kind in self._taught_by)
             raise ForeignTaskError(
                 f'a step of the task {name}, but this run learns {known}; '
                 'go on with the tasks that it began with'
             )
-        return self._trainees[kind]
+        return self._taught_by[kind]
 
     def _follow_all(self, steps: Steps) -> None:
         ended = steps.terminated | steps.truncated

@@ -33,7 +33,7 @@ from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
 from quad_learner.task.config import TaskConfig
-from quad_learner.task.kinds import Kind, kinds
+from quad_learner.task.kinds import Kind
 from quad_learner.task.walk import WalkTask
 
 
@@ -70,8 +70,8 @@ class DriveNode(GraphNode):
         """
         run_directory = open_run(Path(self.graph.run_directory))
         choosers = {}
-        for kind in kinds(task_config.tasks):
-            path = run_directory.policy_of(kind.suffix)
+        for kind, learned in task_config.taught_by().items():
+            path = run_directory.policy_of(learned.suffix)
             if not path.is_file():
                 continue
             chooser = Chooser(

@@ -23,7 +23,6 @@ from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Progress, Records, progress_to
 from quad_learner.ros.process import run
 from quad_learner.task.config import TaskConfig
-from quad_learner.task.kinds import kinds
 from quad_learner.task.symmetry import symmetry
 from quad_learner.task.walk import WalkTask
 
@@ -42,7 +41,8 @@ class LearnerNode(GraphNode):
         torch.set_num_threads(1)
         learner_config, task_config = self.configs
         task = WalkTask(self.robot, task_config)
-        self._kinds = kinds(task_config.tasks)
+        taught_by = task_config.taught_by()
+        self._kinds = tuple(dict.fromkeys(taught_by.values()))
         self._records = Records(self.robot, task.observation_size)
         self._training = Training(
             open_run(Path(self.graph.run_directory)),
@@ -50,6 +50,7 @@ class LearnerNode(GraphNode):
             (task.observation_size, task.action_size),
             learner_config,
             self.graph.seed,
+            taught_by,
             {kind: symmetry(self.robot, task_config, kind) for kind in self._kinds},
             steady_ns,
             self._records.transition_from,

@@ -53,6 +53,7 @@ class PolicyNode(GraphNode):
         self._records = Records(self.robot, self._task.observation_size)
         self._course = Course(task_config, self.graph.generator('commands'))
         generator = self.graph.generator('exploration')
+        self._taught_by = task_config.taught_by()
         self._choosers = {
             kind: Chooser(
                 self._config,
@@ -61,9 +62,9 @@ class PolicyNode(GraphNode):
                 1.0 / self.robot.policy_hz,
                 generator,
             )
-            for kind in self._course.kinds
+            for kind in self._taught_by.values()
         }
-        self._models = {kind: ModelQueue() for kind in self._course.kinds}
+        self._models = {kind: ModelQueue() for kind in self._choosers}
         self._unread: dict[Kind, bytes] = {}
         """the newest models that wait for a moment in which nobody waits for an answer"""
         self._refusals: dict[Kind, str] = {}
@@ -91,7 +92,7 @@ class PolicyNode(GraphNode):
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
         self._estimates = EstimateListener(self, self.robot, self._decide, decisions)
         self._commands = CommandListener(self, self._records, self._on_command)
-        for kind in self._course.kinds:
+        for kind in self._models:
             topics.model(kind.suffix).subscribe(self, partial(self._on_model, kind))
         topics.EXTERNAL_POSE.subscribe(self, self._on_pose)
         topics.PROGRESS.subscribe(self, self._on_progress)
@@ -155,7 +156,7 @@ class PolicyNode(GraphNode):
         look = driver.look(sample, estimate, self._commands.newest, over)
         choice = None
         if look.wants_action:
-            choice = self._choosers[driver.kind].choose(driver.observation, look.begins)
+            choice = self._choosers[self._learned].choose(driver.observation, look.begins)
         self._publish(look, driver.answer(sample, choice))
         if driver.phase is not phase:
             self._tell()
@@ -174,7 +175,7 @@ class PolicyNode(GraphNode):
             return False
         for kind, models in self._models.items():
             self._swap(kind, models.due(sequence))
-        is_there = self._choosers[driver.kind].version >= 0
+        is_there = self._choosers[self._learned].version >= 0
         if is_there and self._model_is_meant(sequence, driver):
             return True
         now = steady_ns()
@@ -184,7 +185,7 @@ class PolicyNode(GraphNode):
 
     def _model_is_meant(self, sequence: int, driver: Driver) -> bool:
         """Tells whether the model in use is the one that lockstep has for the next action."""
-        models = self._models[driver.kind]
+        models = self._models[self._learned]
         if driver.phase is Phase.EPISODE:
             return sequence < models.valid_until
         return driver.phase is not Phase.ASK or models.made_after >= sequence
@@ -236,8 +237,8 @@ class PolicyNode(GraphNode):
     def _tell(self) -> None:
         driver = self._driver
         phase = 'waiting for the learner' if driver is None else driver.phase.value
-        kind = self._kind
-        values: dict[str, Any] = {'version': self._choosers[kind].version, 'task': kind.name}
+        version, task = self._choosers[self._learned].version, self._kind.name
+        values: dict[str, Any] = {'version': version, 'task': task}
         if driver is not None:
             values['sequence'] = driver.counters.sequence
             values['episode'] = driver.counters.episode
@@ -251,13 +252,18 @@ class PolicyNode(GraphNode):
     def _kind(self) -> Kind:
         return self._course.kinds[0] if self._driver is None else self._driver.kind
 
+    @property
+    def _learned(self) -> Kind:
+        """The task that the learner is named after whose model drives."""
+        return self._taught_by[self._kind]
+
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
         values = self.diagnostics.values
-        chooser, place = self._choosers[self._kind], self._course.place
+        chooser, place = self._choosers[self._learned], self._course.place
         values['task'] = self._kind.name
         values['model_version'] = chooser.version
-        values['model_age_s'] = self._models[self._kind].age_s(steady_ns())
+        values['model_age_s'] = self._models[self._learned].age_s(steady_ns())
         values['place_m'] = f'{place.x:.2f}, {place.y:.2f}'
         values['dropped'] = self._samples.dropped
         values['problem'] = self._commands.problem or self._estimates.problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quad_learner.configuration import parameter
-from quad_learner.task.kinds import KINDS, VELOCITY
+from quad_learner.task.kinds import KINDS, VELOCITY, Kind, kinds
 
 REWARDS = ('shaped', 'displacement')
 """`shaped`: parts that each say what they want; `displacement`: that of Ha et al. 2020"""
@@ -16,6 +16,9 @@ class TaskConfig:
     """What is asked of the robot. The values, with what raising them does, are in the YAML."""
 
     tasks: tuple[str, ...] = parameter('What is practised, in turn.', choices=tuple(KINDS))
+    share_learner: bool = parameter(
+        'One learner for all tasks, which sees the task, instead of one each.'
+    )
     workspace_m: tuple[float, ...] = parameter(
         'Length and width of the workspace; 0 for none.', 'm', 0.0, 1000.0
     )
@@ -75,6 +78,16 @@ class TaskConfig:
                 raise ValueError(f'{name} must hold {length} numbers')
         if self.reward == 'displacement' and VELOCITY.name in self.tasks:
             raise ValueError('reward displacement knows no task velocity; use shaped')
+
+    @property
+    def sees_task(self) -> bool:
+        """Whether the task is part of the observation: one learner has several to tell apart."""
+        return self.share_learner and len(self.tasks) > 1
+
+    def taught_by(self) -> dict[Kind, Kind]:
+        """Returns each task that is practised, with the one that its learner is named after."""
+        practised = kinds(self.tasks)
+        return {kind: practised[0] if self.share_learner else kind for kind in practised}
 
     @property
     def commanded(self) -> bool:

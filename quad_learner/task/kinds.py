@@ -50,6 +50,13 @@ NUMBERED: Mapping[int, Kind] = MappingProxyType({kind.number: kind for kind in K
 """Every task by its number."""
 
 
+def in_a_mirror(kind: Kind) -> Kind:
+    """Returns the task that `kind` is when seen in a mirror: a turn goes to the other side."""
+    if kind.turn == 0.0:
+        return kind
+    return next(each for each in KINDS.values() if each.turn == -kind.turn)
+
+
 def kinds(names: Sequence[str]) -> tuple[Kind, ...]:
     """Returns the tasks called `names`, in that order.
 

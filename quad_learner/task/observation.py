@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Estimate, SensorSample
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import Kind
 
 Array = NDArray[np.float64]
 Vector = NDArray[np.float32]
@@ -47,15 +48,19 @@ class FrameLayout:
     """sine and cosine of the rhythm"""
     command: slice
     """velocity to follow, scaled; empty where no task follows one"""
+    task: slice
+    """1 for the episode's task, 0 for the others, in the order of `tasks`; empty where each task
+    has a learner of its own"""
     size: int
 
 
-def layout(robot: RobotModel, commanded: bool = False) -> FrameLayout:
+def layout(robot: RobotModel, commanded: bool = False, tasks: int = 0) -> FrameLayout:
     """Returns where the parts of a frame of `robot` lie.
 
     Args:
         robot: gives the number of joints and feet.
         commanded: whether there is a velocity to follow.
+        tasks: how many are told apart.
     """
     joints, feet = len(robot.joints), len(robot.feet)
     sizes = {
@@ -69,12 +74,18 @@ def layout(robot: RobotModel, commanded: bool = False) -> FrameLayout:
         'heading': 1,
         'phase': 2,
         'command': 3 if commanded else 0,
+        'task': tasks,
     }
     parts, end = {}, 0
     for name, size in sizes.items():
         parts[name] = slice(end, end + size)
         end += size
     return FrameLayout(**parts, size=end)
+
+
+def layout_of(robot: RobotModel, config: TaskConfig) -> FrameLayout:
+    """Returns where the parts of a frame lie with these tasks."""
+    return layout(robot, config.commanded, len(config.tasks) if config.sees_task else 0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class Observer:
     def __init__(self, robot: RobotModel, config: TaskConfig) -> None:
         self._robot = robot
         self._kept = 1 + config.history
-        self.layout = layout(robot, config.commanded)
+        self.layout = layout_of(robot, config)
         self.size = self.layout.size * self._kept
         self._middle = np.zeros(self.layout.size)
         self._scale = np.ones(self.layout.size)
@@ -104,6 +115,7 @@ class Observer:
         self._set_scale('angular_velocity', 0.0, config.angular_velocity_scale)
         self._set_scale('velocity', 0.0, config.velocity_scale)
         self._commanded = config.commanded
+        self._tasks = config.tasks if config.sees_task else ()
         if config.commanded:
             planar, turning = config.velocity_scale, config.angular_velocity_scale
             self._set_scale('command', 0.0, np.array((planar, planar, turning)))
@@ -128,6 +140,7 @@ class Observer:
         action: Array,
         phase: Array,
         command: Array,
+        kind: Kind,
     ) -> Vector:
         """Returns the observation, (size,), after adding the frame of this instant.
 
@@ -138,6 +151,7 @@ class Observer:
             action: executed in the step that just ended, −1 … 1, (joints,).
             phase: sine and cosine of the rhythm, (2,).
             command: velocity to follow: ahead, to the left [m/s], yaw rate [rad/s], (3,).
+            kind: the episode's task.
         """
         robot, place = self._robot, self.layout
         frame = np.zeros(place.size)
@@ -153,6 +167,8 @@ class Observer:
         frame[place.phase] = phase
         if self._commanded:
             frame[place.command] = command
+        if self._tasks:
+            frame[place.task] = [name == kind.name for name in self._tasks]
         self._frames.appendleft(_bounded((frame - self._middle) * self._scale))
         while len(self._frames) < self._kept:
             self._frames.append(self._frames[0])

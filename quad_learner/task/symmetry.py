@@ -17,8 +17,8 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.action import Oscillator, oscillator_of
 from quad_learner.task.config import TaskConfig
-from quad_learner.task.kinds import FORWARD, Kind
-from quad_learner.task.observation import layout
+from quad_learner.task.kinds import FORWARD, Kind, in_a_mirror
+from quad_learner.task.observation import layout_of
 
 Indices = NDArray[np.intp]
 Signs = NDArray[np.float32]
@@ -50,20 +50,25 @@ class JointMirror(NamedTuple):
 
 
 def symmetry(robot: RobotModel, config: TaskConfig, kind: Kind = FORWARD) -> Symmetry | None:
-    """Returns the symmetry of task `kind`, None where it, the robot or its rhythm has none.
+    """Returns the symmetry of who learns task `kind`, None where there is none.
 
-    A turn seen in a mirror is a turn to the other side: another task.
+    A turn seen in a mirror is a turn to the other side: another task. One learner of both has it
+    all the same: in the mirror it sees the other task.
 
     Raises:
         ConfigurationError: the section `mirror` of the robot's YAML does not fit its joints.
     """
     swap = joint_mirror(robot)
-    if swap is None or kind.turn != 0.0:
+    taught_by = config.taught_by()
+    taught_by.setdefault(kind, kind)
+    learned = [task for task, by in taught_by.items() if by == taught_by[kind]]
+    mirrored = [in_a_mirror(task) for task in learned]
+    if swap is None or set(mirrored) != set(learned):
         return None
     phase = _phase_sign(oscillator_of(robot) if config.use_oscillator else None, swap)
     if phase is None:
         return None
-    place = layout(robot, config.commanded)
+    place = layout_of(robot, config)
     index = np.arange(place.size)
     sign = np.ones(place.size, np.float32)
     for part in (place.joint_position, place.joint_velocity, place.action):
@@ -77,6 +82,8 @@ def symmetry(robot: RobotModel, config: TaskConfig, kind: Kind = FORWARD) -> Sym
     sign[place.phase] = phase
     if config.commanded:
         sign[place.command] = COMMAND_SIGN
+    if config.sees_task:
+        index[place.task] = [place.task.start + learned.index(task) for task in mirrored]
     frames = 1 + config.history
     indices = np.concatenate([index + place.size * frame for frame in range(frames)])
     return Symmetry(indices, np.tile(sign, frames), swap.joint_index, swap.joint_sign)

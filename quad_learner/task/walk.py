@@ -187,7 +187,7 @@ class WalkTask:
     def _observe(self, sample: SensorSample, estimate: Estimate, attitude: Attitude) -> Vector:
         phase = self._actions.phase_features(self._since_start(sample.time_ns))
         return self._observer.observe(
-            sample, estimate, attitude, self._action, phase, self._command
+            sample, estimate, attitude, self._action, phase, self._command, self._kind
         )
 
     def _motion(self, sample: SensorSample, estimate: Estimate, attitude: Attitude) -> Motion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 import torch
 
 from quad_learner import configuration
+from quad_learner.experience.run_directory import RunDirectory, create_at
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.resources import config_directory
+from quad_learner.robot.model import RobotModel, load
 from quad_learner.safety.modes import Reason
 
 ConfigBuilder = Callable[..., LearnerConfig]
@@ -128,3 +131,26 @@ def make_step() -> StepBuilder:
         return Transition(**{**parts, **changes})
 
     return build
+
+
+@pytest.fixture
+def steps(make_step: StepBuilder) -> list[Transition]:
+    """Returns 300 steps in episodes of 25, each beginning where the last one led."""
+    generator, steps, seen = np.random.default_rng(0), [], np.zeros(3, np.float32)
+    for number in range(1, 301):
+        ended = {'terminated': False, 'truncated': number % 25 == 0}
+        steps.append(make_step(number, generator, observation=seen, **ended))
+        seen = steps[-1].next_observation
+    return steps
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    """Returns the folder of a run that has just begun."""
+    return create_at(tmp_path / 'run', {})
+
+
+@pytest.fixture(scope='module')
+def robot() -> RobotModel:
+    """Returns the robot that the models are said to be for."""
+    return load('a1')

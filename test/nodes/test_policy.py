@@ -14,7 +14,7 @@ from quad_learner.policy import golden
 from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import OK, WARN
 from quad_learner.ros.messages import odometry_to, place_to
-from quad_learner.ros.packed import Progress, progress_to
+from quad_learner.ros.packed import Progress, Records, progress_to
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.task.kinds import FORWARD, LEFT
 from quad_learner.task.workspace import Place
@@ -291,6 +291,22 @@ def test_each_task_is_driven_by_its_own_model_and_its_steps_say_so(two: Graph) -
     )
     told = [two.bench.records.episode_from(end).task for end in ends]
     assert told == [FORWARD.number, LEFT.number]
+
+
+def test_tasks_that_share_a_learner_are_driven_by_its_model(
+    bench: Any, sample_of: Any, estimate_of: Any, command_of: Any
+) -> None:
+    bench.listen(topics.POLICY_TARGET, topics.EXPERIENCE, topics.EPISODE)
+    shared = {'tasks': ['forward', 'left'], 'share_learner': True}
+    bench.start(PolicyNode, 'policy', standing_hold=0.0, **shared)
+    bench.records = Records(bench.robot, bench.node._task.observation_size)
+    graph = taught(Graph(bench, (sample_of, estimate_of, command_of)))
+    graph.decide()
+    lived(graph)
+    lived(graph)
+    steps = graph.bench.until(lambda: len(graph.steps()) == 4 and graph.steps(), 'four steps')
+    assert [step.task for step in steps] == [FORWARD.number] * 2 + [LEFT.number] * 2
+    assert [step.policy_version for step in steps] == [3] * 4
 
 
 def test_in_lockstep_no_task_begins_before_its_model_knows_of_the_last_episode(two: Graph) -> None:

@@ -10,6 +10,7 @@ import pytest
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Estimate, SensorSample
 from quad_learner.task.config import TaskConfig
+from quad_learner.task.kinds import FORWARD, LEFT
 from quad_learner.task.observation import Attitude, Observer, layout
 
 Samples = Callable[..., SensorSample]
@@ -31,10 +32,9 @@ class Seen:
         attitude = Attitude(*changed.pop('attitude', (0.0, 0.0, 0.0)), yaw=0.0)
         action = changed.pop('action', np.zeros(12))
         phase = changed.pop('phase', np.zeros(2))
-        command = changed.pop('command', np.zeros(3))
-        return self.observer.observe(
-            self._sample(**sample), self._estimate(**changed), attitude, action, phase, command
-        )
+        command, kind = changed.pop('command', np.zeros(3)), changed.pop('kind', FORWARD)
+        where = self._sample(**sample), self._estimate(**changed), attitude
+        return self.observer.observe(*where, action, phase, command, kind)
 
 
 @pytest.fixture
@@ -67,6 +67,21 @@ def test_a_velocity_to_follow_is_seen_where_there_is_one_and_only_there(
     assert seen.shape == (FRAME + 3,)
     np.testing.assert_allclose(seen[told.place.command], [1.0, -0.5, 0.4])
     np.testing.assert_array_equal(seen[:FRAME], plain(command=command))
+
+
+@pytest.mark.parametrize(('shared', 'more'), [(True, [0.0, 1.0]), (False, [])])
+def test_a_learner_of_several_tasks_sees_which_it_is(
+    robot: RobotModel,
+    task_config: Configure,
+    sample_of: Samples,
+    estimate_of: Estimates,
+    shared: bool,
+    more: list[float],
+) -> None:
+    config = task_config(tasks=['forward', 'left'], share_learner=shared, history=0)
+    told = Seen(robot, config, sample_of, estimate_of)
+    np.testing.assert_array_equal(told(kind=LEFT)[FRAME:], more)
+    np.testing.assert_array_equal(told(kind=FORWARD)[FRAME:], more[::-1])
 
 
 def test_joint_angles_are_seen_from_the_stance_in_action_boxes(

@@ -146,6 +146,32 @@ def test_a_turn_has_no_mirror_of_its_own(
     assert symmetry(robot, task_config(), kind) is None
 
 
+def test_one_learner_of_both_turns_sees_the_other_one_in_a_mirror(
+    robot: RobotModel,
+    task_config: Configure,
+    turned: Any,
+    sample_of: Samples,
+    estimate_of: Estimates,
+    command_of: Commands,
+) -> None:
+    tasks = ['forward', 'left', 'right']
+    config = task_config(tasks=tasks, share_learner=True, use_oscillator=False, history=1)
+    found = symmetry(robot, config, FORWARD)
+    assert found is not None
+    builders = (sample_of, estimate_of, command_of)
+    seen = observed(Life(False, turned, robot), robot, config, builders, 0, LEFT)
+    shown = found.observation_sign * seen[found.observation_index]
+    in_mirror = observed(Life(True, turned, robot), robot, config, builders, 0, RIGHT)
+    np.testing.assert_allclose(shown, in_mirror, atol=2e-6)
+
+
+def test_one_learner_of_a_turn_to_one_side_has_no_mirror(
+    robot: RobotModel, task_config: Configure
+) -> None:
+    config = task_config(tasks=['forward', 'left'], share_learner=True)
+    assert symmetry(robot, config, FORWARD) is None
+
+
 @pytest.mark.parametrize('name', ['a1'])
 def test_a_robot_in_a_mirror_sees_the_mirrored_observation(
     name: str,
