@@ -1,21 +1,18 @@
 """Matrix products inside compiled functions: no copies, and no way through Python between them.
 
-numba's own products are those of SciPy's BLAS. torch brings one that is half as fast again on x86
-(MKL), so its sgemm is called where torch's library has it, and SciPy's elsewhere.
+numba's own products are those of SciPy's BLAS, which is not the quickest everywhere: `blas` says
+whose sgemm is called.
 """
 
 from __future__ import annotations
 
-import ctypes
-from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
 import numpy as np
-import torch
 from numba import int64, types, void
-from numba.extending import get_cython_function_address
 
+from quad_learner.learning.blas import sgemm_address
 from quad_learner.learning.compiled_at_start import APART, compiled_at_start
 
 ALIGNED = 4
@@ -29,17 +26,8 @@ _PLAIN_TRANSPOSED = np.frombuffer(b'NT', np.uint8)
 _ONE_ZERO = np.array((1.0, 0.0), np.float32)
 
 
-def _address() -> int:
-    """Returns where Fortran's sgemm lies; its counts are of 32 bits in both libraries."""
-    for path in sorted((Path(torch.__file__).parent / 'lib').glob('*torch_cpu.*')):
-        found = getattr(ctypes.CDLL(str(path)), 'sgemm_', None)
-        if found is not None:
-            return int(ctypes.cast(found, ctypes.c_void_p).value or 0)
-    return int(get_cython_function_address('scipy.linalg.cython_blas', 'sgemm'))
-
-
 # By name, not by address: what is kept on disk must find it where it lies the next time.
-llvmlite.binding.add_symbol(_SYMBOL, _address())
+llvmlite.binding.add_symbol(_SYMBOL, sgemm_address())
 _sgemm: Any = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS))
 
 

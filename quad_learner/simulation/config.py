@@ -124,6 +124,12 @@ class SimulationConfig:
     initial_charge: float = parameter(
         'Charge of the battery at the start, as a fraction of full.', '', 0.0, 1.0
     )
+    charger_w: float = parameter(
+        'Power of a charger on a cable that the robot always hangs on; 0: nobody charges it.',
+        'W',
+        0.0,
+        1e4,
+    )
     ambient_temperature_c: float = parameter(
         'Temperature of the air and of cold motors.', '°C', -40.0, 60.0
     )

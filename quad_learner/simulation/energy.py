@@ -3,7 +3,7 @@
 Power is mechanical work (braking gives nothing back), copper loss c τ² and what computers draw.
 A motor warms by its copper loss and cools towards the air: C dT/dt = c τ² − G (T − T_air).
 The voltage falls evenly from full to empty, less the drop of the mean current at the inner
-resistance.
+resistance. A charger gives the same power at all times, until the battery is full.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Energy:
         self._robot = robot
         self._full = robot.battery_capacity * _SECONDS_PER_HOUR
         self._left = self._full * config.initial_charge
+        self._charger = config.charger_w
         self._temperature = np.full(len(robot.joints), config.ambient_temperature_c)
         self._power = facts.idle_power
         self._work = self._drawn = 0.0
@@ -55,7 +56,8 @@ class Energy:
         """
         power = kernels.spend(torque, velocity, self._facts, duration_s, self._temperature)
         self._power += (power - self._power) * min(1.0, duration_s / VOLTAGE_TIME_S)
-        self._left = max(self._left - power * duration_s, 0.0)
+        gained = (self._charger - power) * duration_s
+        self._left = min(max(self._left + gained, 0.0), self._full)
         self._drawn += power * duration_s
         self._work += float(np.maximum(torque * velocity, 0.0).sum()) / len(torque) * duration_s
 
@@ -69,6 +71,6 @@ class Energy:
         charge = self._left / self._full
         span = robot.battery_full_voltage - robot.battery_empty_voltage
         rest = robot.battery_empty_voltage + charge * span
-        drop = self._resistance * self._power / rest
+        drop = self._resistance * max(self._power - self._charger, 0.0) / rest
         warmth = self._temperature * (1.0 if robot.has_motor_temperature else np.nan)
         return Health(time_ns, rest - drop, charge, warmth)

@@ -44,7 +44,8 @@ def energy(configure: Callable[..., SimulationConfig]) -> Make:
     """Gives `energy(robot, **overrides)` in air of 20 °C."""
 
     def make(robot: RobotModel, **overrides: object) -> Energy:
-        return Energy(robot, configure(ambient_temperature_c=20.0, **overrides))
+        surroundings = {'ambient_temperature_c': 20.0, 'charger_w': 0.0}
+        return Energy(robot, configure(**(surroundings | overrides)))
 
     return make
 
@@ -60,6 +61,30 @@ def test_the_battery_is_never_emptier_than_empty(robot: RobotModel, energy: Make
     battery = energy(robot, initial_charge=0.1)
     battery.spend(NOTHING, NOTHING, 1e6)
     assert battery.health(0).battery_charge == 0.0
+
+
+def test_a_charger_fills_the_battery_of_who_draws_less_up_to_the_brim(
+    robot: RobotModel, energy: Make
+) -> None:
+    battery = energy(robot, initial_charge=0.5, charger_w=30.0)
+    charges = []
+    for _ in range(3):
+        battery.spend(NOTHING, NOTHING, 2.0 * 3600.0)
+        charges.append(battery.health(0).battery_charge)
+    # 30 W come in and 20 W are drawn: 20 W·h of 100 in two hours.
+    assert charges == pytest.approx([0.7, 0.9, 1.0])
+
+
+def test_who_draws_more_than_the_charger_gives_lives_on_the_battery(
+    robot: RobotModel, energy: Make
+) -> None:
+    battery = energy(robot, charger_w=15.0)
+    battery.spend(NOTHING, NOTHING, 3600.0)
+    assert battery.health(0).battery_charge == pytest.approx(0.95)
+    # Only what the battery itself gives drops its voltage: 0.1 Ω · 5 W, at 25 V of 20 to 25.
+    full = energy(robot, charger_w=15.0)
+    full.spend(NOTHING, NOTHING, 0.0)
+    assert full.health(0).battery_voltage == pytest.approx(25.0 - 0.1 * 5.0 / 25.0)
 
 
 def test_work_and_copper_are_paid_for_and_braking_gives_nothing_back(
