@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from quad_learner.configuration import ConfigurationError
 from quad_learner.drive.config import DriveConfig
+from quad_learner.drive.learned import learned
 from quad_learner.drive.pilot import Phase, Pilot
 from quad_learner.drive.selector import Selector
 from quad_learner.drive.steering import Steering
 from quad_learner.experience.run_directory import open_run
-from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
-from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import Standing
 from quad_learner.robot.signals import JointTarget, SensorSample
@@ -33,7 +31,6 @@ from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
 from quad_learner.task.config import TaskConfig
-from quad_learner.task.kinds import Kind
 from quad_learner.task.walk import WalkTask
 
 
@@ -44,7 +41,12 @@ class DriveNode(GraphNode):
         super().__init__('policy', TaskConfig, PolicyConfig, ResetConfig, DriveConfig, **options)
         task_config, policy_config, reset_config, drive_config = self.configs
         task = WalkTask(self.robot, task_config)
-        choosers = self._learned(task, task_config, policy_config)
+        choosers = learned(
+            open_run(Path(self.graph.run_directory)),
+            self.robot,
+            (task_config, policy_config),
+            self.graph.generator('drive'),
+        )
         largest = np.array(task_config.command_max)
         self._steering = Steering(drive_config, largest)
         self._pilot = Pilot(
@@ -59,36 +61,6 @@ class DriveNode(GraphNode):
         self._sample: SensorSample | None = None
         self._last: JointTarget | None = None
         self._wire()
-
-    def _learned(
-        self, task: WalkTask, task_config: TaskConfig, policy_config: PolicyConfig
-    ) -> dict[Kind, Chooser]:
-        """Returns the policies of the run, by task.
-
-        Raises:
-            ConfigurationError: there is none, or one is for another robot or task.
-        """
-        run_directory = open_run(Path(self.graph.run_directory))
-        choosers = {}
-        for kind, learned in task_config.taught_by().items():
-            path = run_directory.policy_of(learned.suffix)
-            if not path.is_file():
-                continue
-            chooser = Chooser(
-                policy_config,
-                task.observation_size,
-                task.action_size,
-                1.0 / self.robot.policy_hz,
-                self.graph.generator('drive'),
-            )
-            try:
-                chooser.swap(OnnxPolicy(path.read_bytes()))
-            except PolicyError as error:
-                raise ConfigurationError(f'{path}: {error}') from error
-            choosers[kind] = chooser
-        if not choosers:
-            run_directory.require_policy()
-        return choosers
 
     def _wire(self) -> None:
         self._target = topics.POLICY_TARGET.publisher(self)
