@@ -36,6 +36,7 @@ setup(
         (f'{SHARE}/config', sorted(glob('config/*.yaml'))),
         (f'{SHARE}/config/sros2', sorted(glob('config/sros2/*'))),
         (f'{SHARE}/config/tools', sorted(glob('config/tools/*'))),
+        (f'{SHARE}/config/problems', sorted(glob('config/problems/*.yaml'))),
         (f'{SHARE}/config/robots', sorted(glob('config/robots/*.yaml'))),
     ],
     python_requires='>=3.10',

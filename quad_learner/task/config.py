@@ -10,6 +10,19 @@ from quad_learner.task.kinds import KINDS, VELOCITY, Kind, kinds
 REWARDS = ('shaped', 'displacement')
 """`shaped`: parts that each say what they want; `displacement`: that of Ha et al. 2020"""
 
+OBSERVABLE = (
+    'joint_position',
+    'joint_velocity',
+    'action',
+    'contact',
+    'lean',
+    'angular_velocity',
+    'velocity',
+    'heading',
+    'phase',
+)
+"""parts of an observation that can be left out (`task.observation.FrameLayout`)"""
+
 
 @dataclass(frozen=True)
 class TaskConfig:
@@ -66,13 +79,19 @@ class TaskConfig:
     )
     angular_velocity_scale: float = parameter('Scale of the observed gyro.', 's/rad', 1e-4, 10.0)
     velocity_scale: float = parameter('Scale of the observed body velocity.', 's/m', 1e-4, 10.0)
+    observed: tuple[str, ...] = parameter(
+        'Parts of the observation, in any order; a command and the task are seen where needed.',
+        choices=OBSERVABLE,
+    )
     history: int = parameter('Earlier frames in the observation.', 'frames', 0, 16)
     use_oscillator: bool = parameter('Add the stepping rhythm of the robot under the actions.')
 
     def __post_init__(self) -> None:
         """Refuses what does not go together."""
-        if not self.tasks or len(set(self.tasks)) != len(self.tasks):
-            raise ValueError(f'tasks = {list(self.tasks)} must name one or more, each once')
+        for name in ('tasks', 'observed'):
+            named = getattr(self, name)
+            if not named or len(set(named)) != len(named):
+                raise ValueError(f'{name} = {list(named)} must name one or more, each once')
         for name, length in (('workspace_m', 2), ('command_max', 3)):
             if len(getattr(self, name)) != length:
                 raise ValueError(f'{name} must hold {length} numbers')

@@ -83,6 +83,12 @@ def layout(robot: RobotModel, commanded: bool = False, tasks: int = 0) -> FrameL
     return FrameLayout(**parts, size=end)
 
 
+def seen_columns(place: FrameLayout, config: TaskConfig) -> NDArray[np.intp]:
+    """Returns which numbers of a frame are observed, (observed,), rising."""
+    parts = (getattr(place, name) for name in (*config.observed, 'command', 'task'))
+    return np.sort(np.concatenate([np.arange(part.start, part.stop) for part in parts]))
+
+
 def layout_of(robot: RobotModel, config: TaskConfig) -> FrameLayout:
     """Returns where the parts of a frame lie with these tasks."""
     return layout(robot, config.commanded, len(config.tasks) if config.sees_task else 0)
@@ -107,7 +113,8 @@ class Observer:
         self._robot = robot
         self._kept = 1 + config.history
         self.layout = layout_of(robot, config)
-        self.size = self.layout.size * self._kept
+        self._seen = seen_columns(self.layout, config)
+        self.size = self._seen.size * self._kept
         self._middle = np.zeros(self.layout.size)
         self._scale = np.ones(self.layout.size)
         self._set_scale('joint_position', robot.stance, 1.0 / robot.action_box)
@@ -169,7 +176,8 @@ class Observer:
             frame[place.command] = command
         if self._tasks:
             frame[place.task] = [name == kind.name for name in self._tasks]
-        self._frames.appendleft(_bounded((frame - self._middle) * self._scale))
+        scaled = _bounded((frame - self._middle) * self._scale)
+        self._frames.appendleft(scaled[self._seen])
         while len(self._frames) < self._kept:
             self._frames.append(self._frames[0])
         return np.concatenate(list(self._frames))

@@ -18,7 +18,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.task.action import Oscillator, oscillator_of
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.kinds import FORWARD, Kind, in_a_mirror
-from quad_learner.task.observation import layout_of
+from quad_learner.task.observation import layout_of, seen_columns
 
 Indices = NDArray[np.intp]
 Signs = NDArray[np.float32]
@@ -84,8 +84,11 @@ def symmetry(robot: RobotModel, config: TaskConfig, kind: Kind = FORWARD) -> Sym
         sign[place.command] = COMMAND_SIGN
     if config.sees_task:
         index[place.task] = [place.task.start + learned.index(task) for task in mirrored]
+    # Each part is its own image, so that what is left out leaves no gap.
+    seen = seen_columns(place, config)
+    index, sign = np.searchsorted(seen, index[seen]), sign[seen]
     frames = 1 + config.history
-    indices = np.concatenate([index + place.size * frame for frame in range(frames)])
+    indices = np.concatenate([index + seen.size * frame for frame in range(frames)])
     return Symmetry(indices, np.tile(sign, frames), swap.joint_index, swap.joint_sign)
 
 

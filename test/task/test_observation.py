@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quad_learner.robot.model import RobotModel
+from quad_learner.evaluation import configs_of, shipped_files
+from quad_learner.resources import config_directory
+from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import Estimate, SensorSample
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.kinds import FORWARD, LEFT
 from quad_learner.task.observation import Attitude, Observer, layout
+from quad_learner.task.walk import WalkTask
 
 Samples = Callable[..., SensorSample]
 Estimates = Callable[..., Estimate]
@@ -82,6 +85,28 @@ def test_a_learner_of_several_tasks_sees_which_it_is(
     told = Seen(robot, config, sample_of, estimate_of)
     np.testing.assert_array_equal(told(kind=LEFT)[FRAME:], more)
     np.testing.assert_array_equal(told(kind=FORWARD)[FRAME:], more[::-1])
+
+
+def test_what_is_not_named_is_not_seen(
+    robot: RobotModel, task_config: Configure, sample_of: Samples, estimate_of: Estimates
+) -> None:
+    # The original's: motor angles, roll and pitch, the last action, over six steps.
+    original = ['lean', 'joint_position', 'action']
+    config = task_config(observed=original, history=5)
+    seen = Seen(robot, config, sample_of, estimate_of)
+    action = np.linspace(-0.5, 0.5, 12)
+    found = seen(attitude=(0.1, -0.2, 0.3), action=action, velocity_body=np.ones(3))
+    assert found.shape == (6 * (12 + 2 + 12),) == (seen.observer.size,)
+    np.testing.assert_allclose(found[12:26], [*action, 0.1, -0.2], rtol=1e-6)
+    np.testing.assert_array_equal(found[:26], found[-26:])
+
+
+def test_the_minitaurs_problem_is_that_of_the_paper() -> None:
+    problem = config_directory() / 'problems' / 'minitaur_ha2020.yaml'
+    task = configs_of([*shipped_files(), problem], robot='minitaur').task
+    # Eight motor angles, roll and pitch, eight actions, over six steps.
+    assert WalkTask(load('minitaur'), task).observation_size == 6 * (8 + 2 + 8)
+    assert (task.reward, task.tasks) == ('displacement', ('forward', 'backward'))
 
 
 def test_joint_angles_are_seen_from_the_stance_in_action_boxes(

@@ -165,6 +165,27 @@ def test_one_learner_of_both_turns_sees_the_other_one_in_a_mirror(
     np.testing.assert_allclose(shown, in_mirror, atol=2e-6)
 
 
+def test_the_mirror_shows_what_is_observed_alone(
+    robot: RobotModel,
+    task_config: Configure,
+    turned: Any,
+    sample_of: Samples,
+    estimate_of: Estimates,
+    command_of: Commands,
+) -> None:
+    observed_parts = ['joint_position', 'lean', 'action', 'velocity']
+    config = task_config(observed=observed_parts, use_oscillator=False, history=2)
+    found = symmetry(robot, config)
+    assert found is not None
+    builders = (sample_of, estimate_of, command_of)
+    seen, in_mirror = (
+        observed(Life(mirrored, turned, robot), robot, config, builders, 0)
+        for mirrored in (False, True)
+    )
+    shown = found.observation_sign * seen[found.observation_index]
+    np.testing.assert_allclose(shown, in_mirror, atol=2e-6)
+
+
 def test_one_learner_of_a_turn_to_one_side_has_no_mirror(
     robot: RobotModel, task_config: Configure
 ) -> None:
