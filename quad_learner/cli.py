@@ -201,6 +201,7 @@ def _performance(run: RunDirectory, seed: int, kind: Kind = FORWARD) -> Performa
     from quad_learner.evaluation import Performance, configs_of_run
     from quad_learner.policy.onnx_policy import OnnxPolicy
 
+    run.require_any_policy()
     configs = configs_of_run(run, seed=seed, workspace_m=[0.0, 0.0])
     policy = run.require_policy(configs.task.taught_by().get(kind, kind).suffix)
     performance = Performance(configs, kind=kind)

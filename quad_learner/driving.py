@@ -53,8 +53,7 @@ def prepare(options: DriveOptions) -> Prepared:
     run = open_run(options.run)
     if options.lockstep and options.backend != 'sim':
         raise ConfigurationError('a robot waits for nobody: lockstep is for the backend sim alone')
-    if not any(run.path.glob('policy*.onnx')):
-        run.require_policy()
+    run.require_any_policy()
     shared: dict[str, Any] = {
         'robot': read_values(run.parameters / 'policy.yaml')['robot'],
         'gear': LOCKSTEP if options.lockstep else REAL_TIME,

@@ -141,6 +141,15 @@ class RunDirectory:
             )
         return policy
 
+    def require_any_policy(self) -> None:
+        """Refuses a run that has no policy of any task.
+
+        Raises:
+            RunDirectoryError: the run has no policy.
+        """
+        if not any(self.path.glob('policy*.onnx')):
+            self.require_policy()
+
     def require_metrics(self) -> Path:
         """Returns the metrics of a run that can be reported on.
 
