@@ -40,10 +40,15 @@ from quad_learner.experience.transition import Transition
 from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.resources import config_directory
+from quad_learner.robot.model import load
 from quad_learner.safety.modes import Reason
+from quad_learner.task.config import TaskConfig
+from quad_learner.task.walk import WalkTask
 
-OBSERVATIONS, ACTIONS = 102, 12
-"""of the A1's walking task"""
+ROBOT = 'a1'
+"""whose walking task's sizes are learned with"""
+TASK = WalkTask(load(ROBOT), configuration.read(TaskConfig, config_directory() / 'task.yaml'))
+OBSERVATIONS, ACTIONS = TASK.observation_size, TASK.action_size
 STEPS = 2000
 """in the replay"""
 REFERENCE = 'sbx CrossQ, as shipped: actor 1/3'
