@@ -7,7 +7,7 @@ has its turn in every nth. Ours is measured as it ships (two critics of the rewa
 constraint, actor 1/2) and with as many critics in all as the peers have; the peers as they ship,
 and CrossQ with its actor 1/1 too. The peers make all updates of a round in one call, which suits
 them: SBX compiles the loop over updates. The limit is the time of the matrix products alone that
-our updates consist of.
+our updates consist of, by the library that ours uses.
 
     pip install -r requirements/bench.txt
     python benchmarks/learner_throughput.py --width 128 256 --rounds 9
@@ -28,17 +28,20 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from quad_learner import configuration
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.learning.products import product
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.safety.modes import Reason
@@ -55,6 +58,7 @@ REFERENCE = 'sbx CrossQ, as shipped: actor 1/3'
 """whose rate the others' are divided by"""
 WARM_UPS = 4
 """rounds that do not count: SBX compiles anew for each place of the actor's turn in a round"""
+Array = NDArray[np.float32]
 Run = Callable[[int], Any]
 
 
@@ -157,29 +161,33 @@ def products(width: int, batch: int, members: int, actor_share: float) -> Run:
     inputs = OBSERVATIONS + ACTIONS
     sizes = ((batch, inputs, width), (batch, width, width))
     back = (*((k, m, n) for m, k, n in sizes), (batch, width, width))
-    critics = [(torch.randn(members, m, k), torch.randn(members, k, n)) for m, k, n in sizes]
-    backs = [(torch.randn(members, m, k), torch.randn(members, k, n)) for m, k, n in back]
-    to_action = (torch.randn(members, batch, width), torch.randn(members, width, ACTIONS))
     heads = ((batch, OBSERVATIONS, width), (batch, width, width), (batch, width, 2 * ACTIONS))
-    actor = [(torch.randn(m, k), torch.randn(k, n)) for m, k, n in heads]
+    critics, backs = members * _factors(sizes), members * _factors(back)
+    to_action, again = _factors(((batch, width, ACTIONS),)), _factors(sizes[1:])
+    actor = _factors(heads)
+    now_and_next_and_back = (*critics, *critics, *backs, *actor)
+    through_and_back = members * (*critics[: len(sizes)], *again, *to_action)
+    the_turn = (*through_and_back, *actor, *actor, *actor[1:])  # weights and inputs
 
     def run(updates: int) -> None:
         owed = 0.0
         for _ in range(updates):
-            for pair in (*critics, *critics, *backs):  # values now and next, and the way back
-                torch.bmm(*pair)
-            for one in actor:  # the next action
-                torch.mm(*one)
+            for each in now_and_next_and_back:
+                product(*each)
             owed += actor_share
-            if owed < 1.0:
-                continue
-            owed -= 1.0
-            for pair in (*critics, critics[1], to_action):  # through the critics and back
-                torch.bmm(*pair)
-            for one in (*actor, *actor, *actor[1:]):  # there, and back: weights and inputs
-                torch.mm(*one)
+            if owed >= 1.0:
+                owed -= 1.0
+                for each in the_turn:
+                    product(*each)
 
     return run
+
+
+def _factors(sizes: Sequence[tuple[int, int, int]]) -> list[tuple[Array, Array, Array]]:
+    """Returns what `product` takes, for each (rows, inner, columns)."""
+    chance = np.random.default_rng(0)
+    draw = partial(chance.standard_normal, dtype=np.float32)
+    return [(draw((m, k)), draw((k, n)), np.empty((m, n), np.float32)) for m, k, n in sizes]
 
 
 def contenders(width: int, batch: int) -> tuple[dict[str, Run], list[str]]:

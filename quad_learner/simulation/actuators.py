@@ -2,7 +2,7 @@
 
 torque = kp (q* − q) − kd q̇ + effort, limited by the motor. The limit is `torque_max` up to the
 share `speed_knee` of `speed_max` and falls in a straight line to zero at `speed_max`; braking is
-not weakened.
+not weakened. A worn motor makes `strength` of that torque, at any speed.
 A command takes effect one latency after it is given; the one before it holds until then.
 """
 
@@ -40,7 +40,8 @@ class Actuators:
         self._generator = generator
         self._latency = config.command_latency_s * robot.physics_hz
         self._jitter = config.command_jitter_s * robot.physics_hz
-        self._drag = config.joint_damping_nms_rad
+        self._drag = self._first_drag = config.joint_damping_nms_rad
+        self._strength = 1.0
         self._shape = robot.stance.shape
         knee = config.speed_knee * robot.speed_max
         fall = robot.torque_max / (robot.speed_max - knee)
@@ -65,6 +66,16 @@ class Actuators:
             due = max(due, self._pending[-1][0])  # commands do not overtake each other
         self._pending.append((due, self._read(command)))
 
+    def wear(self, strength: float, drag: float) -> None:
+        """Makes the motors as old as they are now.
+
+        Args:
+            strength: share of its torque that each motor makes.
+            drag: joint damping, as a multiple of the configured one.
+        """
+        self._strength = strength
+        self._drag = drag * self._first_drag
+
     def torque(self, position: Sequence[float], velocity: Sequence[float]) -> list[float]:
         """Returns the torque at each joint for the next physics step [N·m], and counts that step.
 
@@ -77,14 +88,14 @@ class Actuators:
         while self._pending and self._pending[0][0] <= self._step:
             self._law = self._pending.popleft()[1]
         self._step += 1
-        drag = self._drag
+        drag, strength = self._drag, self._strength
         torques = []
         for q, v, law in zip(position, velocity, self._law, strict=True):
             wanted, kp, kd, effort, torque_max, knee, speed_max, fall = law
             torque = kp * (wanted - q) - kd * v + effort
             if not (-torque_max <= torque <= torque_max and -knee <= v <= knee):
                 torque = _limited(torque, v, torque_max, speed_max, fall)
-            torques.append(torque - drag * v)
+            torques.append(strength * torque - drag * v)
         return torques
 
     def _read(self, command: JointCommand | None) -> _Law:

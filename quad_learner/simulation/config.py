@@ -130,6 +130,15 @@ class SimulationConfig:
         0.0,
         1e4,
     )
+    motor_wear_per_h: float = parameter(
+        'Rate at which motors lose torque and joints gain drag.', '1/h', 0.0, 1000.0
+    )
+    battery_fade_per_h: float = parameter(
+        'Rate at which the battery loses capacity.', '1/h', 0.0, 1000.0
+    )
+    friction_drift: float = parameter(
+        "Growth of the ground friction's deviation with time, within its bounds.", '1/√h', 0.0, 3.0
+    )
     ambient_temperature_c: float = parameter(
         'Temperature of the air and of cold motors.', '°C', -40.0, 60.0
     )
@@ -147,4 +156,9 @@ class SimulationConfig:
             raise ValueError(
                 f'ground_friction_min = {self.ground_friction_min} must not be above '
                 f'ground_friction_max = {self.ground_friction_max}; lower it or raise the other'
+            )
+        if self.friction_drift > 0.0 and self.ground_friction_min == self.ground_friction_max:
+            raise ValueError(
+                f'friction_drift = {self.friction_drift} needs room: ground_friction_min below '
+                f'ground_friction_max = {self.ground_friction_max}; lower it, or have no drift'
             )

@@ -39,7 +39,7 @@ class Energy:
         self._facts = np.array((*motors, config.ambient_temperature_c))
         self._resistance = facts.battery_resistance
         self._robot = robot
-        self._full = robot.battery_capacity * _SECONDS_PER_HOUR
+        self._new = self._full = robot.battery_capacity * _SECONDS_PER_HOUR
         self._left = self._full * config.initial_charge
         self._charger = config.charger_w
         self._temperature = np.full(len(robot.joints), config.ambient_temperature_c)
@@ -60,6 +60,12 @@ class Energy:
         self._left = min(max(self._left + gained, 0.0), self._full)
         self._drawn += power * duration_s
         self._work += float(np.maximum(torque * velocity, 0.0).sum()) / len(torque) * duration_s
+
+    def fade(self, capacity: float) -> None:
+        """Leaves the battery that share of its first capacity; the charge in per cent stays."""
+        charge = self._left / self._full
+        self._full = self._new * capacity
+        self._left = charge * self._full
 
     def truth(self) -> EnergyTruth:
         """Returns what has been spent since the start."""

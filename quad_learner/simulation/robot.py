@@ -13,6 +13,7 @@ from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import NANOSECONDS, Health, JointCommand, SensorSample
 from quad_learner.simulation.actuators import Actuators
+from quad_learner.simulation.ageing import Ageing
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.energy import Energy
 from quad_learner.simulation.faults import FaultInjector
@@ -30,6 +31,7 @@ class SimulatedRobot:
     _actuators: Actuators
     _sensors: Sensors
     _energy: Energy
+    _ageing: Ageing
     _faults: FaultInjector
     _of_pushes: np.random.Generator
     _position: tuple[float, ...]
@@ -88,12 +90,13 @@ class SimulatedRobot:
         Raises:
             ConfigurationError: the robot file, the URDF or a fault declaration is wrong.
         """
-        of_motors, of_sensors, self._of_pushes = self._generator.spawn(3)
+        of_motors, of_sensors, self._of_pushes, of_age = self._generator.spawn(4)
         self._faults = FaultInjector(self._robot, self._config.faults)
         self._energy = Energy(self._robot, self._config)
         self._actuators = Actuators(self._robot, self._config, of_motors)
         self._sensors = Sensors(self._robot, self._config, of_sensors)
         self._world.connect()
+        self._ageing = Ageing(self._config, self._world.ground_friction, of_age)
         self._ticks = 0
         self._stand(0.0, 0.0, 0.0, self._robot.spawn_height)
 
@@ -113,6 +116,7 @@ class SimulatedRobot:
                 means joint damping.
         """
         self._actuators.accept(command)
+        self._grow_older()
         self._draw_push()
         before, (torques, velocities, forces) = self._base, self._advance()
         self._base = self._world.base()
@@ -215,6 +219,13 @@ class SimulatedRobot:
 
     def _publish(self, reading: Reading) -> None:
         self._sample = self._faults.apply(self._sensors.read(reading))
+
+    def _grow_older(self) -> None:
+        age = self._ageing.at(self._ticks * self._period)
+        if age is not None:
+            self._actuators.wear(age.torque, age.drag)
+            self._energy.fade(age.capacity)
+            self._world.set_ground_friction(age.friction)
 
     def _draw_push(self) -> None:
         if self._config.push_interval_s <= 0.0:

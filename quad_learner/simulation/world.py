@@ -36,6 +36,9 @@ _OUT_OF_THE_WAY = np.array((0.0, 0.0, 1.0))
 class World:
     """One physics client and the robot in it."""
 
+    ground_friction: float
+    """coefficient of the ground, without unit"""
+
     def __init__(
         self, robot: RobotModel, config: SimulationConfig, generator: np.random.Generator
     ) -> None:
@@ -170,6 +173,17 @@ class World:
                 forces[foot_of[point[_OWN_LINK]]] += point[_NORMAL_FORCE]
         return forces
 
+    def set_ground_friction(self, friction: float) -> None:
+        """Makes the ground's coefficient `friction`, times what the terrain makes of it."""
+        self.ground_friction = friction
+        for body in self._terrain.bodies:
+            pybullet.changeDynamics(
+                body,
+                BASE,
+                lateralFriction=friction * self._terrain.grip,
+                physicsClientId=self._client,
+            )
+
     def touching(self) -> frozenset[int]:
         """Returns the numbers of the links pressed on something that is not the robot."""
         points = pybullet.getContactPoints(bodyA=self._number, physicsClientId=self._client)
@@ -237,10 +251,9 @@ class World:
 
     def _set_materials(self) -> None:
         config, client = self._config, self._client
-        friction = self._generator.uniform(config.ground_friction_min, config.ground_friction_max)
-        friction *= self._terrain.grip
-        for body in self._terrain.bodies:
-            pybullet.changeDynamics(body, BASE, lateralFriction=friction, physicsClientId=client)
+        self.set_ground_friction(
+            self._generator.uniform(config.ground_friction_min, config.ground_friction_max)
+        )
         for link in self._body.links.values():
             pybullet.changeDynamics(
                 self._number,
