@@ -35,7 +35,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from quad_learner import configuration
 from quad_learner.experience.transition import Transition
@@ -58,7 +57,6 @@ REFERENCE = 'sbx CrossQ, as shipped: actor 1/3'
 """whose rate the others' are divided by"""
 WARM_UPS = 4
 """rounds that do not count: SBX compiles anew for each place of the actor's turn in a round"""
-Array = NDArray[np.float32]
 Run = Callable[[int], Any]
 
 
@@ -183,10 +181,10 @@ def products(width: int, batch: int, members: int, actor_share: float) -> Run:
     return run
 
 
-def _factors(sizes: Sequence[tuple[int, int, int]]) -> list[tuple[Array, Array, Array]]:
+def _factors(sizes: Sequence[tuple[int, int, int]]) -> list[tuple[Any, Any, Any]]:
     """Returns what `product` takes, for each (rows, inner, columns)."""
     chance = np.random.default_rng(0)
-    draw = partial(chance.standard_normal, dtype=np.float32)
+    draw: Any = partial(chance.standard_normal, dtype=np.float32)
     return [(draw((m, k)), draw((k, n)), np.empty((m, n), np.float32)) for m, k, n in sizes]
 
 
