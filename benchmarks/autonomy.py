@@ -7,6 +7,8 @@ the truth.
 
     python benchmarks/autonomy.py --seeds 0 1 2 --minutes 60
     python benchmarks/autonomy.py --minutes 3 --tasks forward,backward --external-pose
+    python benchmarks/autonomy.py --params-file config/problems/minitaur_ha2020.yaml \
+        --set robot=minitaur --set terrain=mattress --external-pose
 
 Prints a line a seed, a table and one line of JSON.
 """
@@ -52,6 +54,8 @@ from quad_learner.task.symmetry import symmetry
 from quad_learner.task.workspace import Place
 from scoring import ScoredEnv, TrialOver, line, without_curves
 
+TASKS = ('forward', 'backward', 'left', 'right')
+WORKSPACE_M = (4.0, 3.0)
 OUT = Path('runs/benchmarks/autonomy.json')
 EXTERNAL_POSE_HZ = 1.0
 """[Hz] of the simulated tag with --external-pose"""
@@ -177,12 +181,9 @@ class WatchedWalk(WalkEnv):
         return look
 
 
-def learn(
-    seed: int, minutes: float, tasks: Sequence[str], changes: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Returns the figures of one seed."""
+def learn(seed: int, minutes: float, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the figures of one seed; `changes` are parameters that differ from the shipped."""
     torch.set_num_threads(1)
-    changes = {**changes, 'tasks': list(tasks)}
     policy = read(PolicyConfig, 'policy', changes)
     task = read(TaskConfig, 'task', changes)
     taught_by = task.taught_by()
@@ -215,6 +216,24 @@ def learn(
     return result | {'problem': problem}
 
 
+def changes_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the parameters that differ from the shipped ones; what is said later wins.
+
+    Raises:
+        ConfigurationError: the parameter file cannot be read.
+    """
+    changes = {'tasks': list(TASKS), 'workspace_m': list(WORKSPACE_M)}
+    if options.params_file is not None:
+        changes |= configuration.read_values(options.params_file)
+    if options.tasks is not None:
+        changes['tasks'] = options.tasks.split(',')
+    if options.workspace is not None:
+        changes['workspace_m'] = [float(size) for size in options.workspace.split('x')]
+    changes['external_pose_hz'] = EXTERNAL_POSE_HZ if options.external_pose else 0.0
+    pairs = (words.split('=', 1) for words in options.set)
+    return changes | {name: yaml.safe_load(value) for name, value in pairs}
+
+
 def table(results: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
     """Returns a Markdown table: a line a seed."""
     units = {
@@ -239,36 +258,35 @@ def table(results: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
 
 
-def main() -> None:
-    """Prints a line a seed, the table and one line of JSON."""
+def options_of(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Returns what the command line `words` asks for, None for the process's own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument('--minutes', type=float, default=60.0, help='of robot time')
-    parser.add_argument('--tasks', default='forward,backward,left,right', help='with commas')
-    parser.add_argument('--workspace', default='4x3', help='length x width [m] (default 4x3)')
+    parser.add_argument('--params-file', type=Path, help='parameters that differ from the shipped')
+    parser.add_argument('--tasks', help=f'with commas (default {",".join(TASKS)})')
+    parser.add_argument('--workspace', help='length x width [m] (default 4x3)')
     parser.add_argument('--external-pose', action='store_true', help='a tag tells where it is')
     parser.add_argument('--jobs', type=int, default=2, help='seeds at a time')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE')
     parser.add_argument('--out', type=Path, default=OUT, help=f'JSON with curves (default {OUT})')
-    options = parser.parse_args()
-    tasks = options.tasks.split(',')
-    changes: dict[str, Any] = {
-        'workspace_m': [float(size) for size in options.workspace.split('x')],
-        'external_pose_hz': EXTERNAL_POSE_HZ if options.external_pose else 0.0,
-    }
-    pairs = (words.split('=', 1) for words in options.set)
-    changes |= {name: yaml.safe_load(value) for name, value in pairs}
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Prints a line a seed, the table and one line of JSON."""
+    options = options_of()
+    changes = changes_of(options)
+    tasks = changes['tasks']
     results = []
     with ProcessPoolExecutor(options.jobs) as pool:
-        futures = [
-            pool.submit(learn, seed, options.minutes, tasks, changes) for seed in options.seeds
-        ]
+        futures = [pool.submit(learn, seed, options.minutes, changes) for seed in options.seeds]
         for future in as_completed(futures):
             results.append(future.result())
             print(line(shown(results[-1])), flush=True)
     results.sort(key=lambda result: options.seeds.index(result['seed']))
     print(table(results, tasks))
-    asked = {key: value for key, value in vars(options).items() if key != 'out'}
+    asked = {'seeds': options.seeds, 'minutes': options.minutes, 'parameters': changes}
     content = {'benchmark': 'autonomy', **asked, 'results': results}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(options.out, json.dumps(content) + '\n')

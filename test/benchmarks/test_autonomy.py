@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from autonomy import Leg, last_speed
+from autonomy import Leg, changes_of, last_speed, options_of
+from quad_learner.resources import config_directory
 from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, RIGHT, VELOCITY, Kind
 
 
@@ -39,3 +40,19 @@ def test_the_last_three_episodes_tell_but_not_those_that_were_over_at_once() -> 
     fall = leg(ahead=0.2, seconds=0.5, fell=True)
     # 1 m and 2 m in 4 s, and 0.2 m in the half second before a fall.
     assert last_speed([*legs, short, fall]) == pytest.approx((0.25 + 0.5 + 0.4) / 3.0, abs=1e-3)
+
+
+def test_what_is_said_later_wins_over_the_file_and_that_over_the_shipped() -> None:
+    shipped = changes_of(options_of([]))
+    assert shipped == {
+        'tasks': ['forward', 'backward', 'left', 'right'],
+        'workspace_m': [4.0, 3.0],
+        'external_pose_hz': 0.0,
+    }
+    problem = ['--params-file', str(config_directory() / 'problems' / 'minitaur_ha2020.yaml')]
+    of_the_file = changes_of(options_of(problem))
+    assert (of_the_file['tasks'], of_the_file['history']) == (['forward', 'backward'], 5)
+    more = ['--tasks', 'left', '--workspace', '2x1', '--set', 'history=1', '--external-pose']
+    said = changes_of(options_of(problem + more))
+    assert (said['tasks'], said['workspace_m'], said['history']) == (['left'], [2.0, 1.0], 1)
+    assert (said['external_pose_hz'], said['reward']) == (1.0, 'displacement')
