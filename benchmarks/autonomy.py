@@ -23,6 +23,7 @@ import argparse
 import json
 import math
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
@@ -34,6 +35,7 @@ import torch
 import yaml
 
 from learning import Trial, read
+from process_growth import Size, growth, size
 from quad_learner import configuration
 from quad_learner.experience.durable import write_atomically
 from quad_learner.graph import GraphConfig
@@ -61,6 +63,10 @@ EXTERNAL_POSE_HZ = 1.0
 """[Hz] of the simulated tag with --external-pose"""
 LAST = 3
 """episodes of a task that its speed is the mean of"""
+TOLD_EVERY_S = 600.0
+"""[s] of robot time between two lines that say how a run goes"""
+WARM_UP_S = 600.0
+"""[s] of robot time that memory may grow in: the first updates and get-ups of each kind"""
 SHORT_S = 1.0
 """[s] an episode that is shorter, and did not end in a fall, is no evidence of speed"""
 
@@ -95,6 +101,7 @@ class WatchedEnv(ScoredEnv):
         super().__init__(walk, minutes)
         self._workspace = workspace_of(config)
         self.legs: list[Leg] = []
+        self._sizes: list[Size] = []
         self.outside = self.watched = 0
         self.furthest = -math.inf
         """beyond the bounds [m]"""
@@ -137,15 +144,32 @@ class WatchedEnv(ScoredEnv):
                 episode.fell,
             )
             self.legs.append(leg)
+            size_now = size(os.getpid(), self.robot_time_s)
+            if size_now is not None:
+                self._sizes.append(size_now)
         return result
+
+    def so_far(self) -> str:
+        """Returns how the trial goes, in a line."""
+        own = self.by_task()
+        return (
+            f'{self.robot_time_s / 60.0:.0f} min, falls {sum(leg.fell for leg in self.legs)}, '
+            f'outside {100.0 * self.outside / max(1, self.watched):.2f} %, '
+            + ', '.join(f'{name} {last_speed(legs)}' for name, legs in own.items())
+        )
+
+    def by_task(self) -> dict[str, list[Leg]]:
+        """Returns the episodes of each task, by its name."""
+        kinds = self.walk.course.kinds
+        return {kind.name: [leg for leg in self.legs if leg.kind is kind] for kind in kinds}
 
     def autonomy(self) -> dict[str, Any]:
         """Returns the figures of the trial."""
-        own = {
-            kind.name: [leg for leg in self.legs if leg.kind is kind]
-            for kind in self.walk.course.kinds
-        }
+        own = self.by_task()
+        grown = growth(self._sizes, WARM_UP_S)
         return {
+            'resident_mib': None if grown is None else round(grown.resident_mib, 1),
+            'mib_per_robot_hour': None if grown is None else round(grown.mib_per_hour, 2),
             'human_resets': int(self.walk.graph.sim.human_resets),
             'outside_share': round(self.outside / max(1, self.watched), 5),
             'furthest_out_m': round(self.furthest, 3),
@@ -205,8 +229,12 @@ def learn(seed: int, minutes: float, changes: Mapping[str, Any]) -> dict[str, An
     trials = {kind: trial(kind) for kind in learned}
     try:
         observation, _ = env.reset(seed=seed)
+        due = TOLD_EVERY_S
         while True:
             trials[taught_by[walk.kind]].episode(observation)
+            if env.robot_time_s >= due:
+                due += TOLD_EVERY_S
+                sys.stderr.write(f'seed {seed}: {env.so_far()}\n')
             observation, _ = env.reset()
     except TrialOver as over:
         problem = str(over)
