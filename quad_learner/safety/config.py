@@ -46,6 +46,7 @@ class SafetyConfig:
     motor_lost_time_s: float = parameter('Time a motor may leave its load.', 's', 0.02, 2.0)
     motor_load_share: float = parameter('Load that counts, of the torque limit.', '', 0.02, 1.0)
     motor_torque_share: float = parameter('Torque of the load that must come.', '', 0.0, 0.9)
+    boxed_time_s: float = parameter('Time of targets outside the box.', 's', 0.05, 10.0)
 
     position_margin_rad: float = parameter('Distance kept from a joint limit.', 'rad', 0.0, 0.5)
     policy_target_speed_rad_s: float = parameter('Target speed of policy.', 'rad/s', 0.1, 50.0)

@@ -21,6 +21,7 @@ from quad_learner.safety.state import Course, SafetyInputs, SafetyState, View
 
 Array = NDArray[np.float64]
 
+BOXED = Reason.CLIPPED_POSITION
 DT_CAP_PERIODS = 2
 """A late step moves the target no further than this many command periods would."""
 
@@ -89,13 +90,12 @@ class SafetyCore:
         if state.now_ns is not None and now_ns < state.now_ns:
             course = course._replace(since_ns=now_ns, rearmed_ns=now_ns, odd_trips=())
         watch, sight = self._monitors.look(state, inputs, now_ns)
-        course = self._arbiter.next(
-            course, View(inputs, watch, sight, now_ns), stiff=bool(last.kp.any())
-        )
+        view = View(inputs, watch, sight, now_ns)
+        course = self._arbiter.next(course, view, stiff=bool(last.kp.any()))
         elapsed_ns = 0 if state.now_ns is None else now_ns - state.now_ns
         dt = min(max(elapsed_ns / NANOSECONDS, 0.0), self._dt_cap)
         start = self._start(last, watch.sample)
-        allowed = self._allowed(state, course, View(inputs, watch, sight, now_ns), start, dt)
+        allowed = self._allowed(state, course, view, start, dt)
         mean = state.power_mean
         if watch.sample is not None:
             limits = self._limits[course.authority]
@@ -103,7 +103,9 @@ class SafetyCore:
         stamp_ns = 0 if inputs.sample is None else inputs.sample.time_ns
         command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, allowed)
         moved = command.position - start
-        return command, SafetyState(state.epoch, command, moved, mean, now_ns, watch, course)
+        boxed_s = max(state.boxed_s + (dt if allowed.reasons & BOXED else -dt), 0.0)
+        rest = (mean, boxed_s, now_ns, watch, course)
+        return command, SafetyState(state.epoch, command, moved, *rest)
 
     def _start(self, last: JointCommand, sample: SensorSample | None) -> Array:
         """Returns where each target goes on from: a limp joint has moved since it was sent."""

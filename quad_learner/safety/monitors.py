@@ -84,6 +84,8 @@ class Monitors:
             body |= Reason.SENSORS_STALE
         if gap_ns > self._lifetime_ns or inputs.let_go:
             body |= Reason.STEP_LATE
+        if state.boxed_s > self._config.boxed_time_s:
+            body |= Reason.TARGET_INVALID
         drive = self._drive(watch, inputs, now_ns)
         if body:
             odd = watch.odd_since_ns if watch.odd_since_ns is not None else now_ns
@@ -97,11 +99,9 @@ class Monitors:
     def stands(self, sample: SensorSample) -> bool:
         """Returns whether policy may begin here: upright, and each joint near its stance."""
         roll, pitch, _ = roll_pitch_yaw(sample.orientation)
-        error = np.abs(sample.joint_position - self._robot.stance).max()
-        return (
-            max(abs(roll), abs(pitch)) <= self._config.handover_tilt_rad
-            and float(error) <= self._config.handover_joint_error_rad
-        )
+        error = float(np.abs(sample.joint_position - self._robot.stance).max())
+        level = max(abs(roll), abs(pitch)) <= self._config.handover_tilt_rad
+        return level and error <= self._config.handover_joint_error_rad
 
     def target(
         self,
@@ -215,10 +215,8 @@ class Monitors:
         return not legs and not trunk
 
     def _unbelievable(self, watch: Watch) -> bool:
-        return (
-            watch.bad & self._row == self._row
-            or watch.bad.bit_count() >= self._config.bad_in_window
-        )
+        often = watch.bad.bit_count() >= self._config.bad_in_window
+        return often or watch.bad & self._row == self._row
 
     def _body(self, watch: Watch, inputs: SafetyInputs, now_ns: int, sent: Array) -> Reason:
         found = Reason.NONE
@@ -288,11 +286,9 @@ class Monitors:
         config = self._config
         spare = config.battery_charge_hysteresis if watch.empty else 0.0
         unknown = math.isnan(health.battery_charge) or math.isnan(health.battery_voltage)
-        return (
-            health.battery_charge < config.battery_charge_min + spare
-            or health.battery_voltage < self._robot.battery_empty_voltage
-            or (unknown and config.battery_missing_stops)
-        )
+        spent = health.battery_voltage < self._robot.battery_empty_voltage
+        low = health.battery_charge < config.battery_charge_min + spare
+        return spent or low or (unknown and config.battery_missing_stops)
 
     def _strength(self, temperature: Array) -> Array | None:
         """Returns the share of torque that heat leaves: falls in a line from derating to limit."""

@@ -158,6 +158,8 @@ class SafetyState(NamedTuple):
     """by how far it moved the target of each joint that it holds [rad], (joints,)"""
     power_mean: float = 0.0
     """of all motors together, as predicted [W]"""
+    boxed_s: float = 0.0
+    """for how long the driver asked for what is outside the box, less the time since it did [s]"""
     now_ns: int | None = None
     """of the last step [ns]; None before the first"""
     watch: Watch = Watch()

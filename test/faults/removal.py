@@ -93,11 +93,6 @@ def any_reach(_: Part) -> Part:
     )
 
 
-def as_it_is(_: Part) -> Part:
-    """Changes no position."""
-    return lambda limits, position: position
-
-
 def as_wanted(_: Part) -> Part:
     """Allows all that is wanted."""
     return lambda limits, wanted, *_: Allowed(*wanted, Reason.NONE)

@@ -48,6 +48,7 @@ VALUES: dict[str, Any] = {
     'motor_lost_time_s': 0.05,
     'motor_load_share': 0.2,
     'motor_torque_share': 0.25,
+    'boxed_time_s': 1.0,
     'position_margin_rad': 0.1,
     'policy_target_speed_rad_s': 5.0,
     'reset_target_speed_rad_s': 2.0,

@@ -1,0 +1,68 @@
+"""A driver that keeps asking for what lies outside the joint limits is stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quad_learner.safety.modes import Reason
+
+Bench = Any
+OUT, IN = np.array([2.0, 0.5]), np.array([0.1, 0.5])
+"""[rad] of the small robot: its left joint ends at 1"""
+EITHER = pytest.mark.parametrize('name, code', [('policy', 'P'), ('reset', 'R')])
+
+
+def wants(bench: Bench, name: str, position: np.ndarray[Any, Any], ticks: int) -> None:
+    """Lets `name` ask for `position` for so many hundredths of a second."""
+    bench.wish[name]['position'] = position
+    bench.tick(ticks)
+
+
+@EITHER
+def test_after_a_second_outside_the_driver_is_stopped(
+    make_bench: Any, name: str, code: str
+) -> None:
+    bench = make_bench(code)
+    wants(bench, name, OUT, 100)
+    assert bench.code == code
+    assert bench.command.reasons & Reason.CLIPPED_POSITION
+    bench.tick(2)
+    assert bench.code == 'T'
+    assert bench.command.reasons & Reason.TARGET_INVALID
+
+
+def test_who_is_inside_as_long_as_outside_goes_on(make_bench: Any) -> None:
+    bench = make_bench('P')
+    for _ in range(10):
+        wants(bench, 'policy', OUT, 90)
+        wants(bench, 'policy', IN, 90)
+    assert bench.code == 'P'
+
+
+def test_who_is_outside_two_thirds_of_the_time_is_stopped_after_three_seconds(
+    make_bench: Any,
+) -> None:
+    bench = make_bench('P')
+    for _ in range(96):
+        wants(bench, 'policy', OUT, 2)
+        wants(bench, 'policy', IN, 1)
+    assert bench.code == 'P'
+    for _ in range(8):
+        wants(bench, 'policy', OUT, 2)
+        wants(bench, 'policy', IN, 1)
+    assert bench.code == 'T'
+
+
+def test_who_does_it_again_and_again_is_stopped_for_good(make_bench: Any) -> None:
+    """Three unexplained stops within a minute latch."""
+    bench = make_bench('P')
+    for _ in range(3):
+        wants(bench, 'policy', OUT, 110)
+        assert bench.code in 'TL'
+        wants(bench, 'policy', IN, 300)
+        bench.ask('policy')
+        bench.tick(2)
+    assert bench.code == 'L'
