@@ -166,12 +166,14 @@ def draw(tracks: dict[str, list[tuple[float, float]]], picture: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(5.0, 5.0))
+    corners = [(0.0, 0.0), *square_from(Place(0.0, 0.0, 0.0))]
+    axes.plot(*np.array(corners).T, color='0.7', linestyle='--', label='asked')
     for name, track in tracks.items():
         x, y = np.array(track).T
-        axes.plot(x, y, label=name)
+        axes.plot(x, y, linewidth=1.0, label=name)
         axes.plot(x[:1], y[:1], 'ko')
     axes.set(xlabel='x [m]', ylabel='y [m]', aspect='equal')
-    axes.legend()
+    axes.legend(loc='upper left', bbox_to_anchor=(1.0, 1.0), fontsize='small')
     figure.savefig(picture, dpi=100, bbox_inches='tight')
 
 
