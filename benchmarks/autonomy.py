@@ -103,6 +103,9 @@ class WatchedEnv(ScoredEnv):
         self.legs: list[Leg] = []
         self._sizes: list[Size] = []
         self.outside = self.watched = 0
+        self.strays: list[tuple[float, float, float]] = []
+        """times beyond the bounds: from, to [s], and how far at most [m]"""
+        self._is_out = False
         self.furthest = -math.inf
         """beyond the bounds [m]"""
         self._yaw = self._turned = 0.0
@@ -117,10 +120,22 @@ class WatchedEnv(ScoredEnv):
         self.watched += 1
         self.outside += beyond > 0.0
         self.furthest = max(self.furthest, beyond)
+        self._note_stray(beyond)
         self._turned += math.remainder(yaw - self._yaw, 2.0 * math.pi)
         self._yaw = yaw
         thought = self.walk.course.place
         self._lost.append(math.hypot(thought.x - place.x, thought.y - place.y))
+
+    def _note_stray(self, beyond: float) -> None:
+        if beyond <= 0.0:
+            self._is_out = False
+            return
+        now_s = round(self.robot_time_s, 1)
+        if not self._is_out:
+            self.strays.append((now_s, now_s, 0.0))
+        begin_s, _, furthest = self.strays[-1]
+        self._is_out = True
+        self.strays[-1] = (begin_s, now_s, max(furthest, round(beyond, 3)))
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """Gets the robot up."""
@@ -173,6 +188,7 @@ class WatchedEnv(ScoredEnv):
             'human_resets': int(self.walk.graph.sim.human_resets),
             'outside_share': round(self.outside / max(1, self.watched), 5),
             'furthest_out_m': round(self.furthest, 3),
+            'strays': self.strays,
             'lost_m': round(statistics.fmean(self._lost[-1000:]), 3),
             'speeds': {name: last_speed(legs) for name, legs in own.items()},
             'minutes': {
@@ -323,7 +339,8 @@ def main() -> None:
 
 def shown(result: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the figures that fit a line."""
-    return {k: v for k, v in without_curves(result).items() if k != 'curves_of'}
+    curves = ('curves_of', 'strays')
+    return {k: v for k, v in without_curves(result).items() if k not in curves}
 
 
 if __name__ == '__main__':
