@@ -34,6 +34,7 @@ import numpy as np
 import torch
 import yaml
 
+from following import Following
 from learning import Trial, read
 from process_growth import Size, growth, size
 from quad_learner import configuration
@@ -106,6 +107,7 @@ class WatchedEnv(ScoredEnv):
         self.strays: list[tuple[float, float, float]] = []
         """times beyond the bounds: from, to [s], and how far at most [m]"""
         self._is_out = False
+        self._following = Following(1.0 / walk.robot.policy_hz)
         self.furthest = -math.inf
         """beyond the bounds [m]"""
         self._yaw = self._turned = 0.0
@@ -146,8 +148,14 @@ class WatchedEnv(ScoredEnv):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Drives for one policy period."""
+        command = self.walk.course.wanted()
         result = super().step(action)
+        if self.walk.kind.commanded:
+            truth = self.walk.graph.sim.truth()
+            rate = float(truth.angular_velocity_world[2])
+            self._following.note(command, truth.velocity_world, self._yaw, rate)
         if result[2] or result[3]:
+            self._following.end()
             episode = self.rows[-1].episode
             leg = Leg(
                 self.walk.kind,
@@ -188,6 +196,7 @@ class WatchedEnv(ScoredEnv):
             'human_resets': int(self.walk.graph.sim.human_resets),
             'outside_share': round(self.outside / max(1, self.watched), 5),
             'furthest_out_m': round(self.furthest, 3),
+            **self._following.figures(),
             'strays': self.strays,
             'lost_m': round(statistics.fmean(self._lost[-1000:]), 3),
             'speeds': {name: last_speed(legs) for name, legs in own.items()},
