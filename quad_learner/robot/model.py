@@ -64,6 +64,8 @@ class RobotModel:
     kp: Array
     kd: Array
     kd_damping: Array
+    position_overrun: float
+    """how far beyond its limits a joint can be turned, where nothing stops it [rad]"""
     action_box: Array
     """the policy's reach on either side of the stance [rad], (joints,)"""
     feet: tuple[str, ...]
@@ -210,6 +212,7 @@ class _Reader:
             imu_offset=self._array('imu_offset', self._get('imu_offset'), 3),
             joints=tuple(joints),
             **values,
+            position_overrun=self._overrun(),
             feet=tuple(self._expand(legs, self._get('feet', 'links'))),
             foot_radius=self._number('feet', 'radius'),
             foot_force_threshold=self._number('feet', 'force_threshold'),
@@ -276,6 +279,14 @@ class _Reader:
             value * legs if isinstance(value, list) and len(value) * legs == joints else value
         )
         return self._array(f'joints.{name}', repeated, joints)
+
+    def _overrun(self) -> float:
+        if 'position_overrun' not in self._get('joints'):
+            return 0.0
+        value = self._number('joints', 'position_overrun')
+        if value < 0.0:
+            raise self._error('joints.position_overrun', value, 'must be 0 or more')
+        return value
 
     def _check_joints(self, joints: list[str], values: Mapping[str, Array]) -> None:
         if len(set(joints)) != len(joints):

@@ -103,7 +103,8 @@ class SafetyCore:
         stamp_ns = 0 if inputs.sample is None else inputs.sample.time_ns
         command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, allowed)
         moved = command.position - start
-        boxed_s = max(state.boxed_s + (dt if allowed.reasons & BOXED else -dt), 0.0)
+        pushes = allowed.reasons & BOXED and allowed.kp.any()
+        boxed_s = max(state.boxed_s + (dt if pushes else -dt), 0.0)
         rest = (mean, boxed_s, now_ns, watch, course)
         return command, SafetyState(state.epoch, command, moved, *rest)
 

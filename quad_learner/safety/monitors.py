@@ -52,7 +52,8 @@ class Monitors:
         self._joints = (len(robot.joints),)
         self._shapes = (*[self._joints] * 3, (3,), (3,), (4,), (len(robot.feet),))
         self._middle = (robot.position_max + robot.position_min) / 2.0
-        self._reach = (robot.position_max - robot.position_min) / 2.0 + config.position_overrun_rad
+        overrun = max(robot.position_overrun, config.position_overrun_rad)
+        self._reach = (robot.position_max - robot.position_min) / 2.0 + overrun
         self._top_speed = robot.speed_max * config.over_speed_scale
         self._sample_age_ns = nanoseconds(config.sample_age_max_s)
         self._estimate_age_ns = nanoseconds(config.estimate_age_max_s)

@@ -87,6 +87,17 @@ def test_lists_for_all_joints_are_taken_as_they_are() -> None:
     assert [loop.link_a for loop in robot.loop_closures] == list(robot.feet)
 
 
+def test_a_joint_has_stops_unless_its_file_says_how_far_it_turns(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    assert load(content, tmp_path).position_overrun == 0.0
+    joints = content['joints']
+    turned = load(content | {'joints': joints | {'position_overrun': 3.0}}, tmp_path)
+    assert turned.position_overrun == 3.0
+    with pytest.raises(ConfigurationError, match=r'position_overrun = -1\.0: must be 0 or more'):
+        load(content | {'joints': joints | {'position_overrun': -1.0}}, tmp_path)
+
+
 @SHIPPED
 def test_rates_divide_each_other(name: str) -> None:
     robot = model.load(name)

@@ -34,6 +34,14 @@ def test_after_a_second_outside_the_driver_is_stopped(
     assert bench.command.reasons & Reason.TARGET_INVALID
 
 
+def test_who_lets_the_legs_go_may_say_where_they_lie(make_bench: Any) -> None:
+    """A folded leg rests on its stop, outside the box: reset that rests says so for hours."""
+    bench = make_bench('R')
+    bench.wish['reset']['kp'] = np.zeros(2)
+    wants(bench, 'reset', OUT, 1000)
+    assert bench.code == 'R'
+
+
 def test_who_is_inside_as_long_as_outside_goes_on(make_bench: Any) -> None:
     bench = make_bench('P')
     for _ in range(10):

@@ -80,6 +80,20 @@ def test_a_reading_is_believed_up_to_its_bound(
         assert bench.code == code
 
 
+@pytest.mark.parametrize(('angle', 'code'), [(2.99, 'S'), (-2.99, 'S'), (3.01, 'T')])
+def test_a_joint_without_stops_is_believed_as_far_as_its_robot_file_says(
+    bench_on: Any, small: Any, angle: float, code: str
+) -> None:
+    """The left joint's limits are ±1 rad; two more."""
+    bench = bench_on(small.robot, position_overrun=2.0)
+    bench.tick(3)
+    for step in np.linspace(0.0, angle, 60):
+        bench.sample['joint_position'] = np.array([step, 0.5])
+        bench.tick()
+    bench.tick(2)
+    assert bench.code == code
+
+
 # Top speed 20 rad/s times 1.5 for 0.01 s is 0.3 rad; 0.25 more may be noise: 0.55 rad.
 # One sample later it could have moved 0.85 rad from where it was seen last.
 @pytest.mark.parametrize('side', [1.0, -1.0])
