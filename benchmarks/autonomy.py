@@ -110,13 +110,16 @@ class WatchedEnv(ScoredEnv):
         self._following = Following(1.0 / walk.robot.policy_hz)
         self.furthest = -math.inf
         """beyond the bounds [m]"""
-        self._yaw = self._turned = 0.0
+        self.tumbles = 0
+        """falls after an episode that did not end in one: while it stopped, stood or rose"""
+        self._yaw = self._turned = self._lean = 0.0
         self._lost: list[float] = []
 
     def watch(self) -> None:
         """Notes where the robot is now."""
         truth = self.walk.graph.sim.truth()
-        yaw = roll_pitch_yaw(truth.orientation)[2]
+        roll, pitch, yaw = roll_pitch_yaw(truth.orientation)
+        self._lean = max(self._lean, abs(roll), abs(pitch))
         place = Place(float(truth.position[0]), float(truth.position[1]), yaw)
         beyond = self._workspace.beyond(place)
         self.watched += 1
@@ -142,8 +145,11 @@ class WatchedEnv(ScoredEnv):
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """Gets the robot up."""
         self.walk.on_decision = self.watch
+        fell = not self.legs or self.legs[-1].fell
+        self._lean = 0.0
         found = super().reset(**options)
         self._turned = 0.0
+        self.tumbles += not fell and self._lean > self.walk.robot.fall_pitch
         return found
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -193,6 +199,7 @@ class WatchedEnv(ScoredEnv):
         return {
             'resident_mib': None if grown is None else round(grown.resident_mib, 1),
             'mib_per_robot_hour': None if grown is None else round(grown.mib_per_hour, 2),
+            'tumbles': self.tumbles,
             'human_resets': int(self.walk.graph.sim.human_resets),
             'outside_share': round(self.outside / max(1, self.watched), 5),
             'furthest_out_m': round(self.furthest, 3),
@@ -294,7 +301,7 @@ def table(results: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
         for name in tasks
     }
     titles = [
-        *('seed', 'human resets', 'outside [%]', 'furthest out [m]', 'falls'),
+        *('seed', 'human resets', 'outside [%]', 'furthest out [m]', 'falls', 'tumbles'),
         *(f'{name} [{units[name]}]' for name in tasks),
     ]
     lines = [titles, ['---'] * len(titles)]
@@ -304,7 +311,7 @@ def table(results: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
             [
                 *(str(result[name]) for name in ('seed', 'human_resets')),
                 f'{100.0 * result["outside_share"]:.2f}',
-                *(str(result[name]) for name in ('furthest_out_m', 'falls')),
+                *(str(result[name]) for name in ('furthest_out_m', 'falls', 'tumbles')),
                 *('—' if speed is None else f'{speed:.2f}' for speed in speeds),
             ]
         )

@@ -18,7 +18,7 @@ from quad_learner.experience.walk_quality import Bout
 from quad_learner.graph import GraphConfig
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
-from quad_learner.policy.driver import Choice, Counters, Driver, EpisodeEnd, Phase
+from quad_learner.policy.driver import Choice, Counters, Driver, EpisodeEnd
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import Standing
@@ -215,7 +215,8 @@ class Performance:
                 self._recorder.act(choice.action)
             if look.end is not None:
                 score = self._score(look.end)
-                self._driver.phase, self._walking = Phase.REST, False
+                self._driver.go_on()
+                self._walking = False
                 graph.move(self._driver.answer(graph.sample, None))
                 return score
             self._move(self._driver.answer(graph.sample, choice))

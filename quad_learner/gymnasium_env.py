@@ -18,7 +18,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from quad_learner.evaluation import Configs, configs_of, shipped_files
-from quad_learner.policy.driver import Choice, Counters, Driver, Look, Phase
+from quad_learner.policy.driver import Choice, Counters, Driver, Look
 from quad_learner.reset.standing import Standing
 from quad_learner.robot.model import load
 from quad_learner.simulation.in_process import InProcessGraph
@@ -107,7 +107,7 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         if self._wants_action:
             # The episode is given up half way: policy lets go, and reset takes over.
             driver.look(graph.sample, graph.estimate, graph.command, True)
-            driver.phase = Phase.REST
+            driver.go_on()
             graph.move(driver.answer(graph.sample, None))
             self._wants_action = False
         limits_s = {False: RESET_LIMIT_S, True: REST_LIMIT_S}

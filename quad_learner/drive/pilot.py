@@ -73,12 +73,14 @@ class Pilot:
         self._ticks = Ticks(robot)
         self._blend_ns = max(1, round(config.blend_s * NANOSECONDS))
         self._idle_ns = round(config.idle_s * NANOSECONDS)
+        self._halt_ns = task.halt_steps * NANOSECONDS // robot.policy_hz
         self.phase = Phase.REST
         self.kind: Kind | None = None
         """what is being done; None: it stands"""
         self._request = 0
         self._waited = 0
         self._since_ns = 0
+        self._halts_until_ns = 0
         self._offset = np.zeros_like(robot.stance)
         self._asked = robot.stance
 
@@ -136,7 +138,10 @@ class Pilot:
         changed, before = kind is not self.kind, self.kind
         self.kind = kind
         if kind is None:
-            position = self._robot.stance
+            if changed:
+                self._halts_until_ns = sample.time_ns + self._halt_ns
+            halts = sample.time_ns < self._halts_until_ns
+            position = self._task.on_the_spot(sample.time_ns) if halts else self._robot.stance
         else:
             if before is None:
                 observation = self._task.begin(sample, estimate, command, kind, wanted)

@@ -6,7 +6,11 @@ request 0 when it does not want to drive) and, while an episode runs, the transi
 
     REST ── robot stands under the reset controller ──► ASK ── safety grants ──► EPISODE
       ▲                                                                             │
-      └──────────── episode over: time, fall, trip, operator ◄──────────────────────┘
+      ├──────────── episode over: fall, trip, operator ◄────────────────────────────┤
+      └── has halted ◄── HALT ◄── episode over: time, bounds, end of the run ◄──────┘
+
+A robot that is let go at full speed may pitch over its stiff legs. So an episode that merely ends
+is followed by a halt: the robot goes on stepping, on the spot, until it has come to rest.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ class Phase(Enum):
     REST = 'rest'
     ASK = 'ask'
     EPISODE = 'episode'
+    HALT = 'halt'
     FINISHED = 'finished'
 
 
@@ -127,6 +132,14 @@ class Driver:
         self._start_ns = 0
         self._steps = 0
         self._total = 0.0
+        self._halting = 0
+        self._after_halt = Phase.REST
+
+    def go_on(self) -> None:
+        """Takes the end of the run back: there is to be another episode."""
+        self._after_halt = Phase.REST
+        if self.phase is Phase.FINISHED:
+            self.phase = Phase.REST
 
     def look(
         self,
@@ -148,7 +161,9 @@ class Driver:
             return Look()
         if self.phase is Phase.EPISODE:
             return self._judge(sample, estimate, command, finish)
-        if finish:
+        if self.phase is Phase.HALT:
+            self._halt(command, finish)
+        elif finish:
             self.phase = Phase.FINISHED
         elif self.phase is Phase.ASK:
             return self._wait_for_grant(sample, estimate, command)
@@ -174,6 +189,8 @@ class Driver:
             self._choice, self._choice_ns = choice, sample.time_ns
             position = self._task.target(choice.action.astype(np.float64), sample.time_ns)
             request = self._request
+        elif self.phase is Phase.HALT:
+            position, request = self._task.on_the_spot(sample.time_ns), self._request
         return JointTarget(sample.time_ns, Authority.POLICY, request, position, robot.kp, robot.kd)
 
     def _may_ask(self, sample: SensorSample, command: JointCommand) -> bool:
@@ -182,12 +199,7 @@ class Driver:
     def _wait_for_grant(
         self, sample: SensorSample, estimate: Estimate, command: JointCommand
     ) -> Look:
-        granted = (
-            command.mode is Mode.ACTIVE
-            and command.authority is Authority.POLICY
-            and command.request == self._request
-        )
-        if granted:
+        if self._drives(command):
             self.phase = Phase.EPISODE
             self._count(episode=self.counters.episode + 1)
             self._start_ns, self._steps, self._total = sample.time_ns, 0, 0.0
@@ -199,6 +211,20 @@ class Driver:
         if self._waited > GRACE_DECISIONS:
             self.phase = Phase.REST
         return Look()
+
+    def _drives(self, command: JointCommand) -> bool:
+        return (
+            command.mode is Mode.ACTIVE
+            and command.authority is Authority.POLICY
+            and command.request == self._request
+        )
+
+    def _halt(self, command: JointCommand, finish: bool) -> None:
+        if finish:
+            self._after_halt = Phase.FINISHED
+        self._halting -= 1
+        if self._halting <= 0 or not self._drives(command):
+            self.phase = self._after_halt
 
     def _judge(
         self, sample: SensorSample, estimate: Estimate, command: JointCommand, finish: bool
@@ -213,7 +239,9 @@ class Driver:
         self.observation = outcome.observation
         if not over:
             return Look(transition, wants_action=True)
-        self.phase = Phase.FINISHED if finish else Phase.REST
+        self._after_halt = Phase.FINISHED if finish else Phase.REST
+        self._halting = self._task.halt_steps if self._drives(command) else 0
+        self.phase = Phase.HALT if self._halting else self._after_halt
         return Look(transition, self._end(outcome, left, sample.time_ns))
 
     def _transition(self, outcome: Outcome, over: bool) -> Transition:

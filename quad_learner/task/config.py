@@ -46,6 +46,9 @@ class TaskConfig:
     )
     command_s: float = parameter('How long a velocity is to be followed.', 's', 0.1, 600.0)
     episode_s: float = parameter('Length of an episode.', 's', 0.5, 600.0)
+    halt_s: float = parameter(
+        'Stepping on the spot after an episode, until the robot has come to rest.', 's', 0.0, 5.0
+    )
     target_speed_m_s: float = parameter(
         'Forward speed that earns the full reward.', 'm/s', 0.05, 5.0
     )

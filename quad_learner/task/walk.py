@@ -56,6 +56,7 @@ class WalkTask:
         self._rhythm = oscillator_of(robot) if config.use_oscillator else None
         self._actions = ActionMap(robot, self._rhythm)
         self._steps = round(config.episode_s * robot.policy_hz)
+        self._halt_steps = round(config.halt_s * robot.policy_hz)
         self._start_ns = 0
         self._decision_ns = 0
         self._heading = 0.0
@@ -77,6 +78,11 @@ class WalkTask:
     def action_size(self) -> int:
         """Numbers in an action."""
         return self._actions.size
+
+    @property
+    def halt_steps(self) -> int:
+        """Policy periods in which a robot that walked comes to rest."""
+        return self._halt_steps
 
     def begin(
         self,
@@ -115,6 +121,11 @@ class WalkTask:
         """Returns the joint positions [rad], (joints,), that `action` asks for at `time_ns`."""
         self._decision_ns = time_ns
         return self._actions.target(action, self._since_start(time_ns))
+
+    def on_the_spot(self, time_ns: int) -> Array:
+        """Returns the joint positions [rad], (joints,), at `time_ns` of who goes nowhere: the
+        rhythm alone, which goes on, or the stance where there is none."""
+        return self._actions.target(np.zeros(self._actions.size), self._since_start(time_ns))
 
     def step(
         self,

@@ -174,6 +174,21 @@ def test_without_a_command_it_stands_and_gives_the_seat_back(seat: Callable[...,
     assert new.pilot.phase is Phase.REST
 
 
+def test_who_walked_steps_on_the_spot_before_it_stands(seat: Callable[..., Seat]) -> None:
+    """A quarter of a stride after the policy has faded out some legs are still in the air."""
+    new = seat(use_oscillator=True, halt_s=0.5)
+    new.begin(AHEAD)
+    for _ in range(10):
+        new.driving(AHEAD)
+    asked = [new.driving(STAND).position - new.robot.stance for _ in range(30)]
+    # The policy's share fades within 0.2 s, eight decisions; twenty are half a second.
+    lifted = [float(np.abs(away).max()) for away in asked]
+    assert min(max(lifted[8:14]), max(lifted[14:20])) > 0.1
+    assert max(lifted[20:]) == 0.0
+    front, back = np.abs(asked[10][:3]).max(), np.abs(asked[10][9:]).max()
+    assert front == pytest.approx(back), 'diagonal legs swing together'
+
+
 @pytest.mark.parametrize('stop', [STOPPED, {'authority': Authority.RESET, 'request': 1}])
 def test_who_was_stopped_lets_go_and_asks_anew_with_a_higher_number(
     seat: Callable[..., Seat], stop: Any

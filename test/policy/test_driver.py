@@ -80,6 +80,11 @@ class Seat:
         self.held_by_reset()
         return self.driving()
 
+    def whole_episode(self) -> None:
+        self.begin()
+        while self.driving(0.5).end is None:
+            pass
+
 
 @pytest.fixture
 def seat(
@@ -88,7 +93,9 @@ def seat(
     """Returns a function that makes a driver's seat in episodes of twenty steps."""
 
     def make(counters: Counters | None = None, steps: int = 20, **task: Any) -> Seat:
-        config = task_config(episode_s=steps * 0.025, use_oscillator=False, **task)
+        config = task_config(
+            **{'episode_s': steps * 0.025, 'use_oscillator': False, 'halt_s': 0.0, **task}
+        )
         builders = (sample_of, estimate_of, command_of)
         course = Course(config, np.random.default_rng(0))
         return Seat(robot, WalkTask(robot, config), course, builders, counters or Counters())
@@ -270,6 +277,56 @@ def test_the_end_of_the_run_cuts_the_episode_and_begins_no_other(
     for _ in range(3):
         assert new.held_by_reset(finish=True) == Look()
     assert (new.driver.phase, new.request) == (Phase.FINISHED, 0)
+
+
+def test_after_an_episode_it_steps_on_the_spot_for_a_while(seat: Callable[..., Seat]) -> None:
+    """Three periods without an action: the stance, for this seat's robot has no rhythm."""
+    new = seat(halt_s=0.075)
+    new.whole_episode()
+    for _ in range(3):
+        assert new.driver.phase is Phase.HALT
+        assert new.request > 0
+        assert new.target is not None
+        np.testing.assert_array_equal(new.target.position, new.robot.stance)
+        assert new.driving() == Look()
+    assert (new.driver.phase, new.request) == (Phase.REST, 0)
+
+
+def test_it_halts_at_the_end_of_the_run_too_unless_it_is_taken_back(
+    seat: Callable[..., Seat],
+) -> None:
+    for back, end in ((False, Phase.FINISHED), (True, Phase.REST)):
+        new = seat(halt_s=0.05)
+        new.begin()
+        assert new.driving(finish=True).end is not None
+        if back:
+            new.driver.go_on()
+        assert new.driver.phase is Phase.HALT
+        new.driving(finish=not back)
+        new.driving(finish=not back)
+        assert new.driver.phase is end
+
+
+def test_a_run_that_ends_while_it_halts_begins_no_other_episode(
+    seat: Callable[..., Seat],
+) -> None:
+    new = seat(halt_s=0.05)
+    new.whole_episode()
+    new.driving(finish=True)
+    new.driving()
+    assert new.driver.phase is Phase.FINISHED
+
+
+def test_who_is_stopped_does_not_step_on(seat: Callable[..., Seat]) -> None:
+    """Neither after a fall nor when it is stopped while it halts."""
+    new = seat(halt_s=0.5)
+    new.begin()
+    new.driving(**STOPPED, reasons=Reason.TILT)
+    assert (new.driver.phase, new.request) == (Phase.REST, 0)
+    new.whole_episode()
+    assert new.driver.phase is Phase.HALT
+    new.driving(**STOPPED, reasons=Reason.TILT)
+    assert (new.driver.phase, new.request) == (Phase.REST, 0)
 
 
 @pytest.mark.parametrize('asking', [False, True])
