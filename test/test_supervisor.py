@@ -122,15 +122,18 @@ def test_who_has_the_terminal_reads_it_and_prints_there(
     reader, writer = os.pipe()
     kept = os.dup(0)
     os.dup2(reader, 0)
+    supervisor = make()
     try:
-        make().start(spec('keyboard', 'typed', has_terminal=True), [])
+        supervisor.start(spec('keyboard', 'typed', has_terminal=True), [])
     finally:
         os.dup2(kept, 0)
         os.close(kept)
         os.close(reader)
     os.write(writer, b'wasd\n')
-    heard: list[str] = []
-    until(lambda: heard.append(capfd.readouterr().out) or 'heard wasd' in ''.join(heard))
+    # Its end is waited for, not its words: what comes while they are read is lost.
+    pid, ended = supervisor.pids()['keyboard'], os.WEXITED | os.WNOWAIT | os.WNOHANG
+    until(lambda: os.waitid(os.P_PID, pid, ended))
+    assert 'heard wasd' in capfd.readouterr().out
     assert said(tmp_path, 'keyboard') == ''
     os.close(writer)
 
