@@ -32,6 +32,8 @@ from quad_learner.task.walk import Outcome, WalkTask
 
 Vector = NDArray[np.float32]
 
+HALT_ABOVE_M_S = 0.3
+"""A slower robot needs no halt: legs that hold their pose stop it where it is."""
 GRACE_DECISIONS = 8
 """Decisions to wait for a request to be granted before asking anew: 0.2 s at 40 Hz."""
 
@@ -240,7 +242,8 @@ class Driver:
         if not over:
             return Look(transition, wants_action=True)
         self._after_halt = Phase.FINISHED if finish else Phase.REST
-        self._halting = self._task.halt_steps if self._drives(command) else 0
+        walks = float(np.hypot(*estimate.velocity_body[:2])) > HALT_ABOVE_M_S
+        self._halting = self._task.halt_steps if walks and self._drives(command) else 0
         self.phase = Phase.HALT if self._halting else self._after_halt
         return Look(transition, self._end(outcome, left, sample.time_ns))
 

@@ -42,6 +42,7 @@ class Seat:
         self.robot = robot
         self._samples, self._estimates, self._commands = builders
         self.decision = 3
+        self.velocity = np.zeros(3)
         self.target: JointTarget | None = None
 
     def decide(
@@ -55,7 +56,7 @@ class Seat:
         time_ns = self.decision * PERIOD_NS
         self.decision += 1
         sample = self._samples(time_ns=time_ns)
-        estimate = self._estimates(time_ns=time_ns)
+        estimate = self._estimates(time_ns=time_ns, velocity_body=self.velocity)
         given = None if silent else self._commands(**command)
         look = self.driver.look(sample, estimate, given, finish)
         choice = None
@@ -80,7 +81,8 @@ class Seat:
         self.held_by_reset()
         return self.driving()
 
-    def whole_episode(self) -> None:
+    def whole_episode(self, velocity: tuple[float, ...] = (0.8, 0.0, 0.0)) -> None:
+        self.velocity = np.array(velocity)
         self.begin()
         while self.driving(0.5).end is None:
             pass
@@ -292,11 +294,25 @@ def test_after_an_episode_it_steps_on_the_spot_for_a_while(seat: Callable[..., S
     assert (new.driver.phase, new.request) == (Phase.REST, 0)
 
 
+@pytest.mark.parametrize(
+    'velocity, halts',
+    [((0.29, 0.0, 0.5), False), ((0.31, 0.0, 0.0), True), ((0.25, -0.25, 0.0), True)],
+)
+def test_only_who_walks_needs_a_halt(
+    seat: Callable[..., Seat], velocity: tuple[float, ...], halts: bool
+) -> None:
+    """Ahead and sideways together, whichever way; up and down does not count."""
+    new = seat(halt_s=0.5)
+    new.whole_episode(velocity)
+    assert (new.driver.phase is Phase.HALT) == halts
+
+
 def test_it_halts_at_the_end_of_the_run_too_unless_it_is_taken_back(
     seat: Callable[..., Seat],
 ) -> None:
     for back, end in ((False, Phase.FINISHED), (True, Phase.REST)):
         new = seat(halt_s=0.05)
+        new.velocity = np.array((0.8, 0.0, 0.0))
         new.begin()
         assert new.driving(finish=True).end is not None
         if back:
