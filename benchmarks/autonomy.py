@@ -24,7 +24,7 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -47,7 +47,6 @@ from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.trainee import seed_of, share_of
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
-from quad_learner.policy.driver import Look
 from quad_learner.resources import config_directory
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.task.config import TaskConfig
@@ -110,16 +109,14 @@ class WatchedEnv(ScoredEnv):
         self._following = Following(1.0 / walk.robot.policy_hz)
         self.furthest = -math.inf
         """beyond the bounds [m]"""
-        self.tumbles = 0
-        """falls after an episode that did not end in one: while it stopped, stood or rose"""
-        self._yaw = self._turned = self._lean = 0.0
+        self._yaw = self._turned = 0.0
         self._lost: list[float] = []
 
     def watch(self) -> None:
         """Notes where the robot is now."""
+        super().watch()
         truth = self.walk.graph.sim.truth()
-        roll, pitch, yaw = roll_pitch_yaw(truth.orientation)
-        self._lean = max(self._lean, abs(roll), abs(pitch))
+        yaw = roll_pitch_yaw(truth.orientation)[2]
         place = Place(float(truth.position[0]), float(truth.position[1]), yaw)
         beyond = self._workspace.beyond(place)
         self.watched += 1
@@ -144,12 +141,8 @@ class WatchedEnv(ScoredEnv):
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """Gets the robot up."""
-        self.walk.on_decision = self.watch
-        fell = not self.legs or self.legs[-1].fell
-        self._lean = 0.0
         found = super().reset(**options)
         self._turned = 0.0
-        self.tumbles += not fell and self._lean > self.walk.robot.fall_pitch
         return found
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -199,7 +192,6 @@ class WatchedEnv(ScoredEnv):
         return {
             'resident_mib': None if grown is None else round(grown.resident_mib, 1),
             'mib_per_robot_hour': None if grown is None else round(grown.mib_per_hour, 2),
-            'tumbles': self.tumbles,
             'human_resets': int(self.walk.graph.sim.human_resets),
             'outside_share': round(self.outside / max(1, self.watched), 5),
             'furthest_out_m': round(self.furthest, 3),
@@ -226,17 +218,6 @@ def last_speed(legs: Sequence[Leg]) -> float | None:
     return round(float(np.mean(telling)), 3) if len(telling) == LAST else None
 
 
-class WatchedWalk(WalkEnv):
-    """Calls `on_decision` each decision, those of getting up included."""
-
-    on_decision: Callable[[], None] = staticmethod(lambda: None)
-
-    def _to_decision(self) -> Look:
-        look = super()._to_decision()
-        self.on_decision()
-        return look
-
-
 def learn(seed: int, minutes: float, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the figures of one seed; `changes` are parameters that differ from the shipped."""
     torch.set_num_threads(1)
@@ -246,7 +227,7 @@ def learn(seed: int, minutes: float, changes: Mapping[str, Any]) -> dict[str, An
     learned = tuple(dict.fromkeys(taught_by.values()))
     config = share_of(read(LearnerConfig, 'learner', changes), len(learned))
     others = {field.name for kind in (PolicyConfig, LearnerConfig) for field in fields(kind)}
-    walk = WatchedWalk(**{key: value for key, value in changes.items() if key not in others})
+    walk = WalkEnv(**{key: value for key, value in changes.items() if key not in others})
     sizes = walk.observation_space.shape[0], walk.action_space.shape[0]
     graph = configuration.read(GraphConfig, config_directory() / 'graph.yaml', {'seed': seed})
     noise = graph.generator('exploration')

@@ -16,6 +16,7 @@ import gymnasium
 
 from quad_learner.experience.metrics_table import Episode, Row, Totals
 from quad_learner.experience.walking import displacement_along_heading, mean_speed, time_to_walk
+from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.safety.modes import Reason
 
@@ -30,6 +31,7 @@ COLUMNS = {
     'walks_0.4_s': ('walks at 0.4 m/s after [s]', 0),
     'walks_0.5_s': ('at 0.5 m/s after [s]', 0),
     'falls': ('falls', 0),
+    'tumbles': ('tumbles', 0),
     'leaning_s': ('f_s < 0 for [s]', 1),
     'mean_return': ('mean return', 0),
     'wall_time_s': ('wall time [s]', 0),
@@ -63,6 +65,10 @@ class ScoredEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.rows: list[Row] = []
         self.trips = dict.fromkeys((FALL, HEAT, OTHER), 0)
         self.steps = self.leaning = 0
+        self.tumbles = 0
+        """falls after an episode that did not end in one: while it stopped, stood or rose"""
+        self._lean = 0.0
+        self.walk.on_decision = self.watch
         self._limit_s = minutes * 60.0
         self._trips_seen = 0
         self._wall_start = time.perf_counter()
@@ -83,10 +89,13 @@ class ScoredEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         """
         if self.robot_time_s >= self._limit_s:
             raise TrialOver
+        fell = not self.rows or self.rows[-1].episode.fell
+        self._lean = 0.0
         try:
             observation, info = self.env.reset(seed=seed, options=options)
         except RuntimeError as error:
             raise TrialOver(str(error)) from error
+        self.tumbles += not fell and self._lean > self.walk.robot.fall_pitch
         self._count_trips(fell=False)
         self._start, self._began_s = info, self.robot_time_s
         self._total, self._length = 0.0, 0
@@ -103,6 +112,11 @@ class ScoredEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._count_trips(fell=terminated)
             self._note(terminated, truncated, info)
         return observation, reward, terminated, truncated, info
+
+    def watch(self) -> None:
+        """Notes how far the true body leans now."""
+        roll, pitch, _ = roll_pitch_yaw(self.walk.graph.sim.truth().orientation)
+        self._lean = max(self._lean, abs(roll), abs(pitch))
 
     def _count_trips(self, fell: bool) -> None:
         for _, reasons in self.walk.graph.trips[self._trips_seen :]:
@@ -147,6 +161,7 @@ class ScoredEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             'falls': len(falls),
             'falls_before_walking': sum(end_s < first_walk for end_s in falls),
             'fall_times_s': falls,
+            'tumbles': self.tumbles,
             'trips': self.trips,
             'leaning_s': self.leaning / self.walk.robot.policy_hz,
             'leaning_share': round(self.leaning / max(1, self.steps), 4),

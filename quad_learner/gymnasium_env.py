@@ -10,6 +10,7 @@ what the graph does too: the robot gets up by itself, in simulated time, and nob
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -66,6 +67,8 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
         self.graph: InProcessGraph | None = None
         self._driver: Driver | None = None
         self._wants_action = False
+        self.on_decision: Callable[[], object] = lambda: None
+        """called at each decision, those of getting up included, for whoever watches"""
         self.observation_space = spaces.Box(
             -BOUND, BOUND, (self._task.observation_size,), np.float32
         )
@@ -194,7 +197,9 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
             graph.move(None)
         for time_ns, place in graph.sightings():
             self.course.correct(time_ns, place)
-        return driver.look(graph.sample, graph.estimate, graph.command, False)
+        look = driver.look(graph.sample, graph.estimate, graph.command, False)
+        self.on_decision()
+        return look
 
     def _info(self) -> dict[str, Any]:
         """Returns the truth, for scoring: it is not part of the observation."""

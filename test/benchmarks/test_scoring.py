@@ -24,10 +24,13 @@ class Rail(gymnasium.Env[Any, Any]):
     observation_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
     episode_s = 10.0
-    robot = SimpleNamespace(policy_hz=1)
+    robot = SimpleNamespace(policy_hz=1, fall_pitch=0.8)
 
     def __init__(self) -> None:
-        self.graph: Any = SimpleNamespace(sim=SimpleNamespace(time_ns=0), trips=[])
+        sim = SimpleNamespace(time_ns=0, truth=lambda: SimpleNamespace(orientation=self.lies))
+        self.graph: Any = SimpleNamespace(sim=sim, trips=[])
+        self.on_decision: Any = lambda: None
+        self.lies = LEVEL
         self.x = 0.0
         self.steps = 0
         self.constraint = 0.1
@@ -42,6 +45,7 @@ class Rail(gymnasium.Env[Any, Any]):
         if self.refuses:
             raise RuntimeError('it did not get up')
         self.graph.sim.time_ns += 5 * 10**9
+        self.on_decision()
         self.steps = 0
         return np.zeros(1), self._info()
 
@@ -166,3 +170,19 @@ def test_the_table_has_a_line_a_name_and_counts_who_gave_up(rail: Rail) -> None:
     assert len(lines) == 4
     assert lines[2].startswith('| one | 0.50 (0.50) | 45 (45) | 45 (45) | 0 (0) |')
     assert lines[3].endswith('| 1 |')
+
+
+def test_who_falls_after_its_episode_has_tumbled(rail: Rail) -> None:
+    """On its side while it is to stand: not after a fall, nor before the first episode."""
+    on_its_side = np.array((np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)))
+    env = ScoredEnv(rail, minutes=10.0)
+    rail.lies = on_its_side
+    env.reset()
+    for falls, lies in ((False, LEVEL), (False, on_its_side), (True, on_its_side)):
+        rail.fall_at = 3 if falls else 0
+        over = False
+        while not over:
+            over = any(env.step(np.array([0.5]))[2:4])
+        rail.lies = lies
+        env.reset()
+    assert env.figures()['tumbles'] == 1
