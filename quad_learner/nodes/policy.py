@@ -150,7 +150,9 @@ class PolicyNode(GraphNode):
         self._waiting_since_ns = None
         self._decided = number
         robot_time = self.graph.elapsed_s + sample.time_ns / NANOSECONDS
-        over = robot_time + 1.0 / self.robot.policy_hz >= self.graph.minutes * 60.0
+        # Who walks must begin to halt sooner, for the run to end in its time.
+        needed_s = (1 + driver.halt_steps(estimate)) / self.robot.policy_hz
+        over = robot_time + needed_s >= self.graph.minutes * 60.0
         phase = driver.phase
         self._correct(sample.time_ns)
         look = driver.look(sample, estimate, self._commands.newest, over)

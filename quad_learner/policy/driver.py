@@ -143,6 +143,11 @@ class Driver:
         if self.phase is Phase.FINISHED:
             self.phase = Phase.REST
 
+    def halt_steps(self, estimate: Estimate) -> int:
+        """Returns for how many periods it would halt, were the episode over now; 0 without one."""
+        walks = float(np.hypot(*estimate.velocity_body[:2])) > HALT_ABOVE_M_S
+        return self._task.halt_steps if walks and self.phase is Phase.EPISODE else 0
+
     def look(
         self,
         sample: SensorSample,
@@ -222,10 +227,10 @@ class Driver:
         )
 
     def _halt(self, command: JointCommand, finish: bool) -> None:
-        if finish:
-            self._after_halt = Phase.FINISHED
         self._halting -= 1
-        if self._halting <= 0 or not self._drives(command):
+        if finish:
+            self.phase = Phase.FINISHED
+        elif self._halting <= 0 or not self._drives(command):
             self.phase = self._after_halt
 
     def _judge(
@@ -242,8 +247,7 @@ class Driver:
         if not over:
             return Look(transition, wants_action=True)
         self._after_halt = Phase.FINISHED if finish else Phase.REST
-        walks = float(np.hypot(*estimate.velocity_body[:2])) > HALT_ABOVE_M_S
-        self._halting = self._task.halt_steps if walks and self._drives(command) else 0
+        self._halting = self.halt_steps(estimate) if self._drives(command) else 0
         self.phase = Phase.HALT if self._halting else self._after_halt
         return Look(transition, self._end(outcome, left, sample.time_ns))
 

@@ -318,19 +318,29 @@ def test_it_halts_at_the_end_of_the_run_too_unless_it_is_taken_back(
         if back:
             new.driver.go_on()
         assert new.driver.phase is Phase.HALT
-        new.driving(finish=not back)
-        new.driving(finish=not back)
+        new.driving()
+        new.driving()
         assert new.driver.phase is end
 
 
 def test_a_run_that_ends_while_it_halts_begins_no_other_episode(
     seat: Callable[..., Seat],
 ) -> None:
-    new = seat(halt_s=0.05)
+    """Nor does it halt beyond the run's time."""
+    new = seat(halt_s=0.5)
     new.whole_episode()
-    new.driving(finish=True)
     new.driving()
-    assert new.driver.phase is Phase.FINISHED
+    assert new.driver.phase is Phase.HALT
+    new.driving(finish=True)
+    assert (new.driver.phase, new.request) == (Phase.FINISHED, 0)
+
+
+def test_it_says_how_long_a_halt_would_take(seat: Callable[..., Seat], estimate_of: Any) -> None:
+    fast, slow = (estimate_of(velocity_body=np.array((speed, 0.0, 0.0))) for speed in (0.8, 0.1))
+    new = seat(halt_s=0.5)
+    assert new.driver.halt_steps(fast) == 0
+    new.begin()
+    assert (new.driver.halt_steps(fast), new.driver.halt_steps(slow)) == (20, 0)
 
 
 def test_who_is_stopped_does_not_step_on(seat: Callable[..., Seat]) -> None:
