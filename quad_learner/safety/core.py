@@ -22,6 +22,7 @@ from quad_learner.safety.state import Course, SafetyInputs, SafetyState, View
 Array = NDArray[np.float64]
 
 BOXED = Reason.CLIPPED_POSITION
+"""What is counted against a driver: it asked for what lies outside the joint limits."""
 DT_CAP_PERIODS = 2
 """A late step moves the target no further than this many command periods would."""
 

@@ -54,14 +54,11 @@ def test_who_is_outside_two_thirds_of_the_time_is_stopped_after_three_seconds(
     make_bench: Any,
 ) -> None:
     bench = make_bench('P')
-    for _ in range(96):
-        wants(bench, 'policy', OUT, 2)
-        wants(bench, 'policy', IN, 1)
-    assert bench.code == 'P'
-    for _ in range(8):
-        wants(bench, 'policy', OUT, 2)
-        wants(bench, 'policy', IN, 1)
-    assert bench.code == 'T'
+    for rounds, code in ((96, 'P'), (8, 'T')):
+        for _ in range(rounds):
+            wants(bench, 'policy', OUT, 2)
+            wants(bench, 'policy', IN, 1)
+        assert bench.code == code
 
 
 def test_who_does_it_again_and_again_is_stopped_for_good(make_bench: Any) -> None:
