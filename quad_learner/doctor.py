@@ -71,7 +71,6 @@ MODULES = (
     Module('onnx', 'onnx', 'the learner'),
     Module('torch', 'torch', 'the learner'),
     Module('safetensors', 'safetensors', 'the learner'),
-    Module('scipy', 'scipy', 'the learner'),
     Module('mcap', 'mcap', 'the log of steps'),
     Module('matplotlib', 'matplotlib', 'the report'),
     Module('rich', 'rich', 'the screen'),

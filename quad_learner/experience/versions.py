@@ -16,7 +16,6 @@ PACKAGES = (
     'onnx',
     'onnxruntime',
     'safetensors',
-    'scipy',
     'pybullet',
     'gymnasium',
     'mcap',

@@ -26,7 +26,6 @@ from quad_learner.learning.critics import Critics
 from quad_learner.learning.flat import Numbers
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
-from quad_learner.learning.products import ALIGNED
 from quad_learner.learning.replay import Replay
 
 STRIDE = 4
@@ -47,9 +46,8 @@ class Gate:
 
     def __init__(self, observation_size: int, action_size: int, config: LearnerConfig) -> None:
         self._config = config
-        self._sizes = observation_size, observation_size + action_size
-        aligned = -(-self._sizes[1] // ALIGNED) * ALIGNED
-        self._room = np.zeros((config.batch_size, aligned), np.float32)
+        self._observation_size = observation_size
+        self._room = np.zeros((config.batch_size, observation_size + action_size), np.float32)
 
     def objection(self, lead: Lead) -> str:
         """Returns why the newest policy must not drive; empty if it may."""
@@ -75,12 +73,11 @@ class Gate:
         return Lead(own.reward - other.reward, own.margin - other.margin)
 
     def _values(self, seen: Numbers, policy: Actor, newest: Actor, critics: Critics) -> Lead:
-        observations, inputs = self._sizes
         room = self._room[: len(seen)]
         newest.normalise(seen, room)
         mean, _ = policy.gaussian(policy.normalised(torch.from_numpy(seen)))
-        room[:, observations:inputs] = (policy.box * torch.tanh(mean)).numpy()
-        value = critics.probe(torch.from_numpy(room[:, :inputs])).numpy()
+        room[:, self._observation_size :] = (policy.box * torch.tanh(mean)).numpy()
+        value = critics.probe(torch.from_numpy(room)).numpy()
         members = self._config.reward_critics
         reward, _ = pessimistic(value[:members], MINIMUM)
         margin, _ = pessimistic(value[members:], deviations_of(self._config))

@@ -41,7 +41,6 @@ from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import pace_of
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
-from quad_learner.learning.products import ALIGNED
 from quad_learner.learning.replay import Horizon, Replay
 from quad_learner.learning.running_mean import RunningMean
 from quad_learner.learning.update_metrics import ActorLosses, CriticLosses, UpdateMetrics
@@ -107,11 +106,8 @@ class Learner:
         shown = mirror if config.mirror else None
         horizon = Horizon(config.n_step, config.discount, config.safety_discount)
         self.replay = Replay(config.replay_capacity, observation_size, action_size, shown, horizon)
-        self._inputs = observation_size + action_size
-        """numbers that the critics see"""
-        aligned = -(-self._inputs // ALIGNED) * ALIGNED
-        self._room = np.zeros((2, config.batch_size, aligned), np.float32)
-        """for them, at each step of a batch and at the next"""
+        self._room = np.zeros((2, config.batch_size, observation_size + action_size), np.float32)
+        """for what the critics see, at each step of a batch and at the next"""
         self.updates = 0
         self.skipped = 0
         self.last_sequence = 0
@@ -346,11 +342,11 @@ class Learner:
         steps = self.replay.sample(self.config.batch_size, self.numpy_generator)
         now, following = self._room
         self.actor.normalise(np.ascontiguousarray(steps.observation), now)
-        now[:, self.observation_size : self._inputs] = steps.action
+        now[:, self.observation_size :] = steps.action
         self.actor.normalise(np.ascontiguousarray(steps.next_observation), following)
         return _Batch(
-            now[:, : self._inputs],
-            following[:, : self._inputs],
+            now,
+            following,
             steps.reward,
             steps.constraint,
             steps.terminated,

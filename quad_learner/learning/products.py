@@ -1,82 +1,111 @@
 """Matrix products inside compiled functions: no copies, and no way through Python between them.
 
-numba's own products are those of SciPy's BLAS, which is not the quickest everywhere: `blas` says
-whose sgemm is called.
+On matrices as small as the learner's they are quicker than a BLAS, which is made for large ones
+(docs/results.md), and need none: neither what is installed nor how it was told to behave changes
+what is learned.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
-from numba import int64, types, void
+from numba import int64, void
 
-from quad_learner.learning.blas import sgemm_address
-from quad_learner.learning.compiled_at_start import APART, compiled_at_start
+from quad_learner.learning.compiled_at_start import APART, ROWS, ZERO, compiled_at_start
+from quad_learner.learning.tile import HALF_TILE, TILE, half_tile, tile, tile_row
 
-ALIGNED = 4
-"""numbers: a product reads rows quicker that begin at multiples of 16 bytes"""
-_BYTES = np.dtype(np.float32).itemsize
-_BLOCK = 64
-"""rows made at once of a product with a transposed right side: MKL is half as fast with 128"""
-_SGEMM_ARGUMENTS: list[Any] = 13 * [types.intp]
-_SYMBOL = 'quad_learner_sgemm'
-_PLAIN_TRANSPOSED = np.frombuffer(b'NT', np.uint8)
-_ONE_ZERO = np.array((1.0, 0.0), np.float32)
+_ROWS, _HALF, _COLUMNS = TILE.rows, HALF_TILE.rows, TILE.columns
+_ACROSS = 8
+"""numbers of a row turned into a column at a time: their row is still in the cache"""
 
 
-# By name, not by address: what is kept on disk must find it where it lies the next time.
-llvmlite.binding.add_symbol(_SYMBOL, sgemm_address())
-_sgemm: Any = types.ExternalFunction(_SYMBOL, void(*_SGEMM_ARGUMENTS))
+@compiled_at_start(void(APART, ROWS, APART), inner=True)
+def _fill(a: Any, panel: Any, out: Any) -> None:  # pragma: no cover
+    """Gives a times the panel in `out`, which is as wide."""
+    rows, row = len(out), 0
+    while row + _ROWS <= rows:
+        tile(a, panel, out, row)
+        row += _ROWS
+    if row + _HALF <= rows:
+        half_tile(a, panel, out, row)
+        row += _HALF
+    while row < rows:
+        tile_row(a, panel, out, row)
+        row += 1
 
 
-@compiled_at_start(void(APART, int64, APART, int64, APART), inner=True)
-def _multiply(a: Any, a_turned: Any, b: Any, b_turned: Any, out: Any) -> None:  # pragma: no cover
-    """Fortran sees each matrix transposed: outᵀ = bᵀ aᵀ."""
-    if out.size == 0:
+@compiled_at_start(void(APART, ROWS, APART), inner=True)
+def _multiply(a: Any, panel: Any, out: Any) -> None:  # pragma: no cover
+    """Gives a times the panel in `out`, which may be narrower: the panel's rest counts nothing."""
+    if out.shape[1] == _COLUMNS:
+        _fill(a, panel, out)
         return
-    counts = np.empty(6, np.int32)
-    counts[0] = out.shape[1]
-    counts[1] = out.shape[0]
-    counts[2] = a.shape[0] if a_turned else a.shape[1]
-    counts[3] = b.strides[0] // _BYTES
-    counts[4] = a.strides[0] // _BYTES
-    counts[5] = out.strides[0] // _BYTES
-    at, size = counts.ctypes.data, counts.itemsize
-    flags, factors = _PLAIN_TRANSPOSED.ctypes.data, _ONE_ZERO.ctypes.data
-    _sgemm(
-        flags + b_turned,
-        flags + a_turned,
-        at,
-        at + size,
-        at + 2 * size,
-        factors,
-        b.ctypes.data,
-        at + 3 * size,
-        a.ctypes.data,
-        at + 4 * size,
-        factors + _BYTES,
-        out.ctypes.data,
-        at + 5 * size,
-    )
-    counts[:] = 0  # still in use: numba frees what is not used any more
+    whole = np.empty((len(out), _COLUMNS), np.float32)
+    _fill(a, panel, whole)
+    for i in range(len(out)):
+        for j in range(out.shape[1]):
+            out[i, j] = whole[i, j]
+
+
+@compiled_at_start(void(APART, int64, int64, ROWS), inner=True)
+def _copy(b: Any, begin: int, columns: int, panel: Any) -> None:  # pragma: no cover
+    """Gives columns of b in the first ones of the panel."""
+    if columns == _COLUMNS:  # a number that the compiler knows is copied by whole registers
+        for i in range(len(panel)):
+            for j in range(_COLUMNS):
+                panel[i, j] = b[i, begin + j]
+        return
+    for i in range(len(panel)):
+        for j in range(columns):
+            panel[i, j] = b[i, begin + j]
+
+
+@compiled_at_start(void(APART, int64, int64, ROWS), inner=True)
+def _turn(b: Any, begin: int, columns: int, panel: Any) -> None:  # pragma: no cover
+    """Gives rows of b as the first columns of the panel."""
+    whole = len(panel) // _ACROSS * _ACROSS
+    if columns == _COLUMNS:  # see _copy
+        for near in range(0, whole, _ACROSS):
+            for j in range(_COLUMNS):
+                for i in range(_ACROSS):
+                    panel[near + i, j] = b[begin + j, near + i]
+    else:
+        whole = 0
+    for i in range(whole, len(panel)):
+        for j in range(columns):
+            panel[i, j] = b[begin + j, i]
+
+
+@compiled_at_start(void(APART, APART, int64, APART), inner=True)
+def _multiply_by(a: Any, b: Any, turned: int, out: Any) -> None:  # pragma: no cover
+    """Gives a b, or where b is turned a bᵀ, in `out`."""
+    if a.shape[1] == 0:
+        out[:] = ZERO
+        return
+    panel = np.zeros((a.shape[1], _COLUMNS), np.float32)
+    for begin in range(0, out.shape[1], _COLUMNS):
+        part = out[:, begin : begin + _COLUMNS]
+        if turned:
+            _turn(b, begin, part.shape[1], panel)
+        else:
+            _copy(b, begin, part.shape[1], panel)
+        _multiply(a, panel, part)
 
 
 @compiled_at_start(void(APART, APART, APART))
 def product(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives a b in `out`, (rows, columns); float32, rows may be apart."""
-    _multiply(a, 0, b, 0, out)
+    _multiply_by(a, b, 0, out)
 
 
 @compiled_at_start(void(APART, APART, APART))
 def product_left(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives aᵀ b in `out`: the gradient of a layer's weight from its inputs and its slope."""
-    _multiply(a, 1, b, 0, out)
+    _multiply_by(a.T, b, 0, out)
 
 
 @compiled_at_start(void(APART, APART, APART))
 def product_right(a: Any, b: Any, out: Any) -> None:  # pragma: no cover
     """Gives a bᵀ in `out`: the slope of a layer's inputs from its own slope and its weight."""
-    for row in range(0, len(a), _BLOCK):
-        _multiply(a[row : row + _BLOCK], 0, b, 1, out[row : row + _BLOCK])
+    _multiply_by(a, b, 1, out)
