@@ -46,18 +46,27 @@ from rclpy.parameter import Parameter
 from rclpy.task import Future
 from sensor_msgs.msg import Imu
 
-from quad_learner import bringup
+from quad_learner import bringup, configuration
 from quad_learner.experience.run_directory import create_at
 from quad_learner.learn import node_environment
 from quad_learner.nodes.robot_sim import RobotSimNode
+from quad_learner.precedence import may_run_first, run_first, threads
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.process import leave_alone_what_is_there
 from quad_learner.safety.modes import Authority
 from quad_learner.supervisor import Supervisor
 
+GRAPH = configuration.read_values(config_directory() / 'graph.yaml')
+ANSWER = 2
+"""commands from a decision's sample to the driver's answer to it"""
+REST = 1
+"""commands that follow before the next decision"""
+PRIORITY = GRAPH['real_time_priority']
+"""of the bare chain's processes: that of the graph's"""
 HOPS = 3
 """from a sample to its command: estimator, policy, safety"""
 SETTLE_DECISIONS = 400
@@ -83,19 +92,34 @@ class Chronicle:
     def __init__(self, is_decision: Callable[[int], bool]) -> None:
         self._is_decision = is_decision
         self._told: dict[int, int] = {}
-        self._commands: dict[int, int] = {}
+        self._stamp = 0
+        self._counted = False
+        self._last = self._before = 0
         self._answered: dict[int, int] = {}
         self._driven: set[int] = set()
 
     def told(self, stamp_ns: int, now_ns: int) -> None:
         """Notes when a sample was told."""
         self._told.setdefault(stamp_ns, now_ns)
+        if self._is_decision(stamp_ns):
+            self._stamp = stamp_ns
+            # What is not here yet of the last decision would be taken for this one's.
+            self._counted = self._last >= self._before + ANSWER + REST
+            self._before = self._last
 
     def answered(self, stamp_ns: int, now_ns: int) -> None:
-        """Counts a command: the second one to a decision's stamp brings the driver's answer."""
-        self._commands[stamp_ns] = self._commands.get(stamp_ns, 0) + 1
-        if self._commands[stamp_ns] == 2 and self._is_decision(stamp_ns):
-            self._answered[stamp_ns] = now_ns
+        """Keeps nothing: `commanded` knows more."""
+
+    def commanded(self, sequence: int, now_ns: int) -> None:
+        """Counts a command: of two made since a decision's sample, the later bears the answer.
+
+        One answers the sample, one the driver's target, whichever safety hears first. They are
+        counted by their numbers: the first is never heard where the second finds it in the robot's
+        queue of one.
+        """
+        self._last = sequence
+        if self._counted and sequence >= self._before + ANSWER:
+            self._answered.setdefault(self._stamp, now_ns)
 
     def driven(self, stamp_ns: int) -> None:
         """Notes that the policy drove on this stamp."""
@@ -138,6 +162,9 @@ class TimedRobot(RobotSimNode):
         rate.subscribe(self, lambda message: self.updates.append(message.data))
 
     def _on_command(self, data: bytes) -> None:
+        now_ns = steady_ns()
+        told = self._records.command_from(data)
+        self.chronicle.commanded(told.sequence, now_ns)
         super()._on_command(data)
         command = self._sink.current(steady_ns())
         if command is not None and command.authority is Authority.POLICY:
@@ -168,7 +195,7 @@ def through_the_graph(seconds: float, hz: int, saturating: bool) -> dict[str, fl
         specs = [s for s in bringup.nodes('sim') if s.name not in ('monitor',)]
         shared = {'minutes': 600.0, 'gear': 'real_time', 'run_directory': str(run.path)}
         shared['robot'] = robot_file(Path(folder), hz)
-        values = bringup.parameters(specs, shared, None)
+        values = bringup.parameters(specs, shared, None, may_run_first=may_run_first)
         values['learner'] |= SATURATING if saturating else IDLE
         files = bringup.write_parameters(values, run.parameters)
         supervisor = Supervisor(node_environment(), run.logs)
@@ -195,6 +222,8 @@ def _as_the_robot(values: dict[str, Any], seconds: float) -> dict[str, float]:
     node = TimedRobot(parameter_overrides=[Parameter(n, value=v) for n, v in values.items()])
     executor = EventsExecutor()
     executor.add_node(node)
+    leave_alone_what_is_there()
+    node.take_precedence()
     give_up_ns = steady_ns() + round(SETTLE_MAX_S * NANOSECONDS)
     while node.chronicle.decisions < SETTLE_DECISIONS:
         executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
@@ -226,6 +255,7 @@ def _hand_on(number: int) -> None:
     node.create_subscription(Imu, f'hop_{number}', publisher.publish, 10, raw=True)
     executor = EventsExecutor()
     executor.add_node(node)
+    run_first(threads(), PRIORITY)
     with contextlib.suppress(ExternalShutdownException):
         while rclpy.ok():
             executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
@@ -257,6 +287,7 @@ def bare(seconds: float, hz: int) -> dict[str, float]:
     node.create_timer(1.0 / hz, said)
     executor = EventsExecutor()
     executor.add_node(node)
+    run_first(threads(), PRIORITY)
     settled_ns = steady_ns() + round(SETTLE_BARE_S * NANOSECONDS)
     while steady_ns() < settled_ns + round(seconds * NANOSECONDS):
         executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)

@@ -24,6 +24,7 @@ from quad_learner.nodes.policy import PolicyNode
 from quad_learner.nodes.reset import ResetNode
 from quad_learner.nodes.robot_sim import RobotSimNode
 from quad_learner.nodes.safety import SafetyNode
+from quad_learner.precedence import may_run_first
 from quad_learner.robot.signals import JointCommand
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.process import run
@@ -185,7 +186,8 @@ class Graph:
         """
         self._folder = folder
         specs = [spec for spec in bringup.nodes('sim') if spec.name in NAMES]
-        self.values = bringup.parameters(specs, {'gear': 'real_time'} | shared, ages)
+        shared = {'gear': 'real_time'} | shared
+        self.values = bringup.parameters(specs, shared, ages, may_run_first=may_run_first)
         self._files = bringup.write_parameters(self.values, folder / 'parameters')
         self._context = multiprocessing.get_context('forkserver')
         self._context.set_forkserver_preload(PRELOADED)

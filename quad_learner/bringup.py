@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ from typing import Any
 import yaml
 
 from quad_learner.configuration import ConfigurationError, read_values
+from quad_learner.graph import REAL_TIME
 from quad_learner.resources import config_directory
 
 BACKENDS = {'sim': 'robot_sim', 'ros2_control': 'robot_ros2_control'}
 """Name of a backend, and the node that is the robot with it."""
+RUN_FIRST = 'run_first.yaml'
+"""file of what safety is given where the control processes run before all others"""
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,12 @@ def parameters(
     params_file: Path | None,
     earlier: Path | None = None,
     but_not: Collection[str] = (),
+    may_run_first: Callable[[int], bool] = lambda _: False,
 ) -> dict[str, dict[str, Any]]:
     """Returns every parameter of every node.
 
     The package's files come first, then `earlier`, `params_file` and `shared`: the last one wins.
+    Where the control processes run before all others RUN_FIRST is one of the package's.
 
     Args:
         specs: the nodes.
@@ -107,18 +112,40 @@ def parameters(
         params_file: a ROS parameter file of the user's: `/**:` for all nodes, or a node's name.
         earlier: folder with one file a node that a run which goes on was started with.
         but_not: nodes that take nothing from there.
+        may_run_first: tells whether this machine allows a real-time priority.
 
     Raises:
         ConfigurationError: a file cannot be read, or names a node that is not there.
     """
+    given = (specs, shared, params_file, earlier, but_not)
+    values = _merged(*given, {})
+    some = next(iter(values.values()), {})
+    priority = some.get('real_time_priority', 0)
+    if some.get('gear') == REAL_TIME and priority > 0 and may_run_first(priority):
+        return _merged(*given, read_values(config_directory() / RUN_FIRST))
+    return values
+
+
+def _merged(
+    specs: Sequence[NodeSpec],
+    shared: Mapping[str, Any],
+    params_file: Path | None,
+    earlier: Path | None,
+    but_not: Collection[str],
+    ahead: Mapping[str, Any],
+) -> dict[str, dict[str, Any]]:
     config = config_directory()
+    tight = read_values(config / RUN_FIRST)
     values = {}
     for spec in specs:
         merged = read_values(config / 'graph.yaml')
         for name in spec.files:
             merged |= read_values(config / f'{name}.yaml')
+        merged |= {name: value for name, value in ahead.items() if name in merged}
         if earlier is not None and spec.name not in but_not:
-            merged |= read_values(earlier / f'{spec.name}.yaml')
+            kept = read_values(earlier / f'{spec.name}.yaml')
+            # What the machine allowed then says nothing of the one that goes on.
+            merged |= {name: v for name, v in kept.items() if tight.get(name) != v}
         values[spec.name] = merged
     if params_file is not None:
         _override(values, params_file)

@@ -7,6 +7,7 @@ graph is started.
 from __future__ import annotations
 
 import ctypes
+import getpass
 import importlib
 import os
 import shutil
@@ -16,12 +17,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from quad_learner.precedence import may_run_first
+
 PYTHONS = ((3, 10), (3, 11), (3, 12))
 """Versions that the package runs on; the simulator has wheels for the first two alone."""
 RMW_DEFAULT = 'rmw_fastrtps_cpp'
 SHARED_MEMORY = Path('/dev/shm')
 SHARED_MEMORY_BYTES = 64 << 20
 """Fast DDS maps segments of about a megabyte for each of the nodes' endpoints."""
+PRIORITY = 30
+"""The real_time_priority of config/graph.yaml."""
 CORES = 2
 """One for the graph, one for the learner."""
 MEMORY_BYTES = 2 << 30
@@ -93,6 +98,7 @@ def examine(environment: Mapping[str, str], runs: Path) -> list[Finding]:
         check_domain(environment),
         check_shared_memory(SHARED_MEMORY),
         check_cores(len(os.sched_getaffinity(0))),
+        check_priority(may_run_first(PRIORITY)),
         check_memory(Path('/proc/meminfo')),
         check_disk(runs),
     ]
@@ -179,6 +185,17 @@ def check_cores(count: int) -> Finding:
     """Returns whether `count` processor cores are enough."""
     way_out = f'give it {CORES} cores; with fewer a simulated run only takes longer'
     return _finding('processor cores', count >= CORES, str(count), way_out, needed=False)
+
+
+def check_priority(allowed: bool) -> Finding:
+    """Returns whether what controls a robot may run before everything else."""
+    way_out = (
+        f'give the user at least that much: a line "{getpass.getuser()} - rtprio {PRIORITY}" in '
+        '/etc/security/limits.conf and a new login, or the container --ulimit '
+        f'rtprio={PRIORITY}; without it a busy machine delays what controls the robot'
+    )
+    what = f'{PRIORITY}' if allowed else f'{PRIORITY} is not allowed'
+    return _finding('real-time priority', allowed, what, way_out, needed=False)
 
 
 def check_memory(meminfo: Path) -> Finding:

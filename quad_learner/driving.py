@@ -15,6 +15,7 @@ from quad_learner.experience.run_directory import RunDirectory, open_run
 from quad_learner.graph import LOCKSTEP, REAL_TIME
 from quad_learner.learn import node_environment
 from quad_learner.parameter_check import check_all
+from quad_learner.precedence import may_run_first
 from quad_learner.supervisor import Interrupt, Supervisor
 
 
@@ -66,7 +67,9 @@ def prepare(options: DriveOptions) -> Prepared:
     but_not = {'keyboard'} if _backend_of(run) == options.backend else {'keyboard', 'robot'}
     if options.keyboard:
         specs = (*specs, bringup.keyboard_node())
-    values = bringup.parameters(specs, shared, options.params_file, run.parameters, but_not)
+    values = bringup.parameters(
+        specs, shared, options.params_file, run.parameters, but_not, may_run_first
+    )
     check_all(values)
     folder = run.path / 'drive'
     (folder / 'logs').mkdir(parents=True, exist_ok=True)

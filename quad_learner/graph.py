@@ -29,6 +29,12 @@ class GraphConfig:
     open_to_network: bool = parameter(
         'Whether safety may start though other machines can speak to it.'
     )
+    real_time_priority: int = parameter(
+        'Of the control processes where gear is real_time and the machine allows it; 0: ordinary.',
+        '',
+        0,
+        99,
+    )
     elapsed_s: float = parameter('Robot time of the run before this start.', 's', 0.0, 1e9)
 
     @property

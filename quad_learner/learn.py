@@ -18,6 +18,7 @@ from quad_learner.exclusive import claim
 from quad_learner.experience.metrics_table import read_rows
 from quad_learner.experience.run_directory import RunDirectory, create, create_at, open_run
 from quad_learner.experience.versions import installed_versions
+from quad_learner.precedence import may_run_first
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.supervisor import Interrupt, Supervisor
@@ -122,7 +123,9 @@ def prepare(options: LearnOptions) -> Preparation:
     shared = _shared(options)
     # A run goes on as it began, also when the package's own values have changed since.
     earlier = None if options.resume is None else open_run(options.resume).parameters
-    values = bringup.parameters(specs, shared, options.params_file, earlier)
+    values = bringup.parameters(
+        specs, shared, options.params_file, earlier, may_run_first=may_run_first
+    )
     _check(values)
     run = _run_directory(options)
     for merged in values.values():

@@ -121,3 +121,40 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert bringup.parameters(SIM, {}, written(tmp_path, '')) == bringup.parameters(SIM, {}, None)
+
+
+AHEAD = {'gear': 'real_time'}
+
+
+def allowed(priority: int) -> bool:
+    return priority == 30
+
+
+def test_where_control_runs_first_safety_waits_for_less(tmp_path: Path) -> None:
+    tight = bringup.parameters(SIM, AHEAD, None, may_run_first=allowed)
+    loose = bringup.parameters(SIM, AHEAD, None, may_run_first=lambda _: False)
+    names = ('command_lifetime_s', 'sample_age_max_s', 'target_age_max_s', 'estimate_age_max_s')
+    for name in names:
+        assert tight['safety'][name] < 0.6 * loose['safety'][name]
+    assert tight['robot']['command_lifetime_s'] == tight['safety']['command_lifetime_s']
+    rest = [{k: v for k, v in each['safety'].items() if k not in names} for each in (tight, loose)]
+    assert rest[0] == rest[1]
+    assert bringup.parameters(SIM, {'gear': 'lockstep'}, None, may_run_first=allowed) == (
+        bringup.parameters(SIM, {'gear': 'lockstep'}, None)
+    )
+
+
+def test_who_wants_other_ages_or_no_priority_has_them(tmp_path: Path) -> None:
+    own = written(tmp_path, '/safety: {ros__parameters: {sample_age_max_s: 0.08}}')
+    values = bringup.parameters(SIM, AHEAD, own, may_run_first=allowed)['safety']
+    assert values['sample_age_max_s'] == 0.08
+    ordinary = written(tmp_path, '/**: {ros__parameters: {real_time_priority: 0}}')
+    values = bringup.parameters(SIM, AHEAD, ordinary, may_run_first=lambda _: True)
+    assert values == bringup.parameters(SIM, AHEAD, ordinary)
+
+
+def test_a_run_that_goes_on_elsewhere_has_that_machines_ages(tmp_path: Path) -> None:
+    tight = bringup.parameters(SIM, AHEAD, None, may_run_first=allowed)
+    bringup.write_parameters(tight, tmp_path / 'parameters')
+    values = bringup.parameters(SIM, AHEAD, None, tmp_path / 'parameters')
+    assert values == bringup.parameters(SIM, AHEAD, None)

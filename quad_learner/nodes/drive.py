@@ -37,6 +37,8 @@ from quad_learner.task.walk import WalkTask
 class DriveNode(GraphNode):
     """Decides once a policy period, on the newest command."""
 
+    controls = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__('policy', TaskConfig, PolicyConfig, ResetConfig, DriveConfig, **options)
         task_config, policy_config, reset_config, drive_config = self.configs

@@ -21,6 +21,8 @@ from quad_learner.ros.wire import EstimateWire
 class EstimatorNode(GraphNode):
     """Takes in each sensor sample; publishes where the robot believes it is for each decision."""
 
+    controls = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__('estimator', EstimatorConfig, **options)
         self._estimator = Estimator(self.robot, self.configs[0])

@@ -13,9 +13,9 @@ from quad_learner.experience.run_directory import open_run
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.training import ForeignTaskError, Models, Training
 from quad_learner.policy.driver import Phase
+from quad_learner.precedence import run_only_when_idle
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics
-from quad_learner.ros.background import run_only_when_idle
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode

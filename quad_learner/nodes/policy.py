@@ -46,6 +46,8 @@ BEFORE_ALL_NS = -NANOSECONDS
 class PolicyNode(GraphNode):
     """Decides once a policy period; in lockstep exactly once, on exactly the same inputs."""
 
+    controls = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__('policy', TaskConfig, PolicyConfig, ResetConfig, **options)
         task_config, self._config, reset_config = self.configs

@@ -27,6 +27,8 @@ LEVELS = {State.GIVE_UP: ERROR, State.LIE_DOWN: WARN, State.REST: WARN}
 class ResetNode(GraphNode):
     """Decides once a policy period, like the policy."""
 
+    controls = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__('reset', ResetConfig, **options)
         self._get_up: GetUp | None = None

@@ -43,6 +43,8 @@ UNKNOWN = -1.0
 class RobotRos2ControlNode(GraphNode):
     """The body. It decides nothing but whether a command may still be trusted."""
 
+    controls = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__('robot', Ros2ControlConfig, **options)
         self._config: Ros2ControlConfig = self.configs[0]

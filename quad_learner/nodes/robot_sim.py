@@ -43,6 +43,8 @@ CATCH_UP_TICKS = 4
 class RobotSimNode(GraphNode):
     """The body. It decides nothing but whether a command may still be trusted."""
 
+    controls = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__('robot', SimulationConfig, SafetyConfig, **options)
         generator = self.graph.generator('simulation')
@@ -57,6 +59,7 @@ class RobotSimNode(GraphNode):
         self._latency = Latency()
         self._safety = self.lifeline('safety')
         self._state = RobotState(self)
+        self._unjudged: list[tuple[JointCommand, int]] = []
         self._missed = 0
         self._quiet = 0
         self._wire()
@@ -99,9 +102,15 @@ class RobotSimNode(GraphNode):
 
     def _take(self, command: JointCommand, now_ns: int) -> None:
         self._sink.accept(command, now_ns, self._sim.sense())
-        for wrong in self._judge.check(command, now_ns, Witness()):
-            self.diagnostics.values['unsafe'] = wrong
-            self.get_logger().error(f'unsafe command {command.sequence}: {wrong}')
+        self._unjudged.append((command, now_ns))
+
+    def _judge_all(self) -> None:
+        """Has the commands judged that came: when nothing waits for this process."""
+        for command, heard_ns in self._unjudged:
+            for wrong in self._judge.check(command, heard_ns, Witness()):
+                self.diagnostics.values['unsafe'] = wrong
+                self.get_logger().error(f'unsafe command {command.sequence}: {wrong}')
+        self._unjudged.clear()
 
     def _on_period(self) -> None:
         if self._safety.is_cut():
@@ -117,6 +126,7 @@ class RobotSimNode(GraphNode):
             self._tick(steady_ns())
 
     def _tick(self, now_ns: int) -> None:
+        self._judge_all()
         command = self._sink.current(now_ns)
         self._state.note(command is not None)
         sample = self._sim.step(command)
@@ -136,16 +146,19 @@ class RobotSimNode(GraphNode):
 
     def _publish(self, sample: SensorSample) -> None:
         time_ns = self._sim.time_ns
+        is_decision = self.ticks.is_decision(time_ns)
+        if is_decision and not self.graph.lockstep:
+            self._publish_truth()
         self._latency.told(sample.time_ns, steady_ns())
         self._judge.hear(sample)
         self._joints.publish(self._samples.joints_to(sample))
         if self.robot.has_foot_force:
             self._feet.publish(self._samples.feet_to(sample))
         self._imu.publish(self._samples.imu_to(sample))
-        # The sample is whole: the others can begin. What follows is waited for by nobody.
-        if self.ticks.is_decision(time_ns):
-            if self.graph.lockstep:
-                self._sim_time.publish(topics.CLOCK.type(clock=stamp_to(time_ns)))
+        # The sample is whole: the others can begin. In lockstep what follows is waited for by
+        # nobody; in real time it would make this process late for the command.
+        if is_decision and self.graph.lockstep:
+            self._sim_time.publish(topics.CLOCK.type(clock=stamp_to(time_ns)))
             self._publish_truth()
         if self.ticks.index(time_ns) % self.robot.command_hz == 0:
             health = self._sim.health()
@@ -188,6 +201,7 @@ class RobotSimNode(GraphNode):
 
     def close(self) -> None:
         """Takes the world down."""
+        self._judge_all()
         self._sim.close()
 
 

@@ -63,6 +63,8 @@ LEVELS = {
 class SafetyNode(GraphNode):
     """Passes on only what `SafetyCore` allows."""
 
+    controls = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__('safety', SafetyConfig, **options)
         self._check_reach()

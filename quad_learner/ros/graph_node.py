@@ -16,6 +16,7 @@ from rclpy.timer import Timer
 
 from quad_learner.exclusive import Lifeline, claim
 from quad_learner.graph import GraphConfig
+from quad_learner.precedence import run_first, threads
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.ticks import Ticks
 from quad_learner.ros import parameters
@@ -24,6 +25,9 @@ from quad_learner.ros.diagnostics import OK, Diagnostics
 
 class GraphNode(Node):
     """A node of the graph; subclasses wire topics to core objects."""
+
+    controls = False
+    """whether the robot waits for what the node does"""
 
     def __init__(self, name: str, *configs: type[Any], **options: Any) -> None:
         """Loads parameters and robot.
@@ -46,6 +50,22 @@ class GraphNode(Node):
         self.stopping: Callable[[], bool] = lambda: False
         """tells that the process is to end: long work breaks off"""
         self.diagnostics = Diagnostics(self, self.report)
+
+    def take_precedence(self) -> None:
+        """Lets a control process run before all others, beside a robot that does not wait.
+
+        Of another node only the middleware's threads: who sends to it must not wait for a lock
+        that one of them holds while it has no processor.
+        """
+        priority = self.graph.real_time_priority
+        if self.graph.lockstep or priority == 0:
+            return
+        mine = threads()
+        if not run_first(mine if self.controls else mine[1:], priority) and self.controls:
+            self.get_logger().warning(
+                f'this machine does not allow real-time priority {priority}: others can delay '
+                'what controls the robot; quad-learner doctor says what to do'
+            )
 
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""

@@ -41,6 +41,9 @@ class Runnable(Protocol):
     stopping: Callable[[], bool]
     """set by `run`: tells that the process is to end"""
 
+    def take_precedence(self) -> None:
+        """Lets its threads run before those of others, where that is its due."""
+
     def close(self) -> None:
         """Says goodbye while the middleware still lives: a last command, a last save."""
 
@@ -89,6 +92,7 @@ def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
         node.stopping = stop.__bool__
         executor.add_node(node)
         leave_alone_what_is_there()
+        node.take_precedence()
         while not stop and not node.finished and ok():
             executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
         node.close()

@@ -13,7 +13,7 @@ FILE = Path(__file__).with_name('table.yaml')
 ROWS = 72
 FIELDS = {
     'name', 'required', 'where', 'bound_ms', 'doing', 'expect', 'without', 'defence', 'per_commit',
-    'tests', 'open', 'note',
+    'tests', 'open', 'note', 'run_first',
 }  # fmt: skip
 WHERES = ('virtual', 'pybullet', 'live', 'tests', 'nowhere')
 """virtual: logic in virtual time; pybullet: where the body's physics matters; live: processes that
@@ -54,6 +54,8 @@ class Row:
     open: str = ''
     """what is missing, and what happens instead"""
     note: str = ''
+    run_first: bool = False
+    """played with what safety is given where the control processes run before all others"""
 
 
 def load(path: Path = FILE) -> tuple[Row, ...]:

@@ -20,6 +20,9 @@ from faults.finding import FAULTS, Finding
 from faults.removal import find, remove
 from faults.table import Doing, Row
 from faults.world import World
+from quad_learner.bringup import RUN_FIRST
+from quad_learner.configuration import read_values
+from quad_learner.resources import config_directory
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST_S = 240.0
@@ -57,15 +60,21 @@ class Stage:
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
-        self._worlds: dict[Doing, World] = {}
+        self._worlds: dict[tuple[Doing, bool], World] = {}
 
-    def world(self, doing: Doing) -> World:
-        """Returns the world; only a forked process may let time pass in it."""
-        if doing not in self._worlds:
-            world = World(doing, self._seed)
+    def world(self, doing: Doing, run_first: bool = False) -> World:
+        """Returns the world; only a forked process may let time pass in it.
+
+        Args:
+            doing: what the robot does there.
+            run_first: its safety is what it is where control processes run before all others.
+        """
+        if (doing, run_first) not in self._worlds:
+            changed = read_values(config_directory() / RUN_FIRST) if run_first else {}
+            world = World(doing, self._seed, **changed)
             world.settle()
-            self._worlds[doing] = world
-        return self._worlds[doing]
+            self._worlds[doing, run_first] = world
+        return self._worlds[doing, run_first]
 
     def play(self, row: Row, doing: Doing | None, without: bool) -> Trial:
         """Runs a row once.
@@ -75,7 +84,7 @@ class Stage:
             doing: what the robot does; None where that does not matter.
             without: its defence is taken away.
         """
-        world = None if doing is None else self.world(doing)
+        world = None if doing is None else self.world(doing, row.run_first)
         for path in row.without:
             find(path)  # imports once, here, what both trials need
 

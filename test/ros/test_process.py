@@ -29,6 +29,9 @@ class Stubborn(Node):
         super().__init__('stubborn')
         print('up', flush=True)
 
+    def take_precedence(self):
+        pass
+
     def close(self):
         print('closed', flush=True)
 
