@@ -113,9 +113,8 @@ class Chronicle:
     def commanded(self, sequence: int, now_ns: int) -> None:
         """Counts a command: of two made since a decision's sample, the later bears the answer.
 
-        One answers the sample, one the driver's target, whichever safety hears first. They are
-        counted by their numbers: the first is never heard where the second finds it in the robot's
-        queue of one.
+        One answers the sample, one the driver's target, whichever safety hears first: both may
+        bear the sample's stamp, or the later alone.
         """
         self._last = sequence
         if self._counted and sequence >= self._before + ANSWER:

@@ -108,10 +108,11 @@ class SafetyNode(GraphNode):
     def _wire(self) -> None:
         self._commands = topics.JOINT_COMMAND.publisher(self)
         self._says = StateReport(self, topics.SAFETY_STATE)
-        self._samples = SampleAssembler(self, self.robot, self._on_sample)
-        topics.ODOM.subscribe(self, self._on_odometry, raw=True)
+        newest = topics.NEWEST_ONLY
+        self._samples = SampleAssembler(self, self.robot, self._on_sample, depth=newest)
+        topics.ODOM.subscribe(self, self._on_odometry, raw=True, depth=newest)
         for source, topic in (('policy', topics.POLICY_TARGET), ('reset', topics.RESET_TARGET)):
-            topic.subscribe(self, partial(self._on_target, source), raw=True)
+            topic.subscribe(self, partial(self._on_target, source), raw=True, depth=newest)
         if not self.graph.lockstep:
             topics.ROBOT_STATE.subscribe(self, self._on_robot)
         self._health = HealthListener(self, self.robot, self._records, self._on_health)

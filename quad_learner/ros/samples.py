@@ -22,6 +22,7 @@ class SampleAssembler:
     """Listens to joints, IMU and feet and calls back with each whole SensorSample.
 
     `wanted` tells from a stamp whether the instant is of interest; others are dropped unread.
+    `depth` is how many messages of each may wait, 0 as many as the topics keep.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class SampleAssembler:
         robot: RobotModel,
         callback: Callable[[SensorSample], None],
         wanted: Callable[[int], bool] = lambda _: True,
+        depth: int = 0,
     ) -> None:
         self._robot = robot
         self._callback = callback
@@ -43,7 +45,7 @@ class SampleAssembler:
         if robot.has_foot_force:
             parts['feet'] = topics.FOOT_CONTACTS
         for part, topic in parts.items():
-            topic.subscribe_to_some(node, partial(self._add, part), wanted)
+            topic.subscribe_to_some(node, partial(self._add, part), wanted, depth)
 
     def _add(self, part: str, stamp: int, data: bytes) -> None:
         parts = self._parts.setdefault(stamp, {})

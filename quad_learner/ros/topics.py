@@ -29,6 +29,8 @@ _LITTLE, _BIG = struct.Struct('<iI'), struct.Struct('>iI')
 """seconds and nanoseconds of a stamp in either byte order"""
 COMMAND_RATE = 'command'
 POLICY_RATE = 'policy'
+NEWEST_ONLY = 1
+"""Messages that wait for who is to act on the newest alone, and not on what came before it."""
 EXPERIENCE_DEPTH = 4096
 """Steps that wait for a learner that is away: 100 s at 40 Hz."""
 
@@ -74,6 +76,7 @@ class Topic:
         node: Node,
         callback: Callable[[int, bytes], None],
         wanted: Callable[[int], bool] = lambda _: True,
+        depth: int = 0,
     ) -> Any:
         """Lets `callback` hear the stamp [ns] and the bytes of messages whose stamp is `wanted`.
 
@@ -86,11 +89,22 @@ class Topic:
             if wanted(stamp):
                 callback(stamp, data)
 
-        return self.subscribe(node, hear, raw=True)
+        return self.subscribe(node, hear, raw=True, depth=depth)
 
-    def subscribe(self, node: Node, callback: Callable[[Any], None], raw: bool = False) -> Any:
-        """Lets `callback` hear this topic on `node` (as serialized bytes where `raw`)."""
-        return node.create_subscription(self.type, self.name, callback, self.qos, raw=raw)
+    def subscribe(
+        self, node: Node, callback: Callable[[Any], None], raw: bool = False, depth: int = 0
+    ) -> Any:
+        """Lets `callback` hear this topic on `node`.
+
+        Args:
+            node: whose subscription it is.
+            callback: is given each message, as serialized bytes where `raw`.
+            raw: see callback.
+            depth: messages that may wait for it; 0: as many as the topic keeps.
+        """
+        qos = self.qos
+        qos.depth = depth or self.depth
+        return node.create_subscription(self.type, self.name, callback, qos, raw=raw)
 
 
 JOINT_STATES = Topic(
