@@ -45,6 +45,7 @@ class MonitorNode(GraphNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('monitor', MonitorConfig, TaskConfig, **options)
         self._config, task = self.configs
+        self._halt_s = task.halt_s
         self._run = open_run(Path(self.graph.run_directory))
         versions = json.loads(self._run.versions.read_text())['versions']
         facts = RunFacts(
@@ -132,9 +133,11 @@ class MonitorNode(GraphNode):
         return None if way is None else (kind.along or 1.0) * way
 
     def _over(self, robot_time_s: float) -> bool:
+        """Tells whether an episode that ended then was ended by the end of the run."""
         period = 1.0 / self.robot.policy_hz
         total = self._recorder.robot_time_before_s + robot_time_s
-        return total + 2.0 * period >= self.graph.minutes * 60.0
+        # Who walks begins to halt so much sooner.
+        return total + 2.0 * period + self._halt_s >= self.graph.minutes * 60.0
 
     def _on_safety(self, message: DiagnosticStatus) -> None:
         trips = int(_value(message, 'trips', '0'))

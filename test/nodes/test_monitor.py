@@ -85,6 +85,21 @@ def test_a_rest_is_no_failure_to_walk(
     assert rows(run)[0]['cut'] == cut
 
 
+@pytest.mark.parametrize('left_s, cut', [(0.05, '1'), (0.5, '1'), (0.6, '0')])
+def test_an_episode_that_the_end_of_the_run_cut_is_no_failure_to_walk(
+    bench: Any, run: Path, end_of: Any, left_s: float, cut: str
+) -> None:
+    bench.start(MonitorNode, 'monitor', run_directory=str(run), minutes=0.1)
+    # Who walks needs half a second to halt before these six are over.
+    end_ns = round((6.0 - left_s) * 1e9)
+    end = end_of(episode=1, start_ns=1_000_000_000, end_ns=end_ns, complete=False)
+    bench.say(topics.EPISODE, bench.records.episode_to(end))
+    walk(bench, end_ns + 100_000_000, heading=0.0, speed=0.3)
+    bench.until(lambda: rows(run), 'a row')
+    assert rows(run)[0]['cut'] == cut
+    bench.node._recorder.close()
+
+
 def test_an_episode_that_is_said_twice_counts_once(monitor: Any, run: Path, end_of: Any) -> None:
     end = end_of(episode=1, start_ns=0, end_ns=500_000_000)
     for _ in range(2):
