@@ -73,6 +73,7 @@ LATE_MS = 10.0
 """[ms] 99.9 % of the loop must be less late than this, or nothing was measured"""
 HURRY = {'clear_time_s': 0.05, 'rearm_interval_s': 0.0, 'latch_trips': 100, 'request_grace': 0.1}
 HURRY |= {'attempts': 20, 'blend_time': 0.1, 'standing_hold': 0.05, 'cool_down': 0.0}
+HURRY |= {'rest_cooling': 0.5}  # motors get warm by getting up again and again
 """parameters that shorten the way back to where the next trial begins"""
 FROZEN_S = (0.2, 0.35)
 """[s] between signal and continuation: longer than any bound"""
