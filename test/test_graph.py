@@ -18,6 +18,7 @@ def graph(**changed: Any) -> GraphConfig:
         'minutes': 10.0,
         'robot_id': '',
         'open_to_network': False,
+        'real_time_priority': 30,
         'elapsed_s': 0.0,
     }
     return build(GraphConfig, values | changed, 'test')

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from quad_learner import parameter_table
+from quad_learner.bringup import RUN_FIRST
 
 CONFIG = Path(__file__).resolve().parent.parent / 'config'
 
@@ -21,18 +22,28 @@ def declared() -> Counter[str]:
     )
 
 
+def values_in(path: Path) -> dict[str, float]:
+    return dict(yaml.safe_load(path.read_text())['/**']['ros__parameters'])
+
+
 def valued() -> Counter[str]:
-    """Returns in how many files each parameter has a value."""
+    """Returns in how many files each parameter has a value, the one of other values apart."""
     return Counter(
         name
         for path in CONFIG.glob('*.yaml')
-        for name in yaml.safe_load(path.read_text())['/**']['ros__parameters']
+        if path.name != RUN_FIRST
+        for name in values_in(path)
     )
 
 
 def test_every_parameter_is_declared_once_and_valued_in_one_file() -> None:
     assert declared() == valued()
     assert set(declared().values()) == {1}
+
+
+def test_where_control_runs_first_safety_is_given_other_values_of_its_own() -> None:
+    assert values_in(CONFIG / RUN_FIRST).items() - values_in(CONFIG / 'safety.yaml').items()
+    assert values_in(CONFIG / RUN_FIRST).keys() <= values_in(CONFIG / 'safety.yaml').keys()
 
 
 def test_every_value_in_a_file_has_its_comment() -> None:
