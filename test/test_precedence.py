@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,16 @@ print(os.sched_getscheduler(0), seen[0])
     assert done.returncode == 0, done.stderr
     first = os.SCHED_FIFO
     assert done.stdout.split() == [str(n) for n in (os.SCHED_OTHER, first, first, first)]
+
+
+def test_the_first_thread_is_the_first_even_if_a_later_one_has_a_lower_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (7, os.getpid(), os.getpid() + 1):
+        (tmp_path / str(number)).mkdir()
+    monkeypatch.setattr(precedence, '_THREADS', tmp_path)
+    assert precedence.threads()[0] == os.getpid()
+    assert sorted(precedence.threads()) == [7, os.getpid(), os.getpid() + 1]
 
 
 def test_a_thread_that_waits_for_idle_processors_is_alone_in_that() -> None:
