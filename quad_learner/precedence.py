@@ -1,7 +1,8 @@
 """Who gets a processor first: what controls the robot before all else, what learns last of all.
 
 Linux's scheduling classes, sched(7). Beside two busy processes a loop of 5 ms on two cores was up
-to 4.7 ms late, and 0.3 ms at a real-time priority; ordinary control processes beside a learner were late by tens.
+to 4.7 ms late, and 1.8 ms at a real-time priority; beside the processes of two whole runs ordinary
+ones are late by tens.
 """
 
 from __future__ import annotations
