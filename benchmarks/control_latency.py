@@ -12,8 +12,8 @@ Three arrangements, each at every rate of decisions that is asked for:
     python benchmarks/control_latency.py --seconds 60 --hz 40 100
 
 Printed for each: median, 99 %, 99.9 %, largest [ms]; how many decisions were measured; how many
-were late; periods that the robot missed; and updates a second. Late is an answer after its period,
-or after the next sample had come, for then safety stamps it with that one: it counts as infinite.
+were late; periods that the robot missed; and updates a second. Late is an answer that came after
+its period, or after the robot's next sample: it counts as infinite.
 One JSON line comes last. Runs in a ROS domain of its own, on this machine alone.
 """
 
@@ -106,6 +106,9 @@ class Chronicle:
             # What is not here yet of the last decision would be taken for this one's.
             self._counted = self._last >= self._before + ANSWER + REST
             self._before = self._last
+        elif self._last < self._before + ANSWER:
+            # The command to this sample would be taken for the answer, which is late.
+            self._counted = False
 
     def answered(self, stamp_ns: int, now_ns: int) -> None:
         """Keeps nothing: `commanded` knows more."""
