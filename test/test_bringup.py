@@ -130,7 +130,7 @@ def allowed(priority: int) -> bool:
     return priority == 30
 
 
-def test_where_control_runs_first_safety_waits_for_less(tmp_path: Path) -> None:
+def test_where_control_runs_first_safety_waits_for_less() -> None:
     tight = bringup.parameters(SIM, AHEAD, None, may_run_first=allowed)
     loose = bringup.parameters(SIM, AHEAD, None, may_run_first=lambda _: False)
     names = ('command_lifetime_s', 'sample_age_max_s', 'target_age_max_s', 'estimate_age_max_s')

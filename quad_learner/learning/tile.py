@@ -61,6 +61,7 @@ def tile_of(shape: TileShape) -> Callable[..., None]:
     undefined = ir.Constant(vector, ir.Undefined)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Writes the tile's instructions to where `builder` stands."""
         a, panel, out = (
             context.make_array(kind)(context, builder, value)
             for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
