@@ -203,7 +203,7 @@ class Performance:
             waited += not self._walking
             cut = limit is not None and self._walking and steps >= limit
             graph = self.graph
-            look = self._driver.look(graph.sample, graph.estimate, graph.command, cut)
+            look = self._driver.look(graph.sample, graph.estimate, graph.command, cut, graph.tired)
             choice: Choice | None = None
             if look.wants_action:
                 if look.begins:

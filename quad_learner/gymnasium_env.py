@@ -197,7 +197,7 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
             graph.move(None)
         for time_ns, place in graph.sightings():
             self.course.correct(time_ns, place)
-        look = driver.look(graph.sample, graph.estimate, graph.command, False)
+        look = driver.look(graph.sample, graph.estimate, graph.command, False, graph.tired)
         self.on_decision()
         return look
 

@@ -12,6 +12,7 @@ from quad_learner.policy.driver import Counters, Driver, Look, Phase
 from quad_learner.policy.models import ModelQueue
 from quad_learner.policy.onnx_policy import PolicyError
 from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.fatigue import Fatigue
 from quad_learner.reset.standing import Standing
 from quad_learner.robot.signals import (
     NANOSECONDS,
@@ -24,6 +25,7 @@ from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.estimates import EstimateListener
 from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.health import HealthListener
 from quad_learner.ros.messages import MessageError, place_from
 from quad_learner.ros.packed import Records, progress_from
 from quad_learner.ros.process import run
@@ -73,6 +75,7 @@ class PolicyNode(GraphNode):
         """why the newest model of a task does not drive"""
         self.diagnostics.values['models_refused'] = 0
         self._stands = Standing(self.robot, reset_config).has_stood
+        self._fatigue = Fatigue(self.robot, reset_config)
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
         self._poses: list[tuple[int, Place]] = []
@@ -94,6 +97,7 @@ class PolicyNode(GraphNode):
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
         self._estimates = EstimateListener(self, self.robot, self._decide, decisions)
         self._commands = CommandListener(self, self._records, self._on_command)
+        self._health = HealthListener(self, self.robot, self._records)
         for kind in self._models:
             topics.model(kind.suffix).subscribe(self, partial(self._on_model, kind))
         topics.EXTERNAL_POSE.subscribe(self, self._on_pose)
@@ -157,7 +161,9 @@ class PolicyNode(GraphNode):
         over = robot_time + needed_s >= self.graph.minutes * 60.0
         phase = driver.phase
         self._correct(sample.time_ns)
-        look = driver.look(sample, estimate, self._commands.newest, over)
+        self._fatigue.feel(self._health.for_decision(sample.time_ns, self.graph.lockstep))
+        command, tired = self._commands.newest, self._fatigue.tired
+        look = driver.look(sample, estimate, command, over, tired)
         choice = None
         if look.wants_action:
             choice = self._choosers[self._learned].choose(driver.observation, look.begins)

@@ -9,7 +9,7 @@ from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.get_up import GetUp
 from quad_learner.reset.state import State
 from quad_learner.reset.tally import Tally
-from quad_learner.robot.signals import Health, JointTarget, SensorSample
+from quad_learner.robot.signals import JointTarget, SensorSample
 from quad_learner.ros import topics
 from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
@@ -68,18 +68,14 @@ class ResetNode(GraphNode):
             first = 1 + self.ticks.decision(sample.time_ns)
             self._get_up = GetUp(self.robot, self.configs[0], first)
         state = self._get_up.state
-        self._last = self._get_up.step(sample, command, self._known_health(sample))
+        health = self._health.for_decision(sample.time_ns, self.graph.lockstep)
+        self._last = self._get_up.step(sample, command, health)
         self._target.publish(self._records.target_to(self._last))
         handed_over = command is not None and command.authority is Authority.POLICY
         self._tally.update(self._get_up.state, sample.time_ns, handed_over)
         self.diagnostics.count('targets')
         if self._get_up.state is not state:
             self._tell()
-
-    def _known_health(self, sample: SensorSample) -> Health | None:
-        if self.graph.lockstep:
-            return self._health.known_at(sample.time_ns)
-        return self._health.newest
 
     def _tell(self) -> None:
         if self._get_up is None:

@@ -34,6 +34,8 @@ Vector = NDArray[np.float32]
 
 HALT_ABOVE_M_S = 0.3
 """A slower robot needs no halt: legs that hold their pose stop it where it is."""
+TIRED_EPISODES = 4
+"""A tired robot outside its workspace turns and walks, and each once more, before it rests."""
 GRACE_DECISIONS = 8
 """Decisions to wait for a request to be granted before asking anew: 0.2 s at 40 Hz."""
 
@@ -136,6 +138,7 @@ class Driver:
         self._total = 0.0
         self._halting = 0
         self._after_halt = Phase.REST
+        self._tired_episodes = 0
 
     def go_on(self) -> None:
         """Takes the end of the run back: there is to be another episode."""
@@ -154,6 +157,7 @@ class Driver:
         estimate: Estimate,
         command: JointCommand | None,
         finish: bool,
+        tired: bool = False,
     ) -> Look:
         """Returns what the last step came to, and moves on to the next phase where it is time.
 
@@ -162,8 +166,11 @@ class Driver:
             estimate: of now.
             command: safety's command of the tick before; None before the first.
             finish: the run's time is over: end the episode, do not begin another.
+            tired: battery or motors ask for a rest: begin no episode that does not lead home.
         """
         self._course.see(estimate)
+        if not tired:
+            self._tired_episodes = 0
         if command is None:
             return Look()
         if self.phase is Phase.EPISODE:
@@ -174,7 +181,7 @@ class Driver:
             self.phase = Phase.FINISHED
         elif self.phase is Phase.ASK:
             return self._wait_for_grant(sample, estimate, command)
-        elif self.phase is Phase.REST and self._may_ask(sample, command):
+        elif self.phase is Phase.REST and self._may_ask(sample, command, tired):
             self.phase = Phase.ASK
             self.kind = self._course.next()
             self._waited = 0
@@ -200,8 +207,9 @@ class Driver:
             position, request = self._task.on_the_spot(sample.time_ns), self._request
         return JointTarget(sample.time_ns, Authority.POLICY, request, position, robot.kp, robot.kd)
 
-    def _may_ask(self, sample: SensorSample, command: JointCommand) -> bool:
-        return command.authority is Authority.RESET and self._stands(sample)
+    def _may_ask(self, sample: SensorSample, command: JointCommand, tired: bool) -> bool:
+        rests = tired and (self._course.is_home or self._tired_episodes >= TIRED_EPISODES)
+        return command.authority is Authority.RESET and self._stands(sample) and not rests
 
     def _wait_for_grant(
         self, sample: SensorSample, estimate: Estimate, command: JointCommand
@@ -209,6 +217,7 @@ class Driver:
         if self._drives(command):
             self.phase = Phase.EPISODE
             self._count(episode=self.counters.episode + 1)
+            self._tired_episodes += 1
             self._start_ns, self._steps, self._total = sample.time_ns, 0, 0.0
             self._course.begin()
             wanted = self._course.wanted()

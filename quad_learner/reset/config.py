@@ -177,6 +177,13 @@ class ResetConfig:
         0.0,
         1.0,
     )
+    rest_delay: float = parameter(
+        'how long a tired robot stands before it lies down, for policy may want to take it home '
+        'first; below some 0.3 s policy cannot',
+        's',
+        0.0,
+        10.0,
+    )
     request_grace: float = parameter(
         'how long a request to drive may stay unanswered before a fresh one is made; below the '
         'time that safety needs to answer, requests would void each other',

@@ -32,14 +32,18 @@ class Fatigue:
         self.cause = FIT
         """why the robot should rest, for people; empty while it need not"""
 
+    @property
+    def tired(self) -> bool:
+        """Whether the robot should rest."""
+        return self.cause != FIT
+
     def feel(self, health: Health | None) -> None:
         """Takes in the newest of battery and motors; None: nothing was told yet."""
         if health is None:
             return
-        resting = self.cause != FIT
         causes = [
-            *self._heat(health, self._cool if resting else self._hot),
-            *self._hunger(health, self._charged if resting else self._low),
+            *self._heat(health, self._cool if self.tired else self._hot),
+            *self._hunger(health, self._charged if self.tired else self._low),
         ]
         self.cause = ', '.join(causes)
 

@@ -3,10 +3,12 @@
     WAIT ──granted──► LIMP ──at rest──► FOLD ──fallen──► ROLL ──► (FOLD again)
                         │                └───upright──► STAND ──risen──► VERIFY ──stood──► READY
                         └──upright and near the stance────┘
-    LIMP or READY ──motors hot or battery low──► LIE_DOWN ──► REST ──cool, charged──► LIMP
+    READY, or LIMP but not standing ──motors hot or battery low──► LIE_DOWN ──► REST
+    REST ──cool, charged──► LIMP
     out of attempts, from any of them ──► LIE_DOWN ──► GIVE_UP ──rested, or set upright──► WAIT
 
-How often it tries, and when only a person helps, is `patience`.
+How often it tries, and when only a person helps, is `patience`. Who stands and is tired stands for
+a moment longer: policy, which knows where the robot is, may take it home first.
 
 It uses joint angles, the inertial unit and foot forces, to rest also battery and motor warmth, and
 safety limits all that it wants.
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.fatigue import FIT, Fatigue
+from quad_learner.reset.fatigue import Fatigue
 from quad_learner.reset.motion import Keyframe, motion
 from quad_learner.reset.path import JointPath
 from quad_learner.reset.patience import Patience
@@ -229,10 +231,10 @@ class GetUp:
         if not upright and not self._at_rest(sample, self._config.limp_time):
             return
         self._path = JointPath(sample.joint_position)
-        if self._fatigue.cause != FIT:
+        if self._fatigue.tired and not (upright and self._has_legs_under_it(sample)):
             self._tire(upright)
             return
-        near = self._away_from_stance(sample.joint_position) <= self._config.near_stance
+        near = _away(sample.joint_position, self._robot.stance) <= self._config.near_stance
         # Where it did not come to stand before, a foot may be caught: it starts from the fold.
         if upright and near and self.attempt == 1:
             self._rise('upright and near the stance')
@@ -316,7 +318,7 @@ class GetUp:
         self._steady = 0.0 if standing else self._steady + dt
         if not self._is_upright(slant):
             self._enter(State.LIMP, f'tipped to {slant.tilt:.1f} rad while it waited')
-        elif self._fatigue.cause != FIT:
+        elif self._fatigue.tired and self._in_state >= self._config.rest_delay:
             self._tire(upright=True)
         elif self._steady >= self._config.settle_time:
             self._enter(State.LIMP, 'no longer stood while it waited')
@@ -347,7 +349,7 @@ class GetUp:
         self._enter(State.GIVE_UP, f'{self._reason}; {times}: {then}')
 
     def _lie(self, sample: SensorSample, slant: Posture, dt: float) -> None:
-        if self._fatigue.cause == FIT:
+        if not self._fatigue.tired:
             self._enter(State.LIMP, 'has rested')
 
     def _tuck(self, why: str) -> None:
@@ -366,14 +368,21 @@ class GetUp:
 
     def _move(self, position: Array, speed: float, least: float) -> None:
         """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""
-        furthest = float(np.max(np.abs(position - self._path.position)))
+        furthest = _away(position, self._path.position)
         self._path.go(position, max(least, furthest / speed))
 
     def _is_upright(self, slant: Posture) -> bool:
         return slant.tilt <= self._config.upright_tilt
 
-    def _away_from_stance(self, position: Array) -> float:
-        return float(np.max(np.abs(position - self._robot.stance)))
+    def _has_legs_under_it(self, sample: SensorSample) -> bool:
+        """Whether it only has to straighten up: nearer to the stance than to the fold."""
+        joints = sample.joint_position
+        return _away(joints, self._robot.stance) < _away(joints, self._motion.fold)
+
+
+def _away(position: Array, goal: Array) -> float:
+    """Returns how far the joint that is furthest from `goal` is from it [rad]."""
+    return float(np.max(np.abs(position - goal)))
 
 
 def _finite(sample: SensorSample) -> bool:

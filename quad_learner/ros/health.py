@@ -52,6 +52,10 @@ class HealthListener:
         known = [health for health in self._told if health.time_ns <= time_ns - DELAY_NS]
         return known[-1] if known else None
 
+    def for_decision(self, time_ns: int, lockstep: bool) -> Health | None:
+        """Returns what a decision on the sample of `time_ns` [ns, robot time] is to be made on."""
+        return self.known_at(time_ns) if lockstep else self.newest
+
     def _on_battery(self, message: Any) -> None:
         self._battery = message
         self._tell()

@@ -14,6 +14,7 @@ from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.estimation.estimator import Estimator
 from quad_learner.graph import GraphConfig
 from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.fatigue import Fatigue
 from quad_learner.reset.get_up import GetUp
 from quad_learner.robot.command_judge import CommandJudge, Witness
 from quad_learner.robot.model import RobotModel
@@ -73,6 +74,7 @@ class InProcessGraph:
         self._state = self._core.initial(epoch=EPOCH)
         self._sink = CommandSink(robot)
         self.judge = CommandJudge(robot, asdict(configs.safety))
+        self._fatigue = Fatigue(robot, configs.reset)
         self.get_up = GetUp(robot, configs.reset)
         self.command: JointCommand | None = None
         self.sample: SensorSample
@@ -106,7 +108,13 @@ class InProcessGraph:
             place = self._tag.see(self.sim.truth())
             self._sightings.append((self.sample.time_ns, place))
         self.estimate = self._estimator.update(self.sample)
+        self._look_at_health(self.sample)
         return self._ticks.is_decision(self.sample.time_ns)
+
+    @property
+    def tired(self) -> bool:
+        """Whether battery or motors ask for a rest."""
+        return self._fatigue.tired
 
     def sightings(self) -> Iterator[tuple[int, Place]]:
         """Yields the external poses that have become due since the last time, with stamps [ns]."""
@@ -122,7 +130,6 @@ class InProcessGraph:
             target: policy's answer on the tick of a decision, None on the others.
         """
         sample = self.sample
-        self._look_at_health(sample)
         if target is not None:
             self._policy = target
             self._reset = self.get_up.step(sample, self.command, self._health)
@@ -145,6 +152,7 @@ class InProcessGraph:
             self._next_health = self.sim.health()
         if index % hz == hz // 2:
             self._health = self._next_health
+            self._fatigue.feel(self._health)
 
     def _inputs(self, sample: SensorSample) -> SafetyInputs:
         def received(signal: JointTarget | Estimate | Health | None) -> int:

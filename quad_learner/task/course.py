@@ -14,7 +14,7 @@ from quad_learner.task.config import TaskConfig
 from quad_learner.task.kinds import Kind, kinds
 from quad_learner.task.place_keeper import PlaceKeeper
 from quad_learner.task.scheduler import Scheduler, faces
-from quad_learner.task.workspace import Leash, Place, Workspace
+from quad_learner.task.workspace import SLACK_M, Leash, Place, Workspace
 
 Array = NDArray[np.float64]
 
@@ -53,6 +53,11 @@ class Course:
     def place(self) -> Place:
         """Where the robot is."""
         return self._keeper.place
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the robot is well inside the workspace."""
+        return self.workspace.beyond(self.place) <= -SLACK_M
 
     def next(self) -> Kind:
         """Returns the task of the episode that is about to begin."""

@@ -11,9 +11,10 @@ from std_msgs.msg import UInt8MultiArray
 
 from quad_learner.nodes.policy import PolicyNode
 from quad_learner.policy import golden
+from quad_learner.robot.signals import Health
 from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import OK, WARN
-from quad_learner.ros.messages import odometry_to, place_to
+from quad_learner.ros.messages import battery_to, odometry_to, place_to
 from quad_learner.ros.packed import Progress, Records, progress_to
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.task.kinds import FORWARD, LEFT
@@ -177,6 +178,19 @@ def test_a_fall_ends_the_episode_and_is_told(graph: Graph) -> None:
     assert end.fell
     assert (end.episode, end.steps) == (1, 1)
     assert graph.steps()[-1].terminated
+
+
+def test_a_tired_robot_at_home_is_left_to_reset_until_it_is_charged(graph: Graph) -> None:
+    taught(graph)
+    held, heard = {'authority': Authority.RESET, 'request': 1}, graph.bench.node._health
+    for charge, second in ((0.12, 0), (0.9, 2)):
+        health = Health(second * 10**9, 24.0, charge, np.full(12, 40.0))
+        graph.bench.say(topics.BATTERY, battery_to(health))
+        stamp = health.time_ns
+        graph.bench.until(lambda s=stamp: heard.newest and heard.newest.time_ns == s, 'health')
+        graph.decision = 40 * (second + 1)
+        asks = graph.decide(**held).request > 0
+        assert asks == (charge > 0.5)
 
 
 def test_in_lockstep_it_waits_for_the_model_that_is_meant_for_the_step(graph: Graph) -> None:

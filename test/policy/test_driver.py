@@ -8,6 +8,7 @@ import pytest
 
 from quad_learner.policy.driver import (
     GRACE_DECISIONS,
+    TIRED_EPISODES,
     Choice,
     Counters,
     Driver,
@@ -43,6 +44,8 @@ class Seat:
         self._samples, self._estimates, self._commands = builders
         self.decision = 3
         self.velocity = np.zeros(3)
+        self.position = np.zeros(3)
+        self.tired = False
         self.target: JointTarget | None = None
 
     def decide(
@@ -56,9 +59,11 @@ class Seat:
         time_ns = self.decision * PERIOD_NS
         self.decision += 1
         sample = self._samples(time_ns=time_ns)
-        estimate = self._estimates(time_ns=time_ns, velocity_body=self.velocity)
+        estimate = self._estimates(
+            time_ns=time_ns, velocity_body=self.velocity, position=self.position
+        )
         given = None if silent else self._commands(**command)
-        look = self.driver.look(sample, estimate, given, finish)
+        look = self.driver.look(sample, estimate, given, finish, self.tired)
         choice = None
         if look.wants_action:
             choice = Choice(np.full(12, 0.0 if action is None else action, np.float32), 5)
@@ -375,3 +380,45 @@ def test_the_targets_answer_the_sample_with_the_gains_of_the_robot(
     assert new.target.time_ns == (new.decision - 1) * PERIOD_NS
     np.testing.assert_array_equal(new.target.kp, new.robot.kp)
     np.testing.assert_array_equal(new.target.kd, new.robot.kd)
+
+
+def test_a_tired_robot_begins_no_episode_at_home(seat: Callable[..., Seat]) -> None:
+    tired = seat(workspace_m=(4.0, 3.0))
+    tired.tired = True
+    tired.held_by_reset()
+    assert tired.driver.phase is Phase.REST
+    tired.tired = False
+    tired.held_by_reset()
+    assert tired.driver.phase is Phase.ASK
+
+
+@pytest.mark.parametrize('outside', [(1.95, 0.0), (0.0, 1.55), (-2.2, -2.0)])
+def test_a_tired_robot_outside_is_taken_home_before_it_rests(
+    seat: Callable[..., Seat], outside: tuple[float, float]
+) -> None:
+    """The workspace is 2 m and 1.5 m to each side; home is 0.1 m within."""
+    tired = seat(workspace_m=(4.0, 3.0))
+    tired.tired = True
+    tired.position = np.array([*outside, 0.3])
+    tired.held_by_reset()
+    assert tired.driver.phase is Phase.ASK
+    assert tired.driving().begins
+    tired.position = np.array([1.8, 1.3, 0.3])
+    tired.decide(**STOPPED)
+    tired.held_by_reset()
+    assert tired.driver.phase is Phase.REST
+
+
+def test_a_tired_robot_that_does_not_come_home_rests_where_it_is(
+    seat: Callable[..., Seat],
+) -> None:
+    lost = seat(workspace_m=(4.0, 3.0))
+    lost.tired = True
+    lost.position = np.array([3.0, 0.0, 0.3])
+    for _ in range(TIRED_EPISODES):
+        assert lost.begin().begins
+        lost.decide(**STOPPED)
+    lost.held_by_reset()
+    assert lost.driver.phase is Phase.REST
+    lost.tired = False
+    assert lost.begin().begins

@@ -109,6 +109,7 @@ class Body:
         make_command: Callable[..., JointCommand],
     ) -> None:
         self.robot = robot
+        self.config = config
         self.machine = GetUp(robot, config)
         self.make_sample = make_sample
         self.make_command = make_command

@@ -43,6 +43,28 @@ def test_a_robot_that_waits_for_the_policy_lies_down_too(body: Body) -> None:
     body.until(State.REST)
 
 
+def test_a_tired_robot_stands_for_a_moment_that_policy_may_use_to_take_it_home(
+    body: Body,
+) -> None:
+    body.until(State.READY)
+    body.executed = body.make_command(Authority.POLICY, 7)
+    body.health = LOW
+    body.step(40)
+    body.executed = body.make_command()
+    body.until(State.READY)
+    began = body.seconds
+    assert State.LIE_DOWN not in body.states
+    body.until(State.LIE_DOWN)
+    assert body.seconds - began == pytest.approx(body.config.rest_delay, abs=0.05)
+
+
+def test_who_lies_folded_does_not_rise_to_be_taken_home(body: Body) -> None:
+    body.joints = np.tile(FOLDED, 4)
+    body.health = LOW
+    body.until(State.REST)
+    assert State.STAND not in body.states
+
+
 def test_it_rests_as_long_as_it_takes_and_then_stands_up(body: Body) -> None:
     body.until(State.READY)
     body.health = HOT
