@@ -55,71 +55,14 @@ def tile_of(shape: TileShape) -> Callable[..., None]:
     one row or more, without gaps; the same rows of `out`, in their first columns, are given the
     result. Rows of a and out and columns of a may lie apart. It looks at no bound.
     """
-    rows, vectors, lanes = shape
-    vector = ir.VectorType(_FLOAT, lanes)
-    first = ir.Constant(ir.VectorType(_INDEX, lanes), [0] * lanes)
-    undefined = ir.Constant(vector, ir.Undefined)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        """Writes the tile's instructions to where `builder` stands."""
         a, panel, out = (
             context.make_array(kind)(context, builder, value)
             for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
         )
-        at = arguments[3]
-        inner, _ = cgutils.unpack_tuple(builder, panel.shape)
-        down, step = cgutils.unpack_tuple(builder, a.strides)
-        starts = [_there(builder, a, builder.add(at, _INT(row))) for row in range(0, rows, _APART)]
-        fused = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, 3 * [vector]), f'llvm.fma.v{lanes}f32'
-        )
-        before, loop, after = builder.block, *(builder.append_basic_block() for _ in range(2))
-        right_start = builder.ptrtoint(panel.data, _INT)
-        builder.branch(loop)
-
-        builder.position_at_end(loop)
-        count, right = builder.phi(_INT), builder.phi(_INT)
-        lefts = [builder.phi(_INT) for _ in starts]
-        sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(rows)]
-        of_panel = [
-            _load(builder, vector, builder.add(right, _INT(_BYTES * lanes * k)))
-            for k in range(vectors)
-        ]
-        following = []
-        for row in range(rows):
-            beyond = builder.mul(down, _INT(row % _APART))
-            number = _load(builder, _FLOAT, builder.add(lefts[row // _APART], beyond))
-            spread = builder.insert_element(undefined, number, _INDEX(0))
-            spread = builder.shuffle_vector(spread, undefined, first)
-            following.append(
-                [builder.call(fused, (spread, of_panel[k], sums[row][k])) for k in range(vectors)]
-            )
-        done = builder.add(count, _INT(1))
-        turns = (
-            (count, _INT(0), done),
-            *(
-                (now, start, builder.add(now, step))
-                for now, start in zip(lefts, starts, strict=True)
-            ),
-            (right, right_start, builder.add(right, _INT(_BYTES * shape.columns))),
-            *(
-                (now, ir.Constant(vector, [0.0] * lanes), later)
-                for row in range(rows)
-                for now, later in zip(sums[row], following[row], strict=True)
-            ),
-        )
-        for now, begun, later in turns:
-            now.add_incoming(begun, before)
-            now.add_incoming(later, loop)
-        builder.cbranch(builder.icmp_signed('<', done, inner), loop, after)
-
-        builder.position_at_end(after)
-        for row in range(rows):
-            to = _there(builder, out, builder.add(at, _INT(row)))
-            for k in range(vectors):
-                pointer = builder.add(to, _INT(_BYTES * lanes * k))
-                pointer = builder.inttoptr(pointer, vector.as_pointer())
-                builder.store(following[row][k], pointer, align=_BYTES)
+        writer = _Writer(builder, shape)
+        writer.store(writer.sums(a, panel, arguments[3]), out, arguments[3])
         return context.get_dummy_value()
 
     def typed(typing: Any, a: Any, panel: Any, out: Any, at: Any) -> Any:
@@ -127,6 +70,98 @@ def tile_of(shape: TileShape) -> Callable[..., None]:
 
     made: Callable[..., None] = intrinsic(typed)
     return made
+
+
+class _Writer:
+    """Writes a tile's instructions to where `builder` stands."""
+
+    def __init__(self, builder: Any, shape: TileShape) -> None:
+        self._builder = builder
+        self._shape = shape
+        self._vector = ir.VectorType(_FLOAT, shape.lanes)
+        self._fused = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(self._vector, 3 * [self._vector]),
+            f'llvm.fma.v{shape.lanes}f32',
+        )
+
+    def sums(self, a: Any, panel: Any, at: Any) -> list[list[Any]]:
+        """Writes the loop over the inner index; returns the vectors of each row after it."""
+        builder, shape = self._builder, self._shape
+        inner, _ = cgutils.unpack_tuple(builder, panel.shape)
+        down, step = cgutils.unpack_tuple(builder, a.strides)
+        of_rows = range(0, shape.rows, _APART)
+        begins = [_there(builder, a, builder.add(at, _INT(row))) for row in of_rows]
+        begins = [_INT(0), builder.ptrtoint(panel.data, _INT), *begins]
+        steps = [_INT(1), _INT(_BYTES * shape.columns), *(step for _ in of_rows)]
+        before, loop, after = builder.block, *(builder.append_basic_block() for _ in range(2))
+        builder.branch(loop)
+
+        builder.position_at_end(loop)
+        moving = [builder.phi(_INT) for _ in begins]
+        _, right, *lefts = moving
+        sums = [
+            [builder.phi(self._vector) for _ in range(shape.vectors)] for _ in range(shape.rows)
+        ]
+        added = self._added(sums, lefts, down, right)
+        moved = [builder.add(now, by) for now, by in zip(moving, steps, strict=True)]
+        zeros = [ir.Constant(self._vector, [0.0] * shape.lanes) for row in sums for _ in row]
+        changing = zip(
+            [*moving, *_flat(sums)], [*begins, *zeros], [*moved, *_flat(added)], strict=True
+        )
+        for now, begun, later in changing:
+            now.add_incoming(begun, before)
+            now.add_incoming(later, loop)
+        builder.cbranch(builder.icmp_signed('<', moved[0], inner), loop, after)
+        builder.position_at_end(after)
+        return added
+
+    def _added(
+        self, sums: list[list[Any]], lefts: list[Any], down: Any, right: Any
+    ) -> list[list[Any]]:
+        """Writes one turn: each row's number of a times a row of the panel, added to its sums."""
+        builder = self._builder
+        of_panel = [_load(builder, self._vector, self._register(right, k)) for k in self._vectors]
+        added = []
+        for row, of_row in enumerate(sums):
+            beyond = builder.mul(down, _INT(row % _APART))
+            spread = self._spread(builder.add(lefts[row // _APART], beyond))
+            added.append(
+                [
+                    builder.call(self._fused, (spread, of_panel[k], of_row[k]))
+                    for k in self._vectors
+                ]
+            )
+        return added
+
+    def _spread(self, address: Any) -> Any:
+        """Writes a vector that holds the number at `address` in each lane."""
+        builder, lanes = self._builder, self._shape.lanes
+        undefined = ir.Constant(self._vector, ir.Undefined)
+        first = ir.Constant(ir.VectorType(_INDEX, lanes), [0] * lanes)
+        alone = builder.insert_element(undefined, _load(builder, _FLOAT, address), _INDEX(0))
+        return builder.shuffle_vector(alone, undefined, first)
+
+    def store(self, sums: list[list[Any]], out: Any, at: Any) -> None:
+        """Writes the sums to the tile's place in `out`."""
+        builder = self._builder
+        for row, of_row in enumerate(sums):
+            to = _there(builder, out, builder.add(at, _INT(row)))
+            for k in self._vectors:
+                pointer = builder.inttoptr(self._register(to, k), self._vector.as_pointer())
+                builder.store(of_row[k], pointer, align=_BYTES)
+
+    @property
+    def _vectors(self) -> range:
+        return range(self._shape.vectors)
+
+    def _register(self, address: Any, k: int) -> Any:
+        """Returns the address of the k-th vector of the row at `address`."""
+        return self._builder.add(address, _INT(_BYTES * self._shape.lanes * k))
+
+
+def _flat(rows: list[list[Any]]) -> list[Any]:
+    return [vector for row in rows for vector in row]
 
 
 def _there(builder: Any, array: Any, row: Any) -> Any:
