@@ -20,7 +20,8 @@ from quad_learner.precedence import run_first, threads
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.ticks import Ticks
 from quad_learner.ros import parameters
-from quad_learner.ros.diagnostics import OK, Diagnostics
+from quad_learner.ros.diagnostics import OK, PERIOD_S, Diagnostics
+from quad_learner.ros.words import Unread
 
 
 class GraphNode(Node):
@@ -50,6 +51,9 @@ class GraphNode(Node):
         self.stopping: Callable[[], bool] = lambda: False
         """tells that the process is to end: long work breaks off"""
         self.diagnostics = Diagnostics(self, self.report)
+        if self.controls:
+            self._words = Unread()
+            self.every(PERIOD_S, self._look_at_words)
 
     def take_precedence(self) -> None:
         """Lets a control process run before all others, beside a robot that does not wait.
@@ -66,6 +70,12 @@ class GraphNode(Node):
                 f'this machine does not allow real-time priority {priority}: others can delay '
                 'what controls the robot; quad-learner doctor says what to do'
             )
+
+    def _look_at_words(self) -> None:
+        said = self._words.look()
+        self.diagnostics.values['words_unread_s'] = self._words.seconds
+        if said:
+            self.get_logger().warning(said)
 
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""

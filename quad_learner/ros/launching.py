@@ -135,7 +135,7 @@ def nodes(
             parameters=[str(files[spec.name]), *parameters],
             ros_arguments=['--log-level', values['log_level'], '--enclave', spec.enclave],
             prefix=_prefix(spec),
-            output='screen',
+            output='both',  # the control processes keep no file of their own
             respawn=spec.respawn,
             respawn_delay=RESPAWN_DELAY_S,
             sigterm_timeout=str(SIGTERM_S),
