@@ -14,9 +14,9 @@ from rclpy.logging import get_logger
 from quad_learner.ros import words
 from quad_learner.ros.words import Unread
 
-LINES = 3000
-"""a good deal more than a pipe holds"""
-PATIENCE_S = 5
+LINES, LONG = 400, 'longer than any pipe, ' * 20
+"""so many of such lines are a good deal more than a pipe holds"""
+PATIENCE_S = 20
 
 
 class Reader:
@@ -68,7 +68,7 @@ def test_a_flood_of_words_that_nobody_reads_holds_up_nobody() -> None:
         words.wait_for_no_reader()
         logger = get_logger('dog')
         for number in range(LINES):
-            logger.error(f'word {number} of a flood that is longer than any pipe')
+            logger.error(f'word {number} of a flood that is {LONG}')
         said = reader.read()
     assert 'word 0 of a flood' in said.partition('\n')[0], 'what there was room for'
 
@@ -77,10 +77,10 @@ def test_python_itself_neither_waits_nor_raises() -> None:
     with nobody_reads() as reader:
         words.wait_for_no_reader()
         for number in range(LINES):
-            print(f'word {number} of a flood that is longer than any pipe')
+            print(f'word {number} of a flood that is {LONG}')
             sys.stderr.write('and so on\n')
         said = reader.read()
-    assert said.startswith('word 0 of a flood that is longer than any pipe\nand so on\nword 1')
+    assert said.startswith(f'word 0 of a flood that is {LONG}\nand so on\nword 1')
 
 
 def test_others_who_have_the_same_pipe_wait_as_before() -> None:
@@ -108,7 +108,7 @@ def test_how_long_nobody_read_is_told_once_when_somebody_does() -> None:
         looks = Unread()
         said = [looks.look()]
         for _ in range(LINES):
-            sys.stderr.write('a flood that is longer than any pipe\n')
+            sys.stderr.write(f'a flood that is {LONG}\n')
         said += [looks.look() for _ in range(3)]
         reader.read()
         said += [looks.look() for _ in range(2)]
