@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from quad_learner.flow import Flow, by_network
+from quad_learner.learn import node_environment
 from quad_learner.precedence import may_run_first
 
 PYTHONS = ((3, 10), (3, 11), (3, 12))
@@ -97,6 +99,7 @@ def examine(environment: Mapping[str, str], runs: Path) -> list[Finding]:
         check_middleware(environment),
         check_domain(environment),
         check_shared_memory(SHARED_MEMORY),
+        check_flow(environment),
         check_cores(len(os.sched_getaffinity(0))),
         check_priority(may_run_first(PRIORITY)),
         check_memory(Path('/proc/meminfo')),
@@ -171,7 +174,7 @@ def check_shared_memory(path: Path) -> Finding:
     """Returns whether the nodes can share memory at `path`, as Fast DDS wants to."""
     way_out = (
         f'make {path} writable with {_size(SHARED_MEMORY_BYTES)} free (in a container: '
-        '--shm-size=256m), or set FASTDDS_BUILTIN_TRANSPORTS=UDPv4 to do without'
+        '--shm-size=256m); without it the nodes go by the network of this machine'
     )
     if not os.access(path, os.W_OK):
         return Finding('shared memory', False, f'{path} cannot be written to', way_out)
@@ -179,6 +182,29 @@ def check_shared_memory(path: Path) -> Finding:
     return _finding(
         'shared memory', free >= SHARED_MEMORY_BYTES, f'{_size(free)} free in {path}', way_out
     )
+
+
+def check_flow(
+    environment: Mapping[str, str], flow: Callable[[Mapping[str, str]], Flow] = Flow
+) -> Finding:
+    """Returns whether data flows between two processes, as between the nodes of a run.
+
+    Args:
+        environment: environment variables, to which those of a run are added.
+        flow: tries it.
+    """
+    name, nodes = 'data flow', node_environment(environment)
+    way_out = (
+        'quad-learner and the launch files then take the network of this machine; for shared '
+        f'memory remove the files fastrtps_* that others left in {SHARED_MEMORY}, and let all '
+        'containers share it (--ipc=host)'
+    )
+    if not by_network(nodes):
+        return Finding(name, True, 'not tried: the way of data was chosen', needed=False)
+    with flow(nodes) as tried:
+        well = not tried.way_out()
+    what = 'flows' if well else 'nothing arrives by shared memory'
+    return _finding(name, well, what, way_out, needed=False)
 
 
 def check_cores(count: int) -> Finding:

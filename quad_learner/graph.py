@@ -25,7 +25,9 @@ class GraphConfig:
     seed: int = parameter('Of everything random in the run.', '', 0, 2**31 - 1)
     run_directory: str = parameter('Folder that keeps the run; empty keeps nothing.')
     minutes: float = parameter('Robot time of the run.', 'min', 0.01, 100000.0)
-    robot_id: str = parameter('Which robot of its kind; others take no targets or commands of it.')
+    robot_id: str = parameter(
+        'Which robot: what the graph says bears it, and what bears another is dropped.'
+    )
     open_to_network: bool = parameter(
         'Whether safety may start though other machines can speak to it.'
     )
@@ -36,6 +38,11 @@ class GraphConfig:
         99,
     )
     elapsed_s: float = parameter('Robot time of the run before this start.', 's', 0.0, 1e9)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a name that cannot stand before a slash."""
+        if '/' in self.robot_id:
+            raise ValueError(f'robot_id = {self.robot_id!r} must hold no slash')
 
     @property
     def lockstep(self) -> bool:

@@ -18,6 +18,7 @@ from quad_learner.exclusive import claim
 from quad_learner.experience.metrics_table import read_rows
 from quad_learner.experience.run_directory import RunDirectory, create, create_at, open_run
 from quad_learner.experience.versions import installed_versions
+from quad_learner.flow import WITHOUT, Flow
 from quad_learner.precedence import may_run_first
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
@@ -107,7 +108,12 @@ def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
     """
     environment = node_environment()
     with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
-        ready = prepare(options)
+        with Flow(environment) as flow:
+            ready = prepare(options)
+            way_out = flow.way_out()
+        if way_out:
+            sys.stderr.write(f'quad-learner: {WITHOUT}\n')
+        environment |= way_out
         return _supervise(ready, environment, options), ready.run
 
 
@@ -248,9 +254,9 @@ def _check_middleware() -> None:
         ) from error
 
 
-def node_environment() -> dict[str, str]:
-    """Returns the environment of every process of a run: this one's, and what it lacks."""
-    environment = dict(os.environ)
+def node_environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Returns the environment of every process of a run: the one `given`, and what it lacks."""
+    environment = dict(given)
     environment.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
     environment.setdefault('ROS_DOMAIN_ID', '0')
     # The default reaches the whole network segment; a robot's motors are nobody else's business.

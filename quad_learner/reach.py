@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from quad_learner.resources import config_directory
+
 STAYS = ('LOCALHOST', 'OFF')
 """ranges of discovery that do not leave this machine"""
 OVERRIDES = (
@@ -17,6 +19,15 @@ OVERRIDES = (
     'ROS_DISCOVERY_SERVER',
 )
 """may reach further whatever the range says"""
+RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
+PROFILE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
+FAST_DDS = 'rmw_fastrtps_cpp'
+
+
+def this_machine() -> dict[str, str]:
+    """Returns the variables by which Fast DDS uses 127.0.0.1 alone, and no shared memory."""
+    profile = config_directory() / 'tools' / 'this_machine.xml'
+    return {'RMW_IMPLEMENTATION': FAST_DDS, RANGE: 'SYSTEM_DEFAULT', PROFILE: str(profile)}
 
 
 def reach(environment: Mapping[str, str]) -> str:
@@ -28,14 +39,18 @@ def reach(environment: Mapping[str, str]) -> str:
     middleware = environment.get('RMW_IMPLEMENTATION', '')
     if middleware.startswith('rmw_zenoh'):
         return f'{middleware} takes no notice of ROS_AUTOMATIC_DISCOVERY_RANGE'
+    ours = this_machine()
+    bound = all(environment.get(name) == value for name, value in ours.items())
     for name in OVERRIDES:
-        if environment.get(name):
+        if environment.get(name) and not (bound and name == PROFILE):
             return f'{name} is set'
     if environment.get('ROS_LOCALHOST_ONLY') == '1':  # old, and where it is set it wins
         return ''
-    wide = environment.get('ROS_AUTOMATIC_DISCOVERY_RANGE') or 'SUBNET'
+    if bound:
+        return ''
+    wide = environment.get(RANGE) or 'SUBNET'
     if wide not in STAYS:
-        return f'ROS_AUTOMATIC_DISCOVERY_RANGE is {wide}'
+        return f'{RANGE} is {wide}'
     peers = environment.get('ROS_STATIC_PEERS')
     return f'ROS_STATIC_PEERS names {peers}' if peers and wide != 'OFF' else ''
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from quad_learner.bringup import NodeSpec
+from quad_learner.log_keeper import LogKeeper
 from quad_learner.restarts import Meaning, Restarts
 
 POLL_S = 0.1
@@ -29,6 +30,8 @@ SAFETY_FIRST_S = 0.5
 """[s] that safety has for its last command before the robot is told to end"""
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent dies"""
+LAST_WORDS_S = 0.5
+"""[s] in which what ended processes said last is written, unless the disk stalls"""
 LOG_TAIL_LINES = 12
 """lines of a failed node's log that are shown"""
 
@@ -39,6 +42,7 @@ class _Child:
     command: Sequence[str]
     log: Path
     process: subprocess.Popen[bytes]
+    keeper: LogKeeper
 
 
 class Supervisor:
@@ -69,26 +73,31 @@ class Supervisor:
         names = ('--ros-args', '--enclave', spec.enclave)
         command = [sys.executable, '-m', module, *names, *arguments]
         log = self._logs / f'{spec.name}.log'
-        process = self._spawn(spec, command, log, show)
-        self._children[spec.name] = _Child(spec, command, log, process)
+        started = self._spawn(spec, command, log, show)
+        self._children[spec.name] = _Child(spec, command, log, *started)
 
     def _spawn(
         self, spec: NodeSpec, command: Sequence[str], log: Path, show: bool
-    ) -> subprocess.Popen[bytes]:
+    ) -> tuple[subprocess.Popen[bytes], LogKeeper]:
+        library = ctypes.CDLL(None)
+
         def prepare() -> None:
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            library.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             os.nice(spec.niceness)
 
-        with log.open('ab') as file:
-            return subprocess.Popen(
-                command,
-                env=self._environment,
-                stdin=None if spec.has_terminal else subprocess.DEVNULL,
-                stdout=None if show or spec.has_terminal else file,
-                stderr=file,
-                start_new_session=True,
-                preexec_fn=prepare,
-            )
+        keeper = LogKeeper(log)
+        process = subprocess.Popen(
+            command,
+            env=self._environment,
+            stdin=None if spec.has_terminal else subprocess.DEVNULL,
+            stdout=None if show or spec.has_terminal else keeper.writer,
+            stderr=keeper.writer,
+            start_new_session=True,
+            preexec_fn=prepare,
+        )
+        os.close(keeper.writer)
+        keeper.start()
+        return process, keeper
 
     def pids(self) -> dict[str, int]:
         """Returns the process number of each node."""
@@ -108,6 +117,7 @@ class Supervisor:
 
     def _react(self, child: _Child, code: int) -> str | None:
         name = child.spec.name
+        child.keeper.join(LAST_WORDS_S)
         meaning = self._restarts.judge(child.spec, code, time.monotonic())
         if meaning is Meaning.RUN_OVER:
             return ''
@@ -115,7 +125,8 @@ class Supervisor:
             return f'the {name} node ended with code {code}\n{_tail(child.log)}'
         self.restarts += 1
         sys.stdout.write(f'the {name} node ended with code {code}; it is started again\n')
-        child.process = self._spawn(child.spec, child.command, child.log, name == 'monitor')
+        started = self._spawn(child.spec, child.command, child.log, name == 'monitor')
+        child.process, child.keeper = started
         return None
 
     def stop(self) -> list[str]:
@@ -134,6 +145,9 @@ class Supervisor:
         for child in killed:
             child.process.kill()
             child.process.wait()
+        until = time.monotonic() + LAST_WORDS_S
+        for child in self._children.values():
+            child.keeper.join(max(0.0, until - time.monotonic()))
         return [child.spec.name for child in killed]
 
     def _wait(self, children: Sequence[_Child], seconds: float) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from quad_learner import doctor
 from quad_learner.doctor import Finding, Module
+from quad_learner.flow import Flow
 
 
 def fail(name: str) -> object:
@@ -17,6 +18,7 @@ def test_every_failure_has_a_way_out_and_no_success_has_one(
 ) -> None:
     some = (Module('yaml', 'PyYAML', 'all'), Module('no_such_module', 'none', 'nobody'))
     monkeypatch.setattr(doctor, 'MODULES', some)
+    # The middleware is not there: whether data flows is not tried.
     findings = doctor.examine({'RMW_IMPLEMENTATION': 'rmw_none', 'ROS_DOMAIN_ID': 'x'}, tmp_path)
     assert [finding.ok for finding in findings if finding.name.startswith('module')] == [
         True,
@@ -76,7 +78,27 @@ def test_the_domain_must_be_one(domain: str, ok: bool) -> None:
 def test_shared_memory_that_is_not_there_is_told() -> None:
     finding = doctor.check_shared_memory(Path('/no/such/place'))
     assert not finding.ok
-    assert 'FASTDDS_BUILTIN_TRANSPORTS=UDPv4' in finding.way_out
+    assert 'the nodes go by the network' in finding.way_out
+
+
+@pytest.mark.parametrize('well', [True, False])
+def test_whether_data_flows_is_tried_as_in_a_run(
+    well: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[dict[str, str]] = []
+
+    def trial(environment: dict[str, str]) -> Flow:
+        flow = Flow(environment)
+        tried.append(environment)
+        monkeypatch.setattr(flow, 'begin', lambda: None)
+        monkeypatch.setattr(flow, 'flows', lambda: well)
+        return flow
+
+    finding = doctor.check_flow({}, trial)
+    assert finding.ok is well
+    assert not finding.needed, 'a run takes another way'
+    assert tried[0]['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert doctor.check_flow({'FASTDDS_BUILTIN_TRANSPORTS': 'SHM'}).ok
 
 
 @pytest.mark.parametrize(

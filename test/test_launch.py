@@ -93,7 +93,8 @@ class Launched:
 
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Puts stand-ins in the place of launch."""
+    """Puts stand-ins in the place of launch; whether data flows is not tried."""
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'DEFAULT')
     for name, classes in STAND_INS.items():
         module = ModuleType(name)
         for each in classes:
@@ -196,6 +197,23 @@ def test_the_graph_stays_on_this_machine_unless_the_user_says_otherwise(
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
     second = launched(run_dir=str(tmp_path / 'second'), namespace='other')
     assert not any(entity.arguments[:1] == reach[:1] for entity in second.others)
+
+
+def test_where_no_data_flows_the_nodes_are_given_another_way_and_it_is_said(
+    launched: Callable[..., Launched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quad_learner.flow import Flow
+
+    monkeypatch.delenv('FASTDDS_BUILTIN_TRANSPORTS')
+    monkeypatch.setattr(Flow, 'begin', lambda flow: None)
+    outcome = launched()
+    (waits,) = (e for e in outcome.others if type(e).__name__ == 'OpaqueFunction')
+    monkeypatch.setattr(Flow, 'flows', lambda flow: True)
+    assert waits.named['function'](outcome.context) == []
+    monkeypatch.setattr(Flow, 'flows', lambda flow: False)
+    *variables, said = waits.named['function'](outcome.context)
+    assert ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SYSTEM_DEFAULT') in [v.arguments for v in variables]
+    assert 'its network is taken instead' in said.named['msg']
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,16 @@ from __future__ import annotations
 import pytest
 
 from quad_learner.reach import is_secured, reach
+from quad_learner.resources import config_directory
 
 LOCAL = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+
+OURS = {
+    'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
+    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT',
+    'FASTRTPS_DEFAULT_PROFILES_FILE': str(config_directory() / 'tools' / 'this_machine.xml'),
+}
+"""bound to 127.0.0.1, as test_flow.py sees it"""
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,7 @@ LOCAL = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
         {'ROS_LOCALHOST_ONLY': '1'},
         {'ROS_LOCALHOST_ONLY': '1', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'},
         LOCAL | {'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp', 'CYCLONEDDS_URI': ''},
+        OURS,
     ],
 )
 def test_what_stays_on_this_machine(environment: dict[str, str]) -> None:
@@ -36,6 +45,10 @@ def test_what_stays_on_this_machine(environment: dict[str, str]) -> None:
         (LOCAL | {'CYCLONEDDS_URI': 'file:///a.xml'}, 'CYCLONEDDS_URI'),
         (LOCAL | {'ROS_DISCOVERY_SERVER': '10.0.0.7:11811'}, 'ROS_DISCOVERY_SERVER'),
         (LOCAL | {'FASTRTPS_DEFAULT_PROFILES_FILE': 'a.xml'}, 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        (OURS | {'FASTRTPS_DEFAULT_PROFILES_FILE': 'a.xml'}, 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        (OURS | {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'}, 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        (OURS | {'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'}, 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        (OURS | {'FASTDDS_DEFAULT_PROFILES_FILE': 'a.xml'}, 'FASTDDS_DEFAULT_PROFILES_FILE'),
         ({'ROS_LOCALHOST_ONLY': '1', 'FASTDDS_DEFAULT_PROFILES_FILE': 'a.xml'}, 'FASTDDS'),
     ],
 )

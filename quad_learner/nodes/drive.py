@@ -66,7 +66,7 @@ class DriveNode(GraphNode):
 
     def _wire(self) -> None:
         self._target = topics.POLICY_TARGET.publisher(self)
-        self._state = StateReport(self, topics.POLICY_STATE)
+        self._state = StateReport(self, topics.POLICY_STATE, self.graph.robot_id)
         decisions = self.ticks.is_decision
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
         self._estimates = EstimateListener(self, self.robot, self._decide, decisions)

@@ -30,7 +30,7 @@ class EstimatorNode(GraphNode):
         self._wire = EstimateWire(self.robot)
         self._odom = topics.ODOM.publisher(self)
         self._contact = topics.CONTACT.publisher(self)
-        self._transform = TransformPublisher(self)
+        self._transform = TransformPublisher(self, self.graph.robot_id)
         self._last: Estimate | None = None
         self._samples = SampleAssembler(self, self.robot, self._on_sample)
 

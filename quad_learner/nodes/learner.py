@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from std_msgs.msg import Float32MultiArray, Float64, UInt8MultiArray
+from std_msgs.msg import Float32MultiArray, Float64, MultiArrayDimension, UInt8MultiArray
 
 from quad_learner.experience.run_directory import open_run
 from quad_learner.learning.learner_config import LearnerConfig
@@ -20,6 +20,7 @@ from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.messages import MessageError
+from quad_learner.ros.neighbours import named
 from quad_learner.ros.packed import Progress, Records, progress_to
 from quad_learner.ros.process import run
 from quad_learner.task.config import TaskConfig
@@ -109,6 +110,8 @@ class LearnerNode(GraphNode):
     def _publish_models(self, models: Models) -> None:
         for kind, model in models.items():
             message = UInt8MultiArray()
+            label = named(self.graph.robot_id, 'model')
+            message.layout.dim = [MultiArrayDimension(label=label, size=len(model))]
             message.data = model
             self._models[kind].publish(message)
             self.diagnostics.count('models')
@@ -117,7 +120,8 @@ class LearnerNode(GraphNode):
         training = self._training
         self._progress.publish(
             progress_to(
-                Progress(training.sequence, training.episode, training.updates, training.version)
+                Progress(training.sequence, training.episode, training.updates, training.version),
+                self.graph.robot_id,
             )
         )
 

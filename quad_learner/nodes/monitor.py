@@ -25,6 +25,7 @@ from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import OK
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.messages import odometry_from, stamp_from
+from quad_learner.ros.neighbours import robot_of
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.safety.modes import Reason
@@ -162,7 +163,8 @@ class MonitorNode(GraphNode):
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
-            if not status.name.endswith('/robot'):
+            ours = robot_of(status) == self.graph.robot_id
+            if not ours or not status.name.endswith('/robot'):
                 continue
             misses = int(_value(status, 'missed_ticks', '0'))
             self._recorder.deadline_misses(max(0, misses - self._seen.misses))

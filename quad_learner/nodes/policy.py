@@ -92,7 +92,7 @@ class PolicyNode(GraphNode):
         self._target = topics.POLICY_TARGET.publisher(self)
         self._experience = topics.EXPERIENCE.publisher(self)
         self._episodes = topics.EPISODE.publisher(self)
-        self._state = StateReport(self, topics.POLICY_STATE)
+        self._state = StateReport(self, topics.POLICY_STATE, self.graph.robot_id)
         decisions = self.ticks.is_decision
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
         self._estimates = EstimateListener(self, self.robot, self._decide, decisions)
@@ -107,7 +107,7 @@ class PolicyNode(GraphNode):
 
     def _on_progress(self, message: Any) -> None:
         if self._driver is None:
-            progress = progress_from(message)
+            progress = progress_from(message, self.graph.robot_id)
             counters = Counters(progress.sequence, progress.episode)
             self._driver = Driver(self.robot, self._task, self._course, self._stands, counters)
             self.get_logger().info(f'goes on after step {progress.sequence}')

@@ -37,7 +37,7 @@ class ResetNode(GraphNode):
         self._sample: SensorSample | None = None
         self._last: JointTarget | None = None
         self._target = topics.RESET_TARGET.publisher(self)
-        self._state = StateReport(self, topics.RESET_STATE)
+        self._state = StateReport(self, topics.RESET_STATE, self.graph.robot_id)
         self._samples = SampleAssembler(self, self.robot, self._on_sample, self.ticks.is_decision)
         self._commands = CommandListener(self, self._records, self._on_command)
         self._health = HealthListener(self, self.robot, self._records)

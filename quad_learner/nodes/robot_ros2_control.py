@@ -29,6 +29,7 @@ from quad_learner.ros.diagnostics import ERROR, OK, WARN
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.latency import Latency
 from quad_learner.ros.messages import MessageError, NamedReader, imu_from, stamp_to
+from quad_learner.ros.neighbours import named
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.robot_state import RobotState
@@ -72,7 +73,7 @@ class RobotRos2ControlNode(GraphNode):
         self._human_resets = 0
         self._latency = Latency()
         self._safety = self.lifeline('safety')
-        self._state = RobotState(self)
+        self._state = RobotState(self, self.graph.robot_id)
         self._wire()
 
     def _wire(self) -> None:
@@ -134,6 +135,7 @@ class RobotRos2ControlNode(GraphNode):
 
     def _on_battery(self, message: BatteryState) -> None:
         message.header.stamp = stamp_to(self._stamp_ns)
+        message.header.frame_id = named(self.graph.robot_id, '')
         self._battery.publish(message)
 
     def _on_temperature(self, message: Float64MultiArray) -> None:
@@ -203,8 +205,7 @@ class RobotRos2ControlNode(GraphNode):
             self._neighbours = f'waits for a controller that listens to {name}'
         if self.count_publishers(name) > 1:
             self._neighbours = f'somebody else publishes {name}: stop that first'
-        writers = self.count_publishers(topics.JOINT_COMMAND.name)
-        self._sink.count_writers(writers, steady_ns())
+        self._sink.count_writers(self.writers(topics.JOINT_COMMAND), steady_ns())
 
     def _obstacle(self, now_ns: int) -> str:
         """Returns why no command may be followed now, in words; empty if it may."""

@@ -54,11 +54,11 @@ class RobotSimNode(GraphNode):
         self._judge.whole = False
         self._records = Records(self.robot)
         self._samples = SampleWire(self.robot)
-        self._truths = TruthWire()
+        self._truths = TruthWire(self.graph.robot_id)
         self._tag = Tag(self.robot, self.configs[0], self.graph.generator('tag'))
         self._latency = Latency()
         self._safety = self.lifeline('safety')
-        self._state = RobotState(self)
+        self._state = RobotState(self, self.graph.robot_id)
         self._unjudged: list[tuple[JointCommand, int]] = []
         self._missed = 0
         self._quiet = 0
@@ -137,7 +137,7 @@ class RobotSimNode(GraphNode):
 
     def _count_writers(self) -> None:
         now_ns = self._sim.time_ns if self.graph.lockstep else steady_ns()
-        self._sink.count_writers(self.count_publishers(topics.JOINT_COMMAND.name), now_ns)
+        self._sink.count_writers(self.writers(topics.JOINT_COMMAND), now_ns)
 
     def _resend(self) -> None:
         if self._quiet > 0:
@@ -162,7 +162,7 @@ class RobotSimNode(GraphNode):
             self._publish_truth()
         if self.ticks.index(time_ns) % self.robot.command_hz == 0:
             health = self._sim.health()
-            self._battery.publish(battery_to(health))
+            self._battery.publish(battery_to(health, self.graph.robot_id))
             if self.robot.has_motor_temperature:
                 self._temperature.publish(self._records.temperature_to(health))
         self.diagnostics.count('samples')

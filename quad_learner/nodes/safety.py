@@ -107,7 +107,7 @@ class SafetyNode(GraphNode):
 
     def _wire(self) -> None:
         self._commands = topics.JOINT_COMMAND.publisher(self)
-        self._says = StateReport(self, topics.SAFETY_STATE)
+        self._says = StateReport(self, topics.SAFETY_STATE, self.graph.robot_id)
         newest = topics.NEWEST_ONLY
         self._samples = SampleAssembler(self, self.robot, self._on_sample, depth=newest)
         topics.ODOM.subscribe(self, self._on_odometry, raw=True, depth=newest)

@@ -17,10 +17,13 @@ from rclpy.node import Node
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.neighbours import named
 
 OK = DiagnosticStatus.OK
 WARN = DiagnosticStatus.WARN
 ERROR = DiagnosticStatus.ERROR
+HARDWARE = 'quad_learner'
+"""what a status says it is of, after the robot's name"""
 PERIOD_S = 1.0
 """[s] as diagnostic tools expect"""
 
@@ -30,12 +33,14 @@ Report = Callable[[], tuple[bytes, str]]
 class Diagnostics:
     """Reports one node's health."""
 
-    def __init__(self, node: Node, report: Report) -> None:
+    def __init__(self, node: Node, report: Report, robot_id: str = '') -> None:
         """Args:
         node: its name and namespace name the report.
         report: returns level and summary when asked, once a second.
+        robot_id: whose node it is.
         """
         self._node = node
+        self._robot_id = robot_id
         self._report = report
         self._publisher = topics.DIAGNOSTICS.publisher(node)
         self._counts: dict[str, int] = {}
@@ -57,7 +62,7 @@ class Diagnostics:
         rates = {f'{name}_hz': f'{n / seconds:.1f}' for name, n in self._counts.items()}
         self._counts = dict.fromkeys(self._counts, 0)
         message = DiagnosticArray(
-            status=[status(self._name(), level, summary, {**rates, **self.values})]
+            status=[status(self._name(), level, summary, {**rates, **self.values}, self._robot_id)]
         )
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
@@ -66,13 +71,15 @@ class Diagnostics:
         return f'/quad_learner{self._node.get_namespace().rstrip("/")}/{self._node.get_name()}'
 
 
-def status(name: str, level: bytes, summary: str, values: dict[str, Any]) -> DiagnosticStatus:
-    """Returns a DiagnosticStatus with `values` in words."""
+def status(
+    name: str, level: bytes, summary: str, values: dict[str, Any], robot_id: str = ''
+) -> DiagnosticStatus:
+    """Returns a DiagnosticStatus with `values` in words, of a node of the robot `robot_id`."""
     return DiagnosticStatus(
         name=name,
         level=level,
         message=summary,
-        hardware_id='quad_learner',
+        hardware_id=named(robot_id, HARDWARE),
         values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()],
     )
 
@@ -84,8 +91,9 @@ def _text(value: Any) -> str:
 class StateReport:
     """Publishes a node's state when it changes and once a second, for late listeners."""
 
-    def __init__(self, node: Node, topic: topics.Topic) -> None:
+    def __init__(self, node: Node, topic: topics.Topic, robot_id: str = '') -> None:
         self._node = node
+        self._robot_id = robot_id
         self._publisher = topic.publisher(node)
         self._last: tuple[str, dict[str, Any]] | None = None
 
@@ -93,5 +101,7 @@ class StateReport:
         """Publishes; returns whether the summary differs from the last one."""
         changed = self._last is None or self._last[0] != summary
         self._last = (summary, values)
-        self._publisher.publish(status(self._node.get_name(), level, summary, values))
+        self._publisher.publish(
+            status(self._node.get_name(), level, summary, values, self._robot_id)
+        )
         return changed

@@ -20,7 +20,10 @@ from quad_learner.precedence import run_first, threads
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.ticks import Ticks
 from quad_learner.ros import parameters
-from quad_learner.ros.diagnostics import OK, Diagnostics
+from quad_learner.ros.diagnostics import OK, PERIOD_S, WARN, Diagnostics
+from quad_learner.ros.neighbours import Neighbours
+from quad_learner.ros.topics import Topic
+from quad_learner.ros.words import Unread
 
 
 class GraphNode(Node):
@@ -49,7 +52,12 @@ class GraphNode(Node):
         self.finished = False
         self.stopping: Callable[[], bool] = lambda: False
         """tells that the process is to end: long work breaks off"""
-        self.diagnostics = Diagnostics(self, self.report)
+        self._more_writers = False
+        self.neighbours = Neighbours(graph.robot_id, self._meet)
+        self.diagnostics = Diagnostics(self, self._report_all, graph.robot_id)
+        if self.controls:
+            self._words = Unread()
+            self.every(PERIOD_S, self._look_at_words)
 
     def take_precedence(self) -> None:
         """Lets a control process run before all others, beside a robot that does not wait.
@@ -66,6 +74,28 @@ class GraphNode(Node):
                 f'this machine does not allow real-time priority {priority}: others can delay '
                 'what controls the robot; quad-learner doctor says what to do'
             )
+
+    def _report_all(self) -> tuple[bytes, str]:
+        """Returns what the node reports, and whom it hears that it should not."""
+        level, summary = self.report()
+        others = self.neighbours.heard()
+        self.diagnostics.values['dropped_of_others'] = self.neighbours.dropped
+        if not others:
+            return level, summary
+        names = ', '.join(other or 'without a name' for other in others)
+        return max(level, WARN), f'{summary}; hears robot {names}, ignored'
+
+    def _meet(self, other: str) -> None:
+        self.get_logger().warning(
+            f'robot {other or "without a name"} speaks here too and is ignored; this one is '
+            f'{self.graph.robot_id or "without a name"} (robot_id)'
+        )
+
+    def _look_at_words(self) -> None:
+        said = self._words.look()
+        self.diagnostics.values['words_unread_s'] = self._words.seconds
+        if said:
+            self.get_logger().warning(said)
 
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
@@ -99,6 +129,18 @@ class GraphNode(Node):
     @property
     def _place(self) -> tuple[str, str]:
         return os.environ.get('ROS_DOMAIN_ID', '0'), self.get_namespace()
+
+    def writers(self, topic: Topic) -> int:
+        """Returns how many publish `topic` for this robot: others are known by their word.
+
+        One that has not said yet whose it is has until the next look, where robots have names.
+        """
+        count = self.count_publishers(topic.name)
+        if count <= 1:
+            self.neighbours.forget(topic.name)
+        count -= self.neighbours.known(topic.name)
+        is_new, self._more_writers = count > 1 and not self._more_writers, count > 1
+        return 1 if is_new and self.graph.robot_id else count
 
     def lifeline(self, name: str) -> Lifeline:
         """Returns what tells that the process of the node `name` of this graph has died."""

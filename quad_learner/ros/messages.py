@@ -20,6 +20,7 @@ from sensor_msgs.msg import BatteryState, Imu, JointState
 
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.robot.signals import NANOSECONDS, Estimate, Health
+from quad_learner.ros.neighbours import named
 from quad_learner.task.workspace import Place
 
 Array = NDArray[np.float64]
@@ -99,12 +100,12 @@ def imu_from(message: Imu) -> tuple[Array, Array, Array]:
     )
 
 
-def odometry_to(estimate: Estimate) -> Odometry:
-    """Returns `estimate`: pose in `odom`, twist in the body frame."""
+def odometry_to(estimate: Estimate, robot_id: str = '') -> Odometry:
+    """Returns `estimate`: pose in `odom`, twist in the body frame, both the robot's."""
     message = Odometry()
     message.header.stamp = stamp_to(estimate.time_ns)
-    message.header.frame_id = ODOM_FRAME
-    message.child_frame_id = BODY_FRAME
+    message.header.frame_id = named(robot_id, ODOM_FRAME)
+    message.child_frame_id = named(robot_id, BODY_FRAME)
     _set_xyz(message.pose.pose.position, estimate.position)
     _set_xyzw(message.pose.pose.orientation, estimate.orientation)
     _set_xyz(message.twist.twist.linear, estimate.velocity_body)
@@ -171,9 +172,10 @@ def place_to(time_ns: int, place: Place) -> PoseStamped:
     return message
 
 
-def battery_to(health: Health) -> BatteryState:
+def battery_to(health: Health, robot_id: str = '') -> BatteryState:
     """Returns the battery part of `health`."""
     message = BatteryState()
+    message.header.frame_id = named(robot_id, '')
     message.header.stamp = stamp_to(health.time_ns)
     message.voltage = float(health.battery_voltage)
     message.percentage = float(health.battery_charge)

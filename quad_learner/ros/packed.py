@@ -55,29 +55,38 @@ class Records:
         n = len(robot.joints)
         self._robot = robot
         self._hash = robot.joints_hash
+        own = robot.identity
         self._target = Record(
             {'time_ns': 1, 'joints_hash': 1, 'source': 1, 'request': 1}
-            | {'position': n, 'kp': n, 'kd': n}
+            | {'position': n, 'kp': n, 'kd': n},
+            robot_id=own,
         )
         self._command = Record(
             {'time_ns': 1, 'joints_hash': 1, 'epoch': 1, 'sequence': 1, 'lifetime_ns': 1}
             | {'mode': 1, 'authority': 1, 'request': 1, 'reasons': 1}
-            | {'position': n, 'kp': n, 'kd': n, 'effort': n}
+            | {'position': n, 'kp': n, 'kd': n, 'effort': n},
+            robot_id=own,
         )
-        self._temperature = Record({'time_ns': 1, 'joints_hash': 1, 'temperature': n})
-        self._contact = Record({'time_ns': 1, 'contact': len(robot.feet), 'healthy': 1})
+        self._temperature = Record(
+            {'time_ns': 1, 'joints_hash': 1, 'temperature': n}, robot_id=own
+        )
+        self._contact = Record(
+            {'time_ns': 1, 'contact': len(robot.feet), 'healthy': 1}, robot_id=own
+        )
         self._episode = Record(
             {
                 name: 1
                 for name in ('episode', 'task', 'start_ns', 'end_ns', 'steps', 'total_reward')
             }
-            | {name: 1 for name in ('fell', 'complete', 'left', 'reasons')}
+            | {name: 1 for name in ('fell', 'complete', 'left', 'reasons')},
+            robot_id=own,
         )
         self._experience = Record(
             {name: 1 for name in _SCALARS}
             | {'observation': observations, 'asked': n, 'action': n}
             | {'next_observation': observations},
             Float32MultiArray,
+            own,
         )
 
     def target_to(self, target: JointTarget) -> bytes:
@@ -303,22 +312,22 @@ class Progress:
     version: int
 
 
-_PROGRESS = Record({'sequence': 1, 'episode': 1, 'updates': 1, 'version': 1})
+_PROGRESS = {'sequence': 1, 'episode': 1, 'updates': 1, 'version': 1}
 
 
-def progress_to(progress: Progress) -> Any:
-    """Returns `progress` as a message."""
-    return _PROGRESS.pack(**vars(progress))
+def progress_to(progress: Progress, robot_id: str = '') -> Any:
+    """Returns `progress` of the robot's learner as a message."""
+    return Record(_PROGRESS, robot_id=robot_id).pack(**vars(progress))
 
 
-def progress_from(message: Any) -> Progress:
-    """Returns the progress in `message`.
+def progress_from(message: Any, robot_id: str = '') -> Progress:
+    """Returns the progress in `message` of the robot's learner.
 
     Raises:
-        MessageError: another layout, or a number that is not finite.
+        MessageError: another layout, another robot, or a number that is not finite.
     """
     try:
-        block = _PROGRESS.unpack(message)
+        block = Record(_PROGRESS, robot_id=robot_id).unpack(message)
         return Progress(**{name: int(value[0]) for name, value in block.items()})
     except (RecordError, ValueError, OverflowError) as error:
         raise MessageError(str(error)) from error

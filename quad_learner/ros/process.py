@@ -24,6 +24,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rclpy.utilities import ok, try_shutdown
 
+from quad_learner.ros.words import NO_FILE, wait_for_no_reader
+
 SPIN_S = 0.1
 """[s] longest nap between looks at the stop flag"""
 GOODBYE_S = 2.0
@@ -76,10 +78,19 @@ def run(make: Callable[[], Any], arguments: list[str] | None = None) -> int:
     """Runs the node that `make` builds until it is finished or told to stop.
 
     Bad configuration is one line on stderr and exit code 2, not a traceback.
+
+    Args:
+        make: a class of nodes, or what makes one. Where it says `controls`, nobody waits for
+            whoever reads what is said.
+        arguments: of the process; None takes its own.
     """
     stop = StopFlag()
     stop.install()
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    words = list(sys.argv if arguments is None else arguments)
+    if getattr(make, 'controls', False):
+        wait_for_no_reader()
+        words += NO_FILE
+    rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
     node: Any = None
     executor = EventsExecutor()
     try:

@@ -22,6 +22,7 @@ from std_msgs.msg import (
 
 from quad_learner.ros.frames import Frame, Layout
 from quad_learner.ros.messages import message_of
+from quad_learner.ros.neighbours import named
 
 Numbers = NDArray[Any]
 
@@ -33,12 +34,20 @@ class RecordError(ValueError):
 class Record:
     """One kind of record: its blocks and how they are packed."""
 
-    def __init__(self, blocks: Mapping[str, int], message: type[Any] = Float64MultiArray) -> None:
+    def __init__(
+        self,
+        blocks: Mapping[str, int],
+        message: type[Any] = Float64MultiArray,
+        robot_id: str = '',
+    ) -> None:
         """Args:
         blocks: size of each block, in order.
         message: Float64MultiArray or Float32MultiArray.
+        robot_id: whose record it is; on the wire the first block bears it.
         """
         self._blocks = dict(blocks)
+        first, *others = self._blocks
+        self._labels = (named(robot_id, first), *others)
         self._message = message
         self._code, self._dtype = {
             Float64MultiArray: ('d', np.float64),
@@ -51,14 +60,17 @@ class Record:
         }
         self._size = int(ends[-1])
         self._layout = MultiArrayLayout(
-            dim=[MultiArrayDimension(label=n, size=s, stride=s) for n, s in self._blocks.items()]
+            dim=[
+                MultiArrayDimension(label=label, size=size, stride=size)
+                for label, size in zip(self._labels, self._blocks.values(), strict=True)
+            ]
         )
 
     @cached_property
     def _frame(self) -> Frame:
         layout = Layout().whole(len(self._blocks))
-        for name, size in self._blocks.items():
-            layout.text(name).whole(size).whole(size)
+        for label, size in zip(self._labels, self._blocks.values(), strict=True):
+            layout.text(label).whole(size).whole(size)
         return Frame(
             layout.whole(0).whole(self._size).part(self._size, np.dtype(self._dtype).itemsize)
         )
@@ -99,10 +111,10 @@ class Record:
                 f'a record of {flat.size} numbers in {len(dims)} blocks came, '
                 f'expected {self._size} in the blocks {", ".join(self._blocks)}'
             )
-        for dim, (name, size) in zip(dims, self._blocks.items(), strict=True):
-            if dim.label != name or dim.size != size:
+        for dim, label, size in zip(dims, self._labels, self._blocks.values(), strict=True):
+            if dim.label != label or dim.size != size:
                 raise RecordError(
-                    f'block {dim.label!r} of {dim.size} came, expected {name!r} of {size}'
+                    f'block {dim.label!r} of {dim.size} came, expected {label!r} of {size}'
                 )
         return self._blocks_of(flat)
 

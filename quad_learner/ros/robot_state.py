@@ -13,8 +13,8 @@ from quad_learner.ros.diagnostics import OK, WARN, StateReport
 class RobotState:
     """Tells at once when it changes, and when asked."""
 
-    def __init__(self, node: Node) -> None:
-        self._report = StateReport(node, topics.ROBOT_STATE)
+    def __init__(self, node: Node, robot_id: str) -> None:
+        self._report = StateReport(node, topics.ROBOT_STATE, robot_id)
         self._follows = False
 
     def note(self, follows: bool) -> None:

@@ -94,7 +94,7 @@ class Topic:
     def subscribe(
         self, node: Node, callback: Callable[[Any], None], raw: bool = False, depth: int = 0
     ) -> Any:
-        """Lets `callback` hear this topic on `node`.
+        """Lets `callback` hear this topic on `node`, as far as its own robot's graph says it.
 
         Args:
             node: whose subscription it is.
@@ -104,6 +104,10 @@ class Topic:
         """
         qos = self.qos
         qos.depth = depth or self.depth
+        neighbours = getattr(node, 'neighbours', None)
+        if neighbours is not None:
+            qos.depth = max(qos.depth, neighbours.room)
+            callback = neighbours.only_ours(self.name, self.type, raw, callback)
         return node.create_subscription(self.type, self.name, callback, qos, raw=raw)
 
 

@@ -18,7 +18,8 @@ except ImportError:
 class TransformPublisher:
     """Publishes the estimated pose as a transform, or nothing where tf2_msgs is missing."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, robot_id: str) -> None:
+        self._robot_id = robot_id
         self._publisher: Any = None
         if TFMessage is not None:
             self._publisher = node.create_publisher(TFMessage, '/tf', 10)
@@ -29,7 +30,7 @@ class TransformPublisher:
             return
         from geometry_msgs.msg import TransformStamped
 
-        odometry = odometry_to(estimate)
+        odometry = odometry_to(estimate, self._robot_id)
         transform = TransformStamped(
             header=odometry.header, child_frame_id=odometry.child_frame_id
         )

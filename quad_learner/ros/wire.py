@@ -28,6 +28,7 @@ from quad_learner.ros.messages import (
     message_of,
     odometry_from,
 )
+from quad_learner.ros.neighbours import named
 
 Array = NDArray[np.float64]
 
@@ -39,9 +40,10 @@ class SampleWire:
     """The messages of a sensor sample of one robot."""
 
     def __init__(self, robot: RobotModel) -> None:
-        self._joints = Frame(_named(robot.joints, ('position', 'velocity', 'effort')))
-        self._feet = Frame(_named(robot.feet, ('effort',)))
-        imu = Layout().header(IMU_FRAME)
+        own = robot.identity
+        self._joints = Frame(_named(own, robot.joints, ('position', 'velocity', 'effort')))
+        self._feet = Frame(_named(own, robot.feet, ('effort',)))
+        imu = Layout().header(named(own, IMU_FRAME))
         for numbers in (4, 3, 3):
             imu.part(numbers).zeros(COVARIANCE)
         self._imu = Frame(imu)
@@ -110,7 +112,8 @@ class EstimateWire:
 
     def __init__(self, robot: RobotModel) -> None:
         self._feet = len(robot.feet)
-        layout = Layout().header(ODOM_FRAME).text(BODY_FRAME)
+        own = robot.identity
+        layout = Layout().header(named(own, ODOM_FRAME)).text(named(own, BODY_FRAME))
         for numbers in (3, 4, POSE_COVARIANCE, 3, 3, POSE_COVARIANCE):
             layout.part(numbers)
         self._frame = Frame(layout)
@@ -153,8 +156,8 @@ class EstimateWire:
 class TruthWire:
     """The message `ground_truth/odom`."""
 
-    def __init__(self) -> None:
-        layout = Layout().header(WORLD_FRAME).text(BODY_FRAME)
+    def __init__(self, robot_id: str = '') -> None:
+        layout = Layout().header(named(robot_id, WORLD_FRAME)).text(named(robot_id, BODY_FRAME))
         layout.part(3).part(4).zeros(POSE_COVARIANCE)
         layout.part(3).zeros(3 + POSE_COVARIANCE)
         self._frame = Frame(layout)
@@ -168,9 +171,9 @@ class TruthWire:
         )
 
 
-def _named(names: Sequence[str], fields: Sequence[str]) -> Layout:
+def _named(robot_id: str, names: Sequence[str], fields: Sequence[str]) -> Layout:
     """Returns a JointState of `names` in which only `fields` hold numbers."""
-    layout = Layout().header('').whole(len(names))
+    layout = Layout().header(named(robot_id, '')).whole(len(names))
     for name in names:
         layout.text(name)
     for field in ('position', 'velocity', 'effort'):

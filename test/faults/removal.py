@@ -212,6 +212,11 @@ def blind(look: Part) -> Part:
     return looked
 
 
+def hears_all(_: Part) -> Part:
+    """Hands on what any robot says."""
+    return lambda neighbours, topic, kind, raw, callback: callback
+
+
 def starts_all_again(_: Part) -> Part:
     """Lets whatever died live again."""
     return lambda *_, **__: Meaning.AGAIN
