@@ -181,6 +181,7 @@ METRICS = (
     'lambda',
     'alpha',
     'box_share',
+    'in_trial',
     'fell_back',
     'rolled_back',
     'models_refused',
