@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from quad_learner.graph import LOCKSTEP, REAL_TIME
 from quad_learner.learn import node_environment
 from quad_learner.parameter_check import check_all
 from quad_learner.precedence import may_run_first
+from quad_learner.rehearsal import admit
 from quad_learner.supervisor import Interrupt, Supervisor
 
 
@@ -29,6 +31,8 @@ class DriveOptions:
     """the simulated world waits for each command"""
     keyboard: bool = False
     """the keys of this terminal steer"""
+    unrehearsed: bool = False
+    """a person takes it on that a policy has not walked in simulation"""
     params_file: Path | None = None
     namespace: str = ''
     log_level: str = 'info'
@@ -42,13 +46,15 @@ class Prepared:
     logs: Path
     specs: tuple[bringup.NodeSpec, ...]
     files: dict[str, Path]
+    told: tuple[str, ...]
+    """what the simulation said of each policy; nothing where it is the robot"""
 
 
 def prepare(options: DriveOptions) -> Prepared:
     """Checks everything that was asked for, then writes the parameter files.
 
     Raises:
-        ConfigurationError: something asked for cannot be.
+        ConfigurationError: something asked for cannot be, or a policy must not drive a robot.
         RunDirectoryError: there is no such run, or it has no policy.
     """
     run = open_run(options.run)
@@ -71,9 +77,11 @@ def prepare(options: DriveOptions) -> Prepared:
         specs, shared, options.params_file, run.parameters, but_not, may_run_first
     )
     check_all(values)
+    told = () if options.backend == 'sim' else admit(run, options.unrehearsed)
     folder = run.path / 'drive'
     (folder / 'logs').mkdir(parents=True, exist_ok=True)
-    return Prepared(run, folder / 'logs', specs, bringup.write_parameters(values, folder))
+    files = bringup.write_parameters(values, folder)
+    return Prepared(run, folder / 'logs', specs, files, told)
 
 
 def drive(options: DriveOptions) -> int:
@@ -88,6 +96,8 @@ def drive(options: DriveOptions) -> int:
     terminal = keys_at_once(STANDARD_INPUT) if options.keyboard else nullcontext()
     with terminal, claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
         ready = prepare(options)
+        sys.stdout.write(''.join(f'{line}\n' for line in ready.told))
+        sys.stdout.flush()
         supervisor = Supervisor(environment, ready.logs)
         interrupted = Interrupt()
         reason: str | None = None
