@@ -22,6 +22,7 @@ from quad_learner.ros import launching
 ARGUMENTS = {
     'run': ('runs/latest', 'folder of the run whose policies are driven'),
     'backend': ('sim', f'the body: {" or ".join(BACKENDS)} (hardware)'),
+    'unrehearsed': ('false', 'on a robot: drive though a policy has not walked in simulation'),
     'params_file': ('', 'ROS parameter file whose values replace those of the run'),
     'joy': ('false', 'also start joy_node (package joy), which publishes a game controller'),
     **launching.OF_ALL_NODES,
@@ -37,16 +38,19 @@ def generate_launch_description() -> LaunchDescription:
 def _start(context: LaunchContext) -> launching.Entities:
     given = launching.given(context, ARGUMENTS)
     joy = launching.switch(given, 'joy')
+    unrehearsed = launching.switch(given, 'unrehearsed')
     environment = launching.environment(context, given['namespace'])
     ready = prepare(
         DriveOptions(
             run=Path(given['run']).expanduser(),
             backend=given['backend'],
+            unrehearsed=unrehearsed,
             params_file=launching.path(given['params_file']),
         )
     )
     return [
         *environment,
+        *(LogInfo(msg=line) for line in ready.told),
         LogInfo(msg=f'drives {ready.run.path}; stop with Ctrl-C'),
         *launching.nodes(ready.specs, ready.files, given, ready.run.path),
         *([_controller(given['namespace'])] if joy else []),

@@ -79,6 +79,7 @@ def _start(context: LaunchContext) -> launching.Entities:
     )
     return [
         *environment,
+        *(LogInfo(msg=line) for line in ready.told),
         LogInfo(msg=f'run {run}; stop at any time with Ctrl-C'),
         *nodes,
         *([_bag(ready)] if record else []),

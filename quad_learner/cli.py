@@ -1,4 +1,4 @@
-"""`quad-learner`: learn, evaluate, drive, report, export, doctor."""
+"""`quad-learner`: learn, evaluate, drive, rehearse, report, export, doctor."""
 
 from __future__ import annotations
 
@@ -61,6 +61,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument('--task', default='forward', choices=tuple(KINDS), help='which policy')
     evaluate.set_defaults(run=_evaluate)
     _add_drive(commands)
+    rehearse = commands.add_parser(
+        'rehearse',
+        help='let the policies of a run walk in simulation, as driving a robot with them needs '
+        '(no torch)',
+        description='Drives each policy for some seconds in simulation and keeps the verdict '
+        'beside it, for this file and these parameters: quad-learner drive on a robot goes by '
+        'it. Ends with 1 where one fell or was stopped.',
+    )
+    rehearse.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
+    rehearse.set_defaults(run=_rehearse)
     report = commands.add_parser('report', help='make report.html and gait.gif of a run anew')
     report.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     report.set_defaults(run=_report)
@@ -90,6 +100,11 @@ def _add_drive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     drive.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     drive.add_argument('--keyboard', action='store_true', help='the keys of this terminal steer')
     drive.add_argument('--backend', default='sim', help='sim (default) or ros2_control (hardware)')
+    drive.add_argument(
+        '--unrehearsed',
+        action='store_true',
+        help='on a robot: drive though a policy fell in simulation, or never walked there',
+    )
     drive.add_argument('--params-file', type=Path, help='ROS parameter file that replaces values')
     drive.add_argument(
         '--real-time-factor',
@@ -291,11 +306,24 @@ def _drive(options: argparse.Namespace) -> int:
             backend=options.backend,
             lockstep=options.real_time_factor == 0.0,
             keyboard=options.keyboard,
+            unrehearsed=options.unrehearsed,
             params_file=options.params_file,
             namespace=options.namespace,
             log_level=options.log_level,
         )
     )
+
+
+def _rehearse(options: argparse.Namespace) -> int:
+    from quad_learner.rehearsal import verdicts, words
+
+    run = open_run(options.folder)
+    run.require_any_policy()
+    passed = True
+    for kind, verdict in verdicts(run):
+        sys.stdout.write(words(kind, verdict) + '\n')
+        passed = passed and verdict is not None and not verdict.objection
+    return 0 if passed else 1
 
 
 def _report(options: argparse.Namespace) -> int:

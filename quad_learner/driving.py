@@ -18,6 +18,7 @@ from quad_learner.graph import LOCKSTEP, REAL_TIME
 from quad_learner.learn import node_environment
 from quad_learner.parameter_check import check_all
 from quad_learner.precedence import may_run_first
+from quad_learner.rehearsal import admit
 from quad_learner.supervisor import Interrupt, Supervisor
 
 
@@ -31,6 +32,8 @@ class DriveOptions:
     """the simulated world waits for each command"""
     keyboard: bool = False
     """the keys of this terminal steer"""
+    unrehearsed: bool = False
+    """a person takes it on that a policy has not walked in simulation"""
     params_file: Path | None = None
     namespace: str = ''
     log_level: str = 'info'
@@ -44,13 +47,15 @@ class Prepared:
     logs: Path
     specs: tuple[bringup.NodeSpec, ...]
     files: dict[str, Path]
+    told: tuple[str, ...]
+    """what the simulation said of each policy; nothing where it is the robot"""
 
 
 def prepare(options: DriveOptions) -> Prepared:
     """Checks everything that was asked for, then writes the parameter files.
 
     Raises:
-        ConfigurationError: something asked for cannot be.
+        ConfigurationError: something asked for cannot be, or a policy must not drive a robot.
         RunDirectoryError: there is no such run, or it has no policy.
     """
     run = open_run(options.run)
@@ -73,9 +78,11 @@ def prepare(options: DriveOptions) -> Prepared:
         specs, shared, options.params_file, run.parameters, but_not, may_run_first
     )
     check_all(values)
+    told = () if options.backend == 'sim' else admit(run, options.unrehearsed)
     folder = run.path / 'drive'
     (folder / 'logs').mkdir(parents=True, exist_ok=True)
-    return Prepared(run, folder / 'logs', specs, bringup.write_parameters(values, folder))
+    files = bringup.write_parameters(values, folder)
+    return Prepared(run, folder / 'logs', specs, files, told)
 
 
 def drive(options: DriveOptions) -> int:
@@ -94,6 +101,8 @@ def drive(options: DriveOptions) -> int:
             way_out = flow.way_out()
         if way_out:
             sys.stderr.write(f'quad-learner: {WITHOUT}\n')
+        sys.stdout.write(''.join(f'{line}\n' for line in ready.told))
+        sys.stdout.flush()
         supervisor = Supervisor(environment | way_out, ready.logs)
         interrupted = Interrupt()
         reason: str | None = None

@@ -20,6 +20,7 @@ from quad_learner.experience.run_directory import RunDirectory, create, create_a
 from quad_learner.experience.versions import installed_versions
 from quad_learner.flow import WITHOUT, Flow
 from quad_learner.precedence import may_run_first
+from quad_learner.rehearsal import admit
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.supervisor import Interrupt, Supervisor
@@ -97,6 +98,8 @@ class Preparation:
     specs: tuple[bringup.NodeSpec, ...]
     files: Mapping[str, Path]
     """parameter file of each node, by its name"""
+    told: tuple[str, ...] = ()
+    """what the simulation said of the policies that a run on a robot goes on with"""
 
 
 def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
@@ -138,13 +141,17 @@ def prepare(options: LearnOptions) -> Preparation:
         merged['run_directory'] = str(run.path)
     files = bringup.write_parameters(values, run.parameters)
     _keep_robot(run, str(shared.get('robot', values['robot']['robot'])))
-    return Preparation(run, specs, files)
+    # They learned on this robot and go on learning, in a trial first: it is said, not refused.
+    goes_on = options.resume is not None and options.backend != 'sim'
+    return Preparation(run, specs, files, admit(run, although=True) if goes_on else ())
 
 
 def _supervise(
     ready: Preparation, environment: Mapping[str, str], options: LearnOptions
 ) -> Ending:
     run = ready.run
+    for line in ready.told:
+        _say(line)
     _say(f'run {run.path}; stop at any time with Ctrl-C, go on with --resume')
     supervisor = Supervisor(environment, run.logs)
     interrupted = Interrupt()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from quad_learner import cli, learn
+from quad_learner import bringup, cli, learn, rehearsal
+from quad_learner.experience.rehearsed import Verdict
 from quad_learner.experience.run_directory import RunDirectory, create_at
 from quad_learner.learn import Ending, LearnOptions
 
@@ -46,10 +47,32 @@ def run(tmp_path: Path) -> RunDirectory:
     return create_at(tmp_path / 'run', {})
 
 
+@pytest.mark.parametrize(
+    ('objection', 'code', 'words'),
+    [
+        ('', 0, 'forward: walked 5.0 s in simulation without fall or trip, at 0.80 m/s'),
+        ('it fell after 1.30 s in simulation', 1, 'forward: it fell after 1.30 s in simulation'),
+    ],
+)
+def test_a_rehearsal_says_how_it_went_and_ends_accordingly(
+    call: Call,
+    run: RunDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    objection: str,
+    code: int,
+    words: str,
+) -> None:
+    bringup.write_parameters(bringup.parameters(bringup.nodes('sim'), {}, None), run.parameters)
+    run.policy.write_bytes(b'a policy')
+    verdict = Verdict('', '', objection, 5.0, 0.8)
+    monkeypatch.setattr(rehearsal, 'rehearse', lambda *_: verdict)
+    assert call('rehearse', str(run.path))[:2] == (code, words + '\n')
+
+
 def test_help_names_every_command_and_how_to_begin(call: Call) -> None:
     code, out, _ = call('--help')
     assert code == 0
-    for word in ('learn', 'evaluate', 'report', 'export', 'doctor', 'Begin with'):
+    for word in ('learn', 'evaluate', 'rehearse', 'report', 'export', 'doctor', 'Begin with'):
         assert word in out
 
 

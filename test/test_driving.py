@@ -73,7 +73,7 @@ def test_the_nodes_have_the_parameters_that_the_run_learned_with(run: RunDirecto
 
 
 def test_what_was_learned_in_simulation_is_driven_on_a_robot(run: RunDirectory) -> None:
-    ready = prepare(DriveOptions(run.path, backend='ros2_control'))
+    ready = prepare(DriveOptions(run.path, backend='ros2_control', unrehearsed=True))
     assert ready.specs[0].executable == 'robot_ros2_control'
     robot = kept(ready.files['robot'])
     assert 'joint_states_topic' in robot

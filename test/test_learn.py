@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from quad_learner import rehearsal
 from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.metrics_table import LEARNER_COLUMNS, header_of
+from quad_learner.experience.rehearsed import Verdict
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, create_at
 from quad_learner.learn import LearnOptions, prepare
 from quad_learner.supervisor import Interrupt
@@ -62,6 +64,27 @@ def test_a_resumed_run_keeps_the_users_values(tmp_path: Path) -> None:
     (run.checkpoint / '1').mkdir()
     prepare(LearnOptions(resume=run.path))
     assert kept(run, 'policy')['episode_s'] == 4.0
+
+
+def test_a_run_on_a_robot_goes_on_and_says_what_the_simulation_says_of_its_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepare(LearnOptions(backend='ros2_control', run_directory=tmp_path / 'run')).run
+    (run.checkpoint / '1').mkdir()
+    run.policy.write_bytes(b'a policy')
+    fell = Verdict('', '', 'it fell after 1.30 s in simulation', 1.3, 0.0)
+    monkeypatch.setattr(rehearsal, 'rehearse', lambda *_: fell)
+    ready = prepare(LearnOptions(backend='ros2_control', resume=run.path))
+    assert ready.told == ('forward: it fell after 1.30 s in simulation',)
+    assert prepare(LearnOptions(resume=_simulated(tmp_path))).told == ()
+
+
+def _simulated(tmp_path: Path) -> Path:
+    """Returns the folder of a run with a policy that was learned in simulation."""
+    run = prepare(LearnOptions(run_directory=tmp_path / 'simulated')).run
+    (run.checkpoint / '1').mkdir()
+    run.policy.write_bytes(b'a policy')
+    return run.path
 
 
 def test_a_run_that_was_killed_goes_on_after_its_last_episode(begun: RunDirectory) -> None:

@@ -18,4 +18,11 @@ class DriveConfig:
     switch_share: float = parameter('Lead that another task needs to take over.', '', 0.0, 1.0)
     joy_axes: tuple[int, ...] = parameter('Axes: ahead, to the left, turn left.', '', 0, 63)
     joy_enable: int = parameter('Button that must be held; −1: none.', '', -1, 63)
+    trial_s: float = parameter(
+        'Time for which a policy that is new here, or fell, has a share of its actions.',
+        's',
+        0.0,
+        60.0,
+    )
+    trial_reach: float = parameter('Of the actions, open meanwhile.', '', 0.1, 1.0)
     key_hold_s: float = parameter('How long a press of a key counts.', 's', 0.1, 5.0)

@@ -4,6 +4,9 @@
       ▲                                                                         │
       └────────── stood for a while, a fall, a trip, an operator ◄──────────────┘
 
+A policy that is new here is tried first: for a while it has a share of its actions. Who falls or
+trips later is tried again, and who does so in its trial is given up: it drives no more.
+
 One motion goes over into another without a jump: what the new one asks for begins at the position
 asked for last, and the difference fades. The rhythm goes on, for the new policy sees its phase.
 """
@@ -20,6 +23,7 @@ from quad_learner.drive.config import DriveConfig
 from quad_learner.drive.selector import Selector
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.driver import GRACE_DECISIONS
+from quad_learner.policy.trial import OWN_TRIPS, Trial
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import (
     NANOSECONDS,
@@ -29,7 +33,7 @@ from quad_learner.robot.signals import (
     SensorSample,
 )
 from quad_learner.robot.ticks import Ticks
-from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.task.kinds import Kind
 from quad_learner.task.walk import WalkTask
 
@@ -73,6 +77,12 @@ class Pilot:
         self._ticks = Ticks(robot)
         self._blend_ns = max(1, round(config.blend_s * NANOSECONDS))
         self._idle_ns = round(config.idle_s * NANOSECONDS)
+        tried = round(config.trial_s * robot.policy_hz), config.trial_reach
+        self._trials = {kind: Trial(*tried) for kind in choosers}
+        for trial in self._trials.values():
+            trial.begin()
+        self.given_up: dict[Kind, str] = {}
+        """the policies that must not drive any more, and why"""
         self._halt_ns = task.halt_steps * NANOSECONDS // robot.policy_hz
         self.phase = Phase.REST
         self.kind: Kind | None = None
@@ -83,6 +93,13 @@ class Pilot:
         self._halts_until_ns = 0
         self._offset = np.zeros_like(robot.stance)
         self._asked = robot.stance
+
+    @property
+    def in_trial(self) -> bool:
+        """What drives has only a share of its actions."""
+        if self.phase is not Phase.DRIVE or self.kind is None:
+            return False
+        return self._trials[self.kind].left > 0
 
     def decide(
         self,
@@ -115,7 +132,7 @@ class Pilot:
         """Moves on to the next phase where it is time."""
         drives = command.mode is Mode.ACTIVE and command.authority is Authority.POLICY
         if self.phase is Phase.REST:
-            called = self._selector.choose(wanted, None) is not None
+            called = self._chosen(wanted, None) is not None
             if called and command.authority is Authority.RESET and self._stands(sample):
                 self.phase, self._waited = Phase.ASK, 0
                 self._request = 1 + self._ticks.decision(sample.time_ns)
@@ -127,14 +144,32 @@ class Pilot:
                 self._offset = np.zeros_like(self._asked)
             elif self._waited > GRACE_DECISIONS:
                 self.phase = Phase.REST
-        elif not drives or (self.kind is None and sample.time_ns - self._since_ns > self._idle_ns):
+        elif not drives:
+            self._judge(command)
             self.phase = Phase.REST
+        elif self.kind is None and sample.time_ns - self._since_ns > self._idle_ns:
+            self.phase = Phase.REST
+
+    def _chosen(self, wanted: Array, current: Kind | None) -> Kind | None:
+        """Returns the task that follows `wanted`; None: it is to stand."""
+        kind = self._selector.choose(wanted, current)
+        return None if kind in self.given_up else kind
+
+    def _judge(self, command: JointCommand) -> None:
+        """Tries what lost its seat by its own doing again, or gives it up in its trial."""
+        reasons, kind = command.reasons & OWN_TRIPS, self.kind
+        if kind is None or not reasons:
+            return
+        if self.in_trial:
+            why = ', '.join(str(reason.name) for reason in Reason if reason & reasons)
+            self.given_up[kind] = f'{kind.name} drives no more: it was stopped in its trial, {why}'
+        self._trials[kind].begin()
 
     def _drive(
         self, sample: SensorSample, estimate: Estimate, command: JointCommand, wanted: Array
     ) -> Array:
         """Returns the joint positions [rad] to ask for, (joints,)."""
-        kind = self._selector.choose(wanted, self.kind)
+        kind = self._chosen(wanted, self.kind)
         changed, before = kind is not self.kind, self.kind
         self.kind = kind
         if kind is None:
@@ -150,7 +185,9 @@ class Pilot:
                     self._task.go_over(estimate, kind)
                 observation = self._task.step(sample, estimate, command, wanted).observation
             action = self._choosers[kind].choose(observation, changed).action
-            position = self._task.target(action.astype(np.float64), sample.time_ns)
+            share = self._trials[kind].share
+            self._trials[kind].step()
+            position = self._task.target(share * action.astype(np.float64), sample.time_ns)
         if changed:
             self._since_ns, self._offset = sample.time_ns, self._asked - position
         left = 1.0 - (sample.time_ns - self._since_ns) / self._blend_ns

@@ -20,6 +20,7 @@ LEARNER_COLUMNS: Mapping[str, str] = {
     'lambda': LAST,
     'alpha': LAST,
     'box_share': LAST,
+    'in_trial': LARGEST,
     'fell_back': LAST,
     'rolled_back': LAST,
     'models_refused': LAST,

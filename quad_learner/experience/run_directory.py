@@ -61,6 +61,10 @@ class RunDirectory:
         """The learned policy of the task with that `suffix` (ONNX)."""
         return self.path / f'policy{suffix}.onnx'
 
+    def rehearsal_of(self, suffix: str) -> Path:
+        """What the simulation said of the policy at the task with that `suffix` (JSON)."""
+        return self.path / f'rehearsal{suffix}.json'
+
     @property
     def parameters(self) -> Path:
         """Folder of the parameter files as they were used."""

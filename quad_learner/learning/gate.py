@@ -1,4 +1,5 @@
-"""Is the newest policy as good as the incumbent? Asked of the critics before it drives.
+"""Is the newest policy as good as the incumbent? Asked of the critics before it drives. And is it
+another than the one that drove last? Such a one is to be tried first.
 
 How much better one policy does than another in the long run is the mean advantage of its actions
 over the other's, where the other goes (performance difference lemma: Kakade & Langford 2002,
@@ -71,6 +72,22 @@ class Gate:
         own = self._values(seen, newest, newest, critics)
         other = self._values(seen, incumbent, newest, critics)
         return Lead(own.reward - other.reward, own.margin - other.margin)
+
+    def change(self, newest: Actor, given: Actor, replay: Replay) -> float:
+        """Returns how far the newest policy's actions are from those of the one given last.
+
+        Root of the mean square over joints and the states of late, 0 … 2, as shares of the open
+        box: that boxes differ is no change.
+
+        Args:
+            newest: has a normaliser of its own, as has `given`.
+            given: what the robot was given last.
+            replay: holds at least a batch of steps.
+        """
+        seen = torch.from_numpy(replay.recent(self._config.batch_size, STRIDE))
+        means = (policy.gaussian(policy.normalised(seen))[0] for policy in (newest, given))
+        now, before = (torch.tanh(mean).numpy() for mean in means)
+        return float(np.sqrt(np.mean(np.square(now - before), dtype=np.float64)))
 
     def _values(self, seen: Numbers, policy: Actor, newest: Actor, critics: Critics) -> Lead:
         room = self._room[: len(seen)]

@@ -1,10 +1,14 @@
 """Who drives: the newest policy, or the last one that did well for a whole episode.
 
-Each episode is a trial of the newest. One that is long enough and keeps the margin makes it the
-incumbent. One that ends in a fall is a step back: the incumbent drives the next episode, while the
-learner goes on, and only then the newest is tried again. Where falls come more often than they did
-when the incumbent became it, the newest waits for more updates before its next trial. An incumbent
-that falls itself is forgotten.
+An episode of the newest that is long enough and keeps the margin makes it the incumbent. One that
+ends in a fall is a step back: the incumbent drives the next episode, while the learner goes on,
+and only then the newest is tried again. Where falls come more often than they did when the
+incumbent became it, the newest waits for more updates before that. An incumbent that falls itself
+is forgotten.
+
+A trial is the time in which the newest has a share of the incumbent's box: the first steps that it
+drives after a step back, after a restart of the run, and after it became another than the one that
+drove. A trip that is the policy's own doing ends a trial as a fall does.
 """
 
 from __future__ import annotations
@@ -20,10 +24,7 @@ from torch import Tensor
 from quad_learner.experience.transition import Transition
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.learner_config import LearnerConfig
-from quad_learner.safety.modes import Reason
-
-OWN_TRIPS = Reason.TILT | Reason.OVER_SPEED | Reason.TARGET_INVALID
-"""stops that are a policy's doing: heat, battery, sensors and people are not"""
+from quad_learner.policy.trial import OWN_TRIPS, Trial
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Rules:
     good_margin: float
     """and this average margin of it, capped [rad]"""
     trial_steps: int
-    """first ones of an episode that the newest drives in a box no wider than the incumbent's"""
+    """driven by the newest in a trial; 0: there is none"""
+    trial_share: float
+    """of the incumbent's box that is open meanwhile"""
     window: int
     """episodes of the newest in which falls and own trips are counted; 0: each fall by itself"""
     wait_updates: int
@@ -53,6 +56,9 @@ class Incumbent:
         self.given, self.actor, self._proposed = rooms
         """what was given to the robot last, and what is gone back to; this while `known`"""
         self._rules = rules
+        self.trial = Trial(rules.trial_steps, rules.trial_share)
+        """of the newest: it goes on only while that drives"""
+        self._proposed_in_trial = self._given_in_trial = False
         self.known = False
         """there is a policy to go back to"""
         self.drives = False
@@ -72,16 +78,24 @@ class Incumbent:
         self._steps = 0
         self._margin = 0.0
 
+    @property
+    def in_trial(self) -> bool:
+        """The newest drives, and only with a share of the box."""
+        return self.trial.left > 0 and not self.drives
+
     def propose(self, actor: Actor) -> Actor:
         """Returns `actor` as it may drive now: a copy, its box no wider than a trial allows."""
         _copy(actor, self._proposed)
-        if self.known and self._steps < self._rules.trial_steps:
-            self._proposed.box = min(actor.box, self.actor.box)
+        self._proposed_in_trial = self.in_trial
+        if self.in_trial:
+            whole = self.actor.box if self.known else actor.box
+            self._proposed.box = min(actor.box, self.trial.share * whole)
         return self._proposed
 
     def accept(self) -> None:
         """Remembers that the robot is given what was proposed last."""
         self.given, self._proposed = self._proposed, self.given
+        self._given_in_trial = self._proposed_in_trial
 
     def refuse(self, why: str) -> None:
         """Counts a policy that is not let drive; what was given last drives on."""
@@ -97,10 +111,12 @@ class Incumbent:
         """
         self._steps += 1
         self._margin += transition.constraint
+        trips_count = self._rules.window > 0 or self.in_trial
+        if not self.drives:
+            self.trial.step()
         if not (transition.terminated or transition.truncated):
             return
-        tripped = self._rules.window > 0 and bool(transition.reasons & OWN_TRIPS)
-        fell = transition.terminated or tripped
+        fell = transition.terminated or (trips_count and bool(transition.reasons & OWN_TRIPS))
         if not self.drives:
             self._falls.append(fell)
         if fell:
@@ -117,6 +133,8 @@ class Incumbent:
             self.rolled_back += 1
             risen = sum(self._falls) - self._falls_then
             self._waits_until = updates + self._rules.wait_updates * max(0, risen - 1)
+        if self.drives or self.trial.left > 0:
+            self.trial.begin()
 
     def _go_on(self, updates: int) -> None:
         """Follows an episode without one."""
@@ -128,7 +146,8 @@ class Incumbent:
             self._falls_then = sum(self._falls)
 
     def _was_good(self) -> bool:
-        long = 0 < self._rules.good_steps <= self._steps
+        # What did well in a share of the box has not shown how it does in all of it.
+        long = 0 < self._rules.good_steps <= self._steps and not self._given_in_trial
         return long and self._margin >= self._rules.good_margin * self._steps
 
     def tensors(self) -> dict[str, Tensor]:
@@ -146,6 +165,8 @@ class Incumbent:
             'waits_until': self._waits_until,
             'falls': list(self._falls),
             'falls_then': self._falls_then,
+            'trial_left': self.trial.left,
+            'given_in_trial': self._given_in_trial,
             'given_box': self.given.box,
             'box': self.actor.box,
             'steps': self._steps,
@@ -157,6 +178,8 @@ class Incumbent:
         self.known, self.drives = bool(state['known']), bool(state['drives'])
         self.rolled_back, self.refused = int(state['rolled_back']), int(state['refused'])
         self._waits_until, self._falls_then = int(state['waits_until']), int(state['falls_then'])
+        self.trial.left = int(state['trial_left'])
+        self._given_in_trial = bool(state['given_in_trial'])
         self._falls = deque(map(bool, state['falls']), maxlen=self._rules.window)
         self.given.box, self.actor.box = state['given_box'], state['box']
         self._steps, self._margin = int(state['steps']), state['margin']
@@ -170,6 +193,7 @@ def incumbent_of(observation_size: int, action_size: int, config: LearnerConfig)
         good_steps=config.fall_back_steps if config.constrained else 0,
         good_margin=config.margin_required_rad,
         trial_steps=config.trial_steps,
+        trial_share=config.trial_share,
         window=config.fall_back_window,
         wait_updates=config.fall_back_updates,
     )

@@ -133,19 +133,18 @@ class Learner:
         return self.incumbent.actor if self.incumbent.drives else self.actor
 
     def propose(self) -> Actor:
-        """Returns the policy to give to the robot now; `incumbent.accept` says that it was.
-
-        What was given last, where the newest is worse than the incumbent by the critics.
-        """
-        incumbent = self.incumbent
+        """Returns the policy to give to the robot now; `incumbent.accept` says that it was."""
+        incumbent, gate, replay = self.incumbent, self._gate, self.replay
         incumbent.refusal = ''
-        is_tried = incumbent.known and not incumbent.drives
-        if self.config.gated and is_tried and len(self.replay) >= self.config.batch_size:
-            ahead = self._gate.lead(self.actor, incumbent.actor, self.critics, self.replay)
-            problem = self._gate.objection(ahead)
+        newest_drives = incumbent.known and not incumbent.drives
+        if newest_drives and len(replay) >= self.config.batch_size:
+            compared = self.actor, incumbent.actor, self.critics, replay
+            problem = gate.objection(gate.lead(*compared)) if self.config.gated else ''
             if problem:
                 incumbent.refuse(problem)
                 return incumbent.propose(incumbent.given)
+            if not gate.change(self.actor, incumbent.given, replay) <= self.config.trial_change:
+                incumbent.trial.begin()
         return incumbent.propose(self.driver)
 
     @property

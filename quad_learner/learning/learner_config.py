@@ -82,7 +82,11 @@ class LearnerConfig:
     fall_back_steps: int = parameter('Episode that is gone back to after a fall.', 'steps', 0)
     fall_back_window: int = parameter('Episodes in which falls are counted.', 'episodes', 0, 1000)
     fall_back_updates: int = parameter('Made before the next trial, a fall more.', 'updates', 0)
-    trial_steps: int = parameter("First ones in the incumbent's box at most.", 'steps', 0)
+    trial_steps: int = parameter('Driven in a trial of the newest policy; 0: none.', 'steps', 0)
+    trial_share: float = parameter("Of the incumbent's box, open in a trial.", '', 0.1, 1.0)
+    trial_change: float = parameter(
+        'Change of the policy beyond which it is tried, as a share of the box.', '', 0.0, 2.0
+    )
     gated: bool = parameter('Let no policy drive that its critics put below the incumbent.')
     gate_margin_rad: float = parameter('Average margin that it may lose.', 'rad', 0.0)
     gate_reward: float = parameter('Average reward of a step that it may lose.', '', 0.0)

@@ -214,6 +214,11 @@ class Training:
             self.update()
         return self._models_due(ended)
 
+    def try_anew(self) -> None:
+        """Lets what each learner gives away next begin with a trial: it comes from elsewhere."""
+        for trainee in self._trainees.values():
+            trainee.learner.incumbent.trial.begin()
+
     @property
     def unlogged(self) -> int:
         """Steps that wait in memory for the disk to take them."""
@@ -300,6 +305,7 @@ class Training:
             'lambda': self.learner.multiplier.value,
             'alpha': self.learner.temperature.value,
             'box_share': self.learner.box.value,
+            'in_trial': float(self.learner.incumbent.in_trial),
             'fell_back': float(self.learner.incumbent.drives),
             'rolled_back': float(sum(each.incumbent.rolled_back for each in learners)),
             'models_refused': float(sum(each.incumbent.refused for each in learners)),

@@ -16,7 +16,8 @@ from quad_learner.drive.learned import learned
 from quad_learner.drive.pilot import Phase, Pilot
 from quad_learner.drive.selector import Selector
 from quad_learner.drive.steering import Steering
-from quad_learner.experience.run_directory import open_run
+from quad_learner.experience.rehearsed import kept
+from quad_learner.experience.run_directory import RunDirectory, open_run
 from quad_learner.policy.config import PolicyConfig
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.standing import Standing
@@ -24,7 +25,7 @@ from quad_learner.robot.signals import JointTarget, SensorSample
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.commands import CommandListener
-from quad_learner.ros.diagnostics import OK, StateReport
+from quad_learner.ros.diagnostics import OK, WARN, StateReport
 from quad_learner.ros.estimates import EstimateListener
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.packed import Records
@@ -43,8 +44,10 @@ class DriveNode(GraphNode):
         super().__init__('policy', TaskConfig, PolicyConfig, ResetConfig, DriveConfig, **options)
         task_config, policy_config, reset_config, drive_config = self.configs
         task = WalkTask(self.robot, task_config)
+        run_folder = open_run(Path(self.graph.run_directory))
+        self.diagnostics.values['rehearsed'] = _rehearsed(run_folder, task_config)
         choosers = learned(
-            open_run(Path(self.graph.run_directory)),
+            run_folder,
             self.robot,
             (task_config, policy_config),
             self.graph.generator('drive'),
@@ -125,8 +128,22 @@ class DriveNode(GraphNode):
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
         self.diagnostics.values['task'] = self._does
+        self.diagnostics.values['in_trial'] = int(self._pilot.in_trial)
         self.diagnostics.values['problem'] = self._commands.problem or self._estimates.problem
+        if self._pilot.given_up:
+            return WARN, '; '.join(self._pilot.given_up.values())
         return OK, self._pilot.phase.value
+
+
+def _rehearsed(run_folder: RunDirectory, task: TaskConfig) -> str:
+    """Returns what the simulation said of each policy: by itself this node rehearses none."""
+    found = {
+        kind.name: kept(run_folder, kind, learner) for kind, learner in task.taught_by().items()
+    }
+    return ', '.join(
+        f'{name}: {(verdict.objection or "walked") if verdict else "not rehearsed"}'
+        for name, verdict in found.items()
+    )
 
 
 def main() -> None:

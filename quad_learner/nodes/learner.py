@@ -32,6 +32,8 @@ UPDATE_S = 0.001
 METRICS_S = 0.5
 """[s] between metric messages"""
 EXPERIENCE_TYPE = Float32MultiArray
+IN_REPORT = ('in_trial', 'rolled_back', 'models_refused')
+"""metrics that `/diagnostics` tells as well"""
 
 
 class LearnerNode(GraphNode):
@@ -58,6 +60,8 @@ class LearnerNode(GraphNode):
             self._records.transitions_from,
         )
         self._training.open()
+        if self.graph.elapsed_s > 0.0:
+            self._training.try_anew()
         self._finish_at: int | None = None
         self._updates_before = self._training.updates
         self._rate_since_ns = steady_ns()
@@ -148,7 +152,7 @@ class LearnerNode(GraphNode):
         values['lost_steps'] = training.lost
         values['unlogged_steps'] = training.unlogged
         metrics = training.metrics()
-        values |= {name: int(metrics[name]) for name in ('models_refused', 'rolled_back')}
+        values |= {name: int(metrics[name]) for name in IN_REPORT}
         if training.problem or training.unsaved:
             return ERROR, training.problem or training.unsaved
         if training.passed_over:

@@ -185,6 +185,7 @@ METRICS = (
     'lambda',
     'alpha',
     'box_share',
+    'in_trial',
     'fell_back',
     'rolled_back',
     'models_refused',

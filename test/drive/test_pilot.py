@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from quad_learner.drive.selector import Selector
 from quad_learner.policy.driver import GRACE_DECISIONS, Choice
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import JointTarget
-from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT
 from quad_learner.task.walk import WalkTask
@@ -21,6 +22,7 @@ PERIOD_NS = 25_000_000
 AHEAD, BACK, TURN, STAND = (
     np.array(wanted) for wanted in ([0.6, 0, 0], [-0.6, 0, 0], [0, 0, 1.0], [0.0, 0, 0])
 )
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 STOPPED = {'mode': Mode.SOFT_STOP, 'authority': Authority.NOBODY, 'request': 0}
 
 
@@ -93,8 +95,8 @@ def seat(
     command_of: Any,
     policies: dict[Any, Any],
 ) -> Callable[..., Seat]:
-    def make(**task: Any) -> Seat:
-        config = drive_config(blend_s=0.2, idle_s=1.0)
+    def make(drive: Mapping[str, Any] = NOTHING, **task: Any) -> Seat:
+        config = drive_config(**({'blend_s': 0.2, 'idle_s': 1.0, 'trial_s': 0.0} | dict(drive)))
         selector = Selector(tuple(policies), config, np.array([0.6, 0.3, 1.0]))
         of_task = task_config(**({'use_oscillator': False} | task))
         seat: Seat
@@ -230,3 +232,72 @@ def test_walking_ahead_is_along_the_heading_of_the_moment_it_begins(
     new.yaw = np.array([0.0, 0.0, np.sin(0.5), np.cos(0.5)])
     new.driving(AHEAD)
     assert policies[FORWARD].seen[-1][-3] == pytest.approx(0.2, abs=1e-6)
+
+
+# A trial of four decisions with half of the actions: 0.08 rad of the upper joint's 0.16. The first
+# decision of a motion asks for the position that was asked for last.
+TRIED = {'trial_s': 0.1, 'trial_reach': 0.5, 'blend_s': 0.0}
+FALL = {**STOPPED, 'reasons': Reason.TILT}
+
+
+def _ways(seat: Seat, wanted: np.ndarray, decisions: int) -> list[float]:
+    return [(seat.driving(wanted), seat.away())[1] for _ in range(decisions)]
+
+
+def test_each_policy_that_is_new_here_begins_with_a_share_of_its_actions(
+    seat: Callable[..., Seat],
+) -> None:
+    new = seat(TRIED)
+    new.held_by_reset(AHEAD)
+    np.testing.assert_allclose(_ways(new, AHEAD, 6), [0.0] + [0.08] * 3 + [0.16] * 2)
+    np.testing.assert_allclose(_ways(new, BACK, 5), [0.16] + [-0.08] * 3 + [-0.16])
+    np.testing.assert_allclose(_ways(new, AHEAD, 2), [-0.16, 0.16])
+
+
+def test_who_falls_later_is_tried_again(seat: Callable[..., Seat]) -> None:
+    new = seat(TRIED)
+    new.held_by_reset(AHEAD)
+    assert [(new.driving(AHEAD), new.pilot.in_trial)[1] for _ in range(5)] == [
+        True, True, True, False, False
+    ]  # fmt: skip
+    new.driving(AHEAD, **FALL)
+    assert not new.pilot.in_trial
+    new.held_by_reset(AHEAD)
+    np.testing.assert_allclose(_ways(new, AHEAD, 5), [0.0] + [0.08] * 3 + [0.16])
+    assert not new.pilot.given_up
+
+
+def test_who_falls_in_its_trial_drives_no_more_and_the_others_do(
+    seat: Callable[..., Seat],
+) -> None:
+    new = seat(TRIED)
+    new.begin(AHEAD)
+    new.driving(AHEAD)
+    new.driving(AHEAD, **FALL)
+    assert list(new.pilot.given_up) == [FORWARD]
+    assert new.pilot.given_up[FORWARD].endswith('it was stopped in its trial, TILT')
+    assert new.held_by_reset(AHEAD).request == 0
+    new.begin(BACK)
+    np.testing.assert_allclose(_ways(new, BACK, 1), [-0.08])
+    np.testing.assert_allclose(_ways(new, AHEAD, 2), [-0.08, 0.0], err_msg='given up: it stands')
+
+
+@pytest.mark.parametrize(
+    'reasons', [Reason.OPERATOR, Reason.LOW_BATTERY, Reason.OVER_TEMPERATURE, Reason.NONE]
+)
+def test_a_stop_that_is_none_of_its_doing_is_not_held_against_it(
+    seat: Callable[..., Seat], reasons: Reason
+) -> None:
+    new = seat(TRIED)
+    new.begin(AHEAD)
+    new.driving(AHEAD, **{**STOPPED, 'reasons': reasons})
+    assert not new.pilot.given_up
+    assert new.held_by_reset(AHEAD).request > 0
+
+
+def test_who_stands_when_it_is_pushed_over_gives_up_nobody(seat: Callable[..., Seat]) -> None:
+    new = seat(TRIED)
+    new.begin(AHEAD)
+    new.driving(STAND)
+    new.driving(STAND, **FALL)
+    assert not new.pilot.given_up

@@ -124,6 +124,39 @@ def test_before_there_is_an_incumbent_nobody_is_compared(
     assert _give(learner) == (DIVE, DIVE)
 
 
+# All 12 % of the box that a policy goes from its predecessor are its first joint's.
+STEP = math.atanh(0.12)
+
+
+@pytest.mark.parametrize(
+    ('allowed', 'tried'), [(0.0, True), (0.084, True), (0.086, False), (2.0, False)]
+)
+def test_a_policy_that_is_another_than_the_one_that_drove_is_tried(
+    make_config: ConfigBuilder, make_step: StepBuilder, allowed: float, tried: bool
+) -> None:
+    """0.12 in one of two joints is 0.12 / √2 = 0.085 in the root of the mean square."""
+    trial = {'trial_steps': 80, 'trial_share': 0.5, 'trial_change': allowed}
+    learner = _learner(make_config, make_step, **GATED, **trial)
+    incumbent = learner.incumbent
+    assert incumbent.given.box == 1.0
+    _script(learner.actor, STEP, 0.0)
+    assert _give(learner) == pytest.approx((STEP, 0.0))
+    assert incumbent.in_trial == tried
+    assert incumbent.given.box == (0.5 if tried else 1.0)
+    assert _give(learner) == pytest.approx((STEP, 0.0))
+    assert incumbent.trial.left == (80 if tried else 0), 'a smaller box is no change'
+
+
+def test_one_that_was_refused_is_not_tried(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    trial = {'trial_steps': 80, 'trial_share': 0.5, 'trial_change': 0.0}
+    learner = _learner(make_config, make_step, **GATED, **trial)
+    _script(learner.actor, DIVE, DIVE)
+    assert _give(learner) == (0.0, 0.0)
+    assert not learner.incumbent.in_trial
+
+
 def test_each_policys_own_box_and_normaliser_count(
     make_config: ConfigBuilder, make_step: StepBuilder
 ) -> None:

@@ -28,10 +28,12 @@ PRESENT: dict[str, Any] = {
     'good_steps': LENGTH,
     'good_margin': MARGIN,
     'trial_steps': 0,
+    'trial_share': 0.5,
     'window': 0,
     'wait_updates': 0,
 }
 """The rules without trial and without counting."""
+TRIED = {'trial_steps': 3, 'trial_share': 0.5}
 
 
 class Told:
@@ -61,17 +63,22 @@ class Told:
         self.learn(-1.0)  # the newest goes on learning: what drives is what was given
         length = LENGTH - 1 if kind == SHORT else LENGTH
         for number in range(1, length + 1):
-            step = self.make_step(
-                number,
-                np.random.default_rng(0),
-                constraint=MARGIN - 0.01 if kind == LEANING else MARGIN + 0.01,
-                terminated=kind == FALL and number == length,
-                truncated=kind != FALL and number == length,
-                reasons=Reason.OVER_SPEED if kind == TRIP and number == length else Reason.NONE,
-            )
-            self.updates += 1
-            self.incumbent.follow(step, self.updates)
+            self.step(kind, number, length)
         return int(self.incumbent.actor.flat.vector[0]) if self.incumbent.drives else None
+
+    def step(self, kind: str, number: int, length: int) -> None:
+        """Lets the incumbent follow one step of an episode of this `length`."""
+        last = number == length
+        step = self.make_step(
+            number,
+            np.random.default_rng(0),
+            constraint=MARGIN - 0.01 if kind == LEANING else MARGIN + 0.01,
+            terminated=kind == FALL and last,
+            truncated=kind != FALL and last,
+            reasons=Reason.OVER_SPEED if kind == TRIP and last else Reason.NONE,
+        )
+        self.updates += 1
+        self.incumbent.follow(step, self.updates)
 
 
 @pytest.fixture
@@ -167,22 +174,83 @@ def test_a_trip_of_the_policys_own_counts_where_falls_are_counted(
     assert _tried(told, 'gtg') == drove
 
 
-@pytest.mark.parametrize(
-    ('first', 'steps', 'box'),
-    [(GOOD, 0, 0.1), (GOOD, 1, 0.1), (GOOD, 2, 0.3), (SHORT, 0, 0.3)],
-)
-def test_a_trial_begins_in_a_box_no_wider_than_the_incumbents(
-    make_config: ConfigBuilder, make_step: StepBuilder, first: str, steps: int, box: float
+def _boxes(told: Told, kind: str, whole: float) -> list[float]:
+    """Returns the box of the model made before each step of an episode, and of the one after."""
+    boxes: list[float] = []
+    incumbent, newest = told.incumbent, told.newest
+    for number in range(1, LENGTH + 1):
+        newest.box = whole
+        boxes.append(incumbent.propose(incumbent.actor if incumbent.drives else newest).box)
+        incumbent.accept()
+        told.step(kind, number, LENGTH)
+    newest.box = whole
+    boxes.append(incumbent.propose(incumbent.actor if incumbent.drives else newest).box)
+    assert newest.box == whole, 'what learns is never bounded'
+    return boxes
+
+
+def test_the_newest_comes_back_with_a_share_of_the_incumbents_box(
+    make_config: ConfigBuilder, make_step: StepBuilder
 ) -> None:
-    """The first episode's box was 0.1, the newest's is 0.3; a trial lasts two steps."""
-    told = Told(make_config, make_step, trial_steps=2)
-    told.episode(first)
-    told.newest.box = 0.3
-    for number in range(steps):
-        step = make_step(number, np.random.default_rng(0), terminated=False, truncated=False)
-        told.incumbent.follow(step, 0)
-    assert told.incumbent.propose(told.newest).box == pytest.approx(box)
-    assert told.newest.box == 0.3
+    """The incumbent's box is 0.4; the newest's has become 0.6; a trial lasts three steps."""
+    told = Told(make_config, make_step, **TRIED)
+    assert _boxes(told, GOOD, 0.4) == [0.4] * 5
+    assert _boxes(told, FALL, 0.6) == [0.6] * 4 + [0.4]
+    assert _boxes(told, GOOD, 0.6) == [0.4] * 4 + [0.2], 'the incumbent itself has all of its box'
+    assert told.incumbent.in_trial
+    assert _boxes(told, GOOD, 0.6) == [0.2] * 3 + [0.6] * 2
+    assert not told.incumbent.in_trial
+
+
+@pytest.mark.parametrize('kind', [FALL, TRIP])
+def test_who_falls_or_trips_in_its_trial_is_rolled_back_and_tried_from_its_beginning(
+    make_config: ConfigBuilder, make_step: StepBuilder, kind: str
+) -> None:
+    told = Told(make_config, make_step, trial_steps=LENGTH + 1, trial_share=0.5)
+    _boxes(told, GOOD, 0.4)
+    _boxes(told, FALL, 0.4)
+    _boxes(told, GOOD, 0.4)
+    assert told.incumbent.rolled_back == 1
+    assert _boxes(told, kind, 0.4) == [0.2] * 4 + [0.4]
+    assert (told.incumbent.rolled_back, told.incumbent.drives) == (2, True)
+    _boxes(told, GOOD, 0.4)
+    assert _boxes(told, GOOD, 0.4) == [0.2] * 5
+
+
+def test_a_trip_outside_a_trial_is_no_fall(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    told = Told(make_config, make_step, **TRIED)
+    assert _tried(told, 'gtg') == 'nnn'
+
+
+def test_a_trial_that_an_episode_cuts_short_goes_on_in_the_next(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    told = Told(make_config, make_step, trial_steps=LENGTH + 2, trial_share=0.5)
+    for kind in (GOOD, FALL, GOOD):
+        _boxes(told, kind, 0.4)
+    assert _boxes(told, GOOD, 0.4) == [0.2] * 5
+    assert _boxes(told, GOOD, 0.4) == [0.2] * 2 + [0.4] * 3
+
+
+def test_one_that_was_not_yet_given_all_of_its_box_becomes_no_incumbent(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """Else the next trial would be with a share of a share, and so on."""
+    told = Told(make_config, make_step, trial_steps=LENGTH, trial_share=0.5)
+    for kind in (GOOD, FALL, GOOD, GOOD):
+        _boxes(told, kind, 0.4)
+    assert told.incumbent.actor.box == 0.4
+
+
+def test_a_policy_from_elsewhere_is_tried_in_a_share_of_its_own_box(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    told = Told(make_config, make_step, trial_steps=LENGTH + 1, trial_share=0.5)
+    told.incumbent.trial.begin()
+    assert _boxes(told, FALL, 0.4) == [0.2] * 5
+    assert told.incumbent.trial.left == LENGTH + 1, 'without an incumbent it is tried once more'
 
 
 def test_what_was_only_proposed_becomes_no_incumbent(told: Told) -> None:

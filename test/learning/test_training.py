@@ -112,6 +112,52 @@ def test_a_model_that_must_not_drive_is_not_given_away_and_the_last_one_goes_out
     assert _answer(run.policy.read_bytes()) == _answer(before)
 
 
+def test_a_policy_that_falls_in_its_trial_is_rolled_back_and_the_metrics_say_so(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    """Episodes of 20 steps, f a fall. The newest falls, and again in its trial of ten steps."""
+    rules = {'fall_back_steps': 20, 'margin_required_rad': 0.1, 'trial_steps': 30}
+    share = {'trial_share': 0.5, 'trial_change': 2.0, 'box_start': 0.4, 'box_opening': 0.0}
+    chance = np.random.default_rng(0)
+    steps = [
+        make_step(
+            number,
+            chance,
+            constraint=0.2,
+            terminated=number in (40, 80),
+            truncated=number % 20 == 0 and number not in (40, 80),
+        )
+        for number in range(1, 121)
+    ]
+    training = opened(run, robot, make_config(warmup_steps=200, **rules, **share), steps)
+    told = []
+    for first in range(1, 121, 20):
+        models = lived(training, first, first + 19)
+        metrics = training.metrics()
+        names = ('in_trial', 'fell_back', 'rolled_back')
+        told.append((OnnxPolicy(models[-1]).card.box, *(metrics[name] for name in names)))
+    full, tight = 0.4, 0.2
+    assert told == [
+        (full, 0.0, 0.0, 0.0),  # a good episode: the incumbent
+        (full, 0.0, 1.0, 1.0),  # a fall: the incumbent is next
+        (pytest.approx(tight), 1.0, 0.0, 1.0),  # it did well: the newest is next, in a trial
+        (full, 0.0, 1.0, 2.0),  # and falls there: back to the incumbent
+        (pytest.approx(tight), 1.0, 0.0, 2.0),
+        (pytest.approx(tight), 1.0, 0.0, 2.0),  # twenty of its thirty steps are done
+    ]
+
+
+def test_a_run_that_is_taken_up_begins_with_a_trial(
+    run: RunDirectory, robot: RobotModel, make_config: ConfigBuilder, steps: list[Transition]
+) -> None:
+    config = make_config(trial_steps=30, trial_share=0.5, trial_change=2.0, box_opening=0.0)
+    training = opened(run, robot, config, steps)
+    whole = OnnxPolicy(training.models()[FORWARD]).card.box
+    training.try_anew()
+    assert OnnxPolicy(training.models()[FORWARD]).card.box == pytest.approx(0.5 * whole)
+    assert training.metrics()['in_trial'] == 1.0
+
+
 def test_where_the_last_one_must_not_drive_either_no_model_goes_out(
     run: RunDirectory,
     robot: RobotModel,

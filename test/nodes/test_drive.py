@@ -10,8 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 from quad_learner.experience.run_directory import create_at
 from quad_learner.nodes.drive import DriveNode
 from quad_learner.ros import topics
+from quad_learner.ros.diagnostics import OK, WARN
 from quad_learner.ros.messages import odometry_to
-from quad_learner.safety.modes import Authority
+from quad_learner.safety.modes import Authority, Mode, Reason
 
 PERIOD_NS = 25_000_000
 OBSERVATIONS, ACTIONS = 51, 12
@@ -76,7 +77,20 @@ class Drive:
 
 
 @pytest.fixture
-def drive(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any, tmp_path: Path) -> Drive:
+def trial_s() -> float:
+    """Returns how long a policy is tried [s]."""
+    return 0.0
+
+
+@pytest.fixture
+def drive(
+    bench: Any,
+    sample_of: Any,
+    estimate_of: Any,
+    command_of: Any,
+    tmp_path: Path,
+    trial_s: float,
+) -> Drive:
     run = create_at(tmp_path / 'run', {})
     run.policy_of('').write_bytes(wants(0.5))
     run.policy_of('_left').write_bytes(wants(-0.5))
@@ -90,6 +104,8 @@ def drive(bench: Any, sample_of: Any, estimate_of: Any, command_of: Any, tmp_pat
         use_oscillator=False,
         noise_scale=0.0,
         blend_s=0.0,
+        trial_s=trial_s,
+        trial_reach=0.6,
         command_age_max_s=10.0,
         standing_hold=0.0,  # the robot that the tests play stands at the first look
     )
@@ -118,3 +134,30 @@ def test_what_was_never_learned_moves_nothing(drive: Drive) -> None:
     drive.decide()
     drive.twist(-0.6, 0.0)
     assert drive.decide(authority=Authority.RESET, request=1).request == 0
+
+
+@pytest.mark.parametrize('trial_s', [10.0])
+def test_what_falls_in_its_trial_is_given_up_and_diagnostics_say_so(
+    drive: Drive, trial_s: float
+) -> None:
+    robot, node = drive.bench.robot, drive.bench.node
+    drive.decide()
+    drive.twist(0.6, 0.0)
+    asked = drive.decide(authority=Authority.RESET, request=1)
+    drive.decide(authority=Authority.POLICY, request=asked.request)
+    target = drive.decide(authority=Authority.POLICY, request=asked.request)
+    np.testing.assert_allclose(
+        target.position, robot.stance + 0.6 * 0.5 * robot.action_box, rtol=1e-6
+    )
+    assert node.report()[0] == OK
+    assert node.diagnostics.values['in_trial'] == 1
+    drive.decide(mode=Mode.SOFT_STOP, authority=Authority.NOBODY, reasons=Reason.TILT)
+    assert drive.decide(authority=Authority.RESET, request=1).request == 0
+    level, words = node.report()
+    assert (level, node.diagnostics.values['in_trial']) == (WARN, 0)
+    assert words == 'forward drives no more: it was stopped in its trial, TILT'
+
+
+def test_it_says_what_the_simulation_said_of_each_policy(drive: Drive) -> None:
+    said = 'forward: not rehearsed, backward: not rehearsed, left: not rehearsed'
+    assert drive.bench.node.diagnostics.values['rehearsed'] == said

@@ -102,6 +102,18 @@ def test_it_learns_tells_and_makes_a_model_each_so_many_steps(learner: Any, step
     assert reward.data == pytest.approx(0.75)
 
 
+def test_a_run_that_is_taken_up_begins_with_a_trial_and_says_so(bench: Any, run: Path) -> None:
+    bench.listen(topics.MODEL, topics.metric('in_trial'))
+    tried = {'trial_steps': 80, 'trial_share': 0.5, 'box_start': 0.4}
+    bench.start(LearnerNode, 'learner', run_directory=str(run), elapsed_s=60.0, **SMALL, **tried)
+    model = bench.until(lambda: bench.heard['policy/model'], 'a model')[0]
+    assert OnnxPolicy(bytes(model.data)).card.box == pytest.approx(0.5 * 0.4)
+    assert bench.until(lambda: bench.heard['learner/in_trial'], 'the metric')[-1].data == 1.0
+    bench.node.report()
+    assert bench.node.diagnostics.values['in_trial'] == 1
+    bench.node.close()
+
+
 def test_a_step_that_comes_twice_counts_once_and_one_that_never_came_is_told(
     learner: Any, step_of: Any
 ) -> None:
