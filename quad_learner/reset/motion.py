@@ -140,6 +140,7 @@ class _Reader:
         names = self._section.get('fold_first') or []
         if not isinstance(names, list):
             raise self._error('fold_first', names, 'must be a list of joints')
+        names = [str(name) for name in names]  # YAML reads a name such as 10 as a number
         for name in names:
             if name not in self._robot.joints:
                 known = ', '.join(self._robot.joints)

@@ -54,8 +54,8 @@ class Closures:
         self._client = body.client
         self._body = body.number
         self._parents = body.parents
-        start = robot.sections.get('passive', {})
-        self._start = {find(body.all_joints, name, robot): float(a) for name, a in start.items()}
+        start = robot.sections.get('passive', {}).items()
+        self._start = {find(body.all_joints, str(joint), robot): float(a) for joint, a in start}
         self._loops = [self._loop(closure, robot, body) for closure in robot.loop_closures]
         self._foot_offset = robot.foot_offset
 

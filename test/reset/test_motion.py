@@ -50,6 +50,12 @@ def test_the_joints_that_fold_first_are_found_by_name(robot: RobotModel) -> None
     np.testing.assert_array_equal(np.flatnonzero(found.fold_first), [3, 8])
 
 
+def test_a_joint_may_be_called_by_a_number(robot: RobotModel) -> None:
+    numbered = replace(robot, joints=tuple(str(number) for number in range(12)))
+    found = motion(with_section(numbered, {**SECTION, 'fold_first': [10, '4']}))
+    np.testing.assert_array_equal(np.flatnonzero(found.fold_first), [4, 10])
+
+
 def test_the_other_side_is_the_mirror_image(robot: RobotModel) -> None:
     frame = motion(with_section(robot, SECTION)).from_left_side[0]
     expected = [-0.2, 2.0, -2.0, -0.1, 1.0, -1.0, -0.2, 2.0, -2.0, -0.1, 1.0, -1.0]

@@ -32,7 +32,8 @@ def load(content: object, folder: Path) -> model.RobotModel:
 
 
 def test_the_package_ships_these_robots() -> None:
-    assert model.robots() == ('a1', 'aliengo', 'laikago', 'mini_cheetah', 'minitaur')
+    known = ('a1', 'aliengo', 'laikago', 'mini_cheetah', 'minitaur', 'spirit40', 'vision60')
+    assert model.robots() == known
 
 
 @SHIPPED
