@@ -87,8 +87,8 @@ class Outcome:
     seconds: float
     """of driving until READY, or until it gave up"""
     rolled: bool
-    trips: int
-    """stops by safety in between"""
+    trips: tuple[str, ...]
+    """stops by safety in between, by their reasons"""
     unsafe: int
     """commands that the judge beside safety found wrong"""
     reason: str
@@ -153,13 +153,14 @@ def stands(graph: InProcessGraph) -> bool:
     )
 
 
-def get_up(graph: InProcessGraph, number: int, film: Film) -> Outcome:
-    """Runs reset until it is ready or gives up; policy stays silent."""
+def get_up(graph: InProcessGraph, number: int, film: Film, seconds: float) -> Outcome:
+    """Runs reset until it is ready, gives up or `seconds` are over; policy stays silent."""
     robot, machine, lay = graph.robot, graph.get_up, lying(graph)
     zeros = np.zeros(len(robot.joints))
     began_ns: int | None = None
-    trips, rolled, stopped = 0, False, False
-    for _ in range(round(LONGEST_S * robot.command_hz)):
+    trips: list[str] = []
+    rolled, stopped = False, False
+    for _ in range(round(seconds * robot.command_hz)):
         film.look()
         due, stamp = graph.sense(), graph.sample.time_ns
         silent = JointTarget(stamp, Authority.POLICY, 0, robot.stance, zeros, zeros)
@@ -170,18 +171,20 @@ def get_up(graph: InProcessGraph, number: int, film: Film) -> Outcome:
         if began_ns is None and command.authority is Authority.RESET:
             began_ns = command.time_ns
         stop = began_ns is not None and command.mode is Mode.SOFT_STOP
-        trips += bool(stop and not stopped and command.reasons & ~NOT_TRIPS)
+        why = command.reasons & ~NOT_TRIPS
+        if stop and not stopped and why:
+            trips.append('|'.join(str(reason.name) for reason in why))
         stopped = stop
         rolled = rolled or machine.state is State.ROLL
         if machine.state in (State.READY, State.GIVE_UP):
             break
     now_ns = graph.sim.time_ns
-    seconds = (now_ns - (now_ns if began_ns is None else began_ns)) / NANOSECONDS
+    took = (now_ns - (now_ns if began_ns is None else began_ns)) / NANOSECONDS
     reason = f'{machine.state.name}: {machine.reason}'
     if began_ns is None:
         reason = f'safety never let it drive: {graph.command and graph.command.reasons!r}'
     up = machine.ready and stands(graph)
-    return Outcome(number, lay, up, seconds, rolled, trips, len(graph.unsafe), reason)
+    return Outcome(number, lay, up, took, rolled, tuple(trips), len(graph.unsafe), reason)
 
 
 def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
@@ -208,7 +211,7 @@ def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
         if options.strip is not None:
             film.begin()
         drop(graph, kind, generator, film)
-        outcome = get_up(graph, number, film)
+        outcome = get_up(graph, number, film, options.longest)
     finally:
         graph.close()
     if options.strip is not None:
@@ -233,7 +236,8 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         'at_least': round(surely(up, falls), 4),
         **dict(zip(('median_s', 'p95_s', 'longest_s'), percentiles, strict=True)),
         'rolled': sum(outcome.rolled for outcome in outcomes),
-        'trips': sum(outcome.trips for outcome in outcomes),
+        'trips': sum(len(outcome.trips) for outcome in outcomes),
+        'trips_by_reason': dict(Counter(trip for outcome in outcomes for trip in outcome.trips)),
         'unsafe': sum(outcome.unsafe for outcome in outcomes),
         'failures': dict(Counter(outcome.reason for outcome in outcomes if not outcome.up)),
     }
@@ -272,6 +276,7 @@ def main() -> None:
     parser.add_argument('--payload', type=float, default=0.0, help='[kg]')
     parser.add_argument('--charge', type=float, default=1.0, help='of the battery, of full')
     parser.add_argument('--jobs', type=int, default=1, help='processes')
+    parser.add_argument('--longest', type=float, default=LONGEST_S, help='[s] looked at a fall')
     parser.add_argument('--strip', type=Path, help='a picture of the last fall')
     options = parser.parse_args()
     result: dict[str, Any] = {'benchmark': 'get_up'}

@@ -352,7 +352,9 @@ def _doctor(options: argparse.Namespace) -> int:
         from quad_learner import robot_check
 
         findings += robot_check.examine(options.robot)
-    table = Table('', 'what', 'found', 'way out', title='quad-learner doctor')
+    table = Table('', title='quad-learner doctor')
+    for column in ('what', 'found', 'way out'):
+        table.add_column(column, overflow='fold')  # a path that is cut leads nowhere
     for finding in findings:
         mark = '[green]ok' if finding.ok else '[red]no' if finding.needed else '[yellow]–'
         table.add_row(mark, finding.name, finding.what, finding.way_out)

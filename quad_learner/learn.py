@@ -224,11 +224,17 @@ def _robot_time_s(run: RunDirectory) -> float:
 
 
 def _check(values: Mapping[str, Mapping[str, Any]]) -> None:
-    """Finds a wrong parameter before anything is started."""
+    """Finds a wrong parameter, and a robot file that does not fit, before anything is started."""
     from quad_learner.parameter_check import check_all
+    from quad_learner.reset.motion import motion
+    from quad_learner.robot.kinematics import LegKinematics
+    from quad_learner.task.action import oscillator_of
+    from quad_learner.task.symmetry import joint_mirror
 
     check_all(values)
-    load(str(values['robot']['robot']))
+    robot = load(str(values['robot']['robot']))
+    for read in (LegKinematics, motion, joint_mirror, oscillator_of):
+        read(robot)
 
 
 def _run_directory(options: LearnOptions) -> RunDirectory:

@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner import configuration
+from quad_learner import configuration, urdf_check
 from quad_learner.configuration import ConfigurationError
 from quad_learner.doctor import Finding
 from quad_learner.reset.config import ResetConfig
@@ -22,6 +22,7 @@ from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.kinematics import LegKinematics
 from quad_learner.robot.model import RobotModel
+from quad_learner.safety.config import SafetyConfig
 from quad_learner.simulation import tryout
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.poses import random_poses
@@ -44,6 +45,8 @@ TORQUE_SHARE = 0.5
 """of a motor's limit that standing may take: walking needs about twice as much"""
 FORCE_SHARE = 0.8
 """of the least loaded foot's force that the threshold may be"""
+FOOT_ERROR = 0.01
+"""[m] by which a foot's radius may be wrong: the body's height is measured from it"""
 DROP = 0.15
 """[m] that the robot may fall at the start of a simulation"""
 MIRROR_ERROR = 0.01
@@ -71,23 +74,28 @@ def examine(name: str) -> list[Finding]:
     """
     simulation = configuration.read(SimulationConfig, config_directory() / 'simulation.yaml')
     reset = configuration.read(ResetConfig, config_directory() / 'reset.yaml')
+    safety = configuration.read(SafetyConfig, config_directory() / 'safety.yaml')
     try:
         robot = model.load(name)
         legs, stood = LegKinematics(robot), tryout.stand(robot, simulation)
         folded = tryout.fold(robot, simulation, reset.move_speed, POSES)
         rolled = tryout.roll(robot, simulation)
+        limp = tryout.go_limp(robot, simulation)
 
         def feet(joints: Array) -> Array:
             return legs.solve(joints, np.zeros_like(joints)).position
 
         return [
             Finding('robot file', True, f'{robot.urdf.name}, {stood.mass:.1f} kg'),
+            *urdf_check.examine(robot, feet, safety.position_margin_rad),
             *check_stand(robot, stood, reset.standing_joint_error),
             *check_mirror(robot, feet),
             *check_rhythm(robot, feet),
             *check_fold(robot, feet),
             check_reach('folds', folded, 'poses'),
             check_roll(rolled),
+            check_calm('calm in the air', robot, np.maximum(folded.shake, rolled.shake), 'kd'),
+            check_calm('calm when limp', robot, limp, 'kd_damping'),
         ]
     except ConfigurationError as error:
         return [Finding('robot file', False, str(error), 'correct what is named')]
@@ -139,18 +147,23 @@ def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Fin
         f'sags by {sags.max():.2f} rad at {robot.joints[int(sags.argmax())]}',
         f'raise joints.kp (and kd with its root): within {SAG_SHARE * sag_max:.2f} rad it stands',
     )
-    yield _finding(
-        'calm',
-        bool(stood.shake.max() <= SHAKE),
-        f'{stood.shake.max():.2f} rad/s at {robot.joints[int(stood.shake.argmax())]}',
-        'lower joints.kd and kp, or raise rates_hz.command: the motor loop is unstable',
-    )
+    yield check_calm('calm', robot, stood.shake, 'kd')
     share = stood.torque_share
     yield _finding(
         'strong enough',
         bool(share.max() <= TORQUE_SHARE),
         f'{share.max():.0%} of the torque of {robot.joints[int(share.argmax())]} to stand',
         'check joints.torque_max; or stand higher, with straighter legs: joints.stance',
+    )
+    middle, radius = (length * 1e3 for length in (stood.foot_height, robot.foot_radius))
+    yield _finding(
+        'feet',
+        abs(stood.foot_height - robot.foot_radius) <= FOOT_ERROR,
+        f'their middles are {middle:.0f} mm above the ground, feet.radius is {radius:.0f} mm'
+        if np.isfinite(middle)
+        else 'none touches the ground',
+        'feet.radius, as the URDF draws it; or feet.offset, where the middle of a foot is not the '
+        'origin of its link',
     )
     if robot.has_foot_force:
         least = stood.foot_force.min()
@@ -160,6 +173,25 @@ def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Fin
             f'{least:.0f} N at {robot.feet[int(stood.foot_force.argmin())]}, the least loaded',
             f'feet.force_threshold: {least / 2:.0f}',
         )
+
+
+def check_calm(name: str, robot: RobotModel, shake: Array, gain: str) -> Finding:
+    """Returns whether the motors hold the joints still.
+
+    Args:
+        name: of the check.
+        robot: which robot.
+        shake: speed of each joint [rad/s], (joints,).
+        gain: the entry of `joints` that damps them then.
+    """
+    return _finding(
+        name,
+        bool(shake.max() <= SHAKE),
+        f'{shake.max():.2f} rad/s at {robot.joints[int(shake.argmax())]}',
+        f'joints.{gain} is too much for so light a limb: lower it there (kp with its square), or '
+        'raise rates_hz.physics, where it is the simulation that shakes; or '
+        'simulation.inertia_from_urdf: false, if its inertia is wrong',
+    )
 
 
 def check_mirror(robot: RobotModel, feet: Feet) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from quad_learner.experience.metrics_table import LEARNER_COLUMNS, header_of
 from quad_learner.experience.rehearsed import Verdict
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, create_at
 from quad_learner.learn import LearnOptions, prepare
+from quad_learner.resources import config_directory
 from quad_learner.supervisor import Interrupt
 
 
@@ -39,6 +40,26 @@ def test_a_run_keeps_the_parameters_and_the_robot_that_it_used(begun: RunDirecto
     assert policy['run_directory'] == str(begun.path)
     assert (begun.parameters / 'robots' / 'minitaur.yaml').is_file()
     assert (begun.versions).is_file()
+
+
+@pytest.mark.parametrize(
+    'entry, value, complaint',
+    [
+        ('base_link', 'FR_hip', "base_link = 'FR_hip' must be the root link .* 'trunk'"),
+        ('reset', {'fold': [1.4]}, 'section reset: fold = .* 3 finite numbers'),
+        ('mirror', {'leg_swap': [1, 0, 3, 2]}, 'mirror = .* must hold exactly'),
+        ('oscillator', {'frequency_hz': 2.0}, 'oscillator = .* must hold exactly'),
+    ],
+)
+def test_a_robot_file_that_does_not_fit_is_refused_before_there_is_a_run(
+    tmp_path: Path, entry: str, value: object, complaint: str
+) -> None:
+    content = yaml.safe_load((config_directory() / 'robots/a1.yaml').read_text())
+    path = tmp_path / 'robot.yaml'
+    path.write_text(yaml.safe_dump(content | {'reset': {}, entry: value}))
+    with pytest.raises(ConfigurationError, match=complaint):
+        prepare(LearnOptions(robot=str(path), run_directory=tmp_path / 'run'))
+    assert not (tmp_path / 'run').exists()
 
 
 def test_real_time_is_a_gear_and_hardware_knows_no_other(tmp_path: Path) -> None:

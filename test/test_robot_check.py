@@ -63,7 +63,10 @@ def test_every_shipped_robot_passes(robot: str) -> None:
         ('height', 0.35, 'height', 'height: 0.2'),
         ('spawn_height', 0.20, 'spawn_height', 'spawn_height: 0.3'),
         ('joints.kp', [25.0, 25.0, 25.0], 'stiff enough', 'raise joints.kp'),
-        ('joints.kd', [40.0, 40.0, 40.0], 'calm', 'lower joints.kd'),
+        ('joints.kd', [40.0, 40.0, 40.0], 'calm', 'joints.kd is too much'),
+        ('feet.radius', 0.05, 'feet', 'feet.radius'),
+        ('feet.offset', [0.0, 0.0, -0.05], 'feet', 'feet.offset'),
+        ('joints.stance', [0.0, 3.1, -1.8], 'feet', 'feet.radius'),
         ('joints.torque_max', [20.0, 33.5, 8.0], 'strong enough', 'joints.torque_max'),
         ('feet.force_threshold', 28.0, 'feet feel the ground', 'force_threshold: 1'),
     ],
@@ -82,6 +85,11 @@ def test_what_keeps_it_from_standing_is_found_by_name(
         ('mirror.joint_sign', [1, 1, 1], 'mirror', '_hip_joint'),
         ('oscillator.amplitude', [0.0, 0.25, 0.0], 'rhythm', 'oscillator.amplitude'),
         ('reset.fold', [0.0, 1.0, -2.0], 'fold', 'reset.fold'),
+        ('reset.fold', [0.0, 1.4, -2.68], 'poses of the get-up', 'TARGET_INVALID'),
+        ('joints.position_max', [0.9, 4.18, -0.92], 'joint limits', 'joints.position_max'),
+        ('joints.action_box', [0.2, 0.32, 1.0], "the policy's reach", 'joints.action_box'),
+        ('joints.stance', [0.0, 3.1, -1.8], 'axes of the root link', 'x forwards, y left, z up'),
+        ('joints.kd', [2.0, 5.0, 5.0], 'calm in the air', 'joints.kd is too much'),
     ],
 )
 def test_what_does_not_fit_its_legs_is_found_by_name(
@@ -90,6 +98,14 @@ def test_what_does_not_fit_its_legs_is_found_by_name(
     found = {finding.name: finding for finding in examine(change('a1', entry, value))}[name]
     assert not found.ok
     assert way_out in found.way_out
+
+
+def test_damping_that_shakes_a_limp_robot_is_found(change: Change) -> None:
+    path = change('aliengo', 'joints.kd_damping', [8.0, 8.0, 8.0])
+    found = {finding.name: finding for finding in examine(path)}['calm when limp']
+    assert not found.ok
+    assert '_hip_joint' in found.what
+    assert 'joints.kd_damping is too much' in found.way_out
 
 
 def test_parts_that_jam_are_named(change: Change) -> None:

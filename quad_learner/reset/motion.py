@@ -138,6 +138,9 @@ class _Reader:
 
     def _fold_first(self) -> NDArray[np.bool_]:
         names = self._section.get('fold_first') or []
+        if not isinstance(names, list):
+            raise self._error('fold_first', names, 'must be a list of joints')
+        names = [str(name) for name in names]  # YAML reads a name such as 10 as a number
         for name in names:
             if name not in self._robot.joints:
                 known = ', '.join(self._robot.joints)
@@ -145,8 +148,10 @@ class _Reader:
         return np.array([joint in names for joint in self._robot.joints])
 
     def _keyframes(self, name: str) -> list[tuple[float, Array, Array]]:
-        frames = []
-        for item in self._section.get(name, []):
+        frames, items = [], self._section.get(name, [])
+        if not isinstance(items, list):
+            raise self._error(name, items, 'must be a list of poses')
+        for item in items:
             if not isinstance(item, Mapping) or set(item) != {'seconds', 'right', 'left'}:
                 raise self._error(name, item, 'must hold exactly seconds, right and left')
             seconds = item['seconds']
@@ -191,7 +196,11 @@ class _Reader:
                 raise self._error(
                     'right_feet', foot, f'is not one of {", ".join(self._robot.feet)}'
                 )
-        return [self._robot.feet.index(foot) for foot in feet]
+        found = [self._robot.feet.index(foot) for foot in feet]
+        if 2 * len(set(found)) != len(self._robot.feet):
+            half = len(self._robot.feet) // 2
+            raise self._error('right_feet', feet, f'must name the {half} feet on the right')
+        return found
 
     def _mirror_image(self, position: Array) -> Array:
         """Returns the pose of the body's mirror image; `position` is (legs, joints of a leg)."""

@@ -8,13 +8,15 @@ robot file's `passive`), and the implicit function theorem gives their speed:
 
     d passive / d motor = - (dc / d passive)^+  (dc / d motor)
 
-A foot is the origin of its link, or, where that link takes part in a loop closure, the closure's
-point on it: there the two halves of a five-bar leg meet and touch the ground.
+A foot is a point of its link, `feet.offset` off the link's origin, or, where that link takes part
+in a loop closure, the closure's point on it: there the two halves of a five-bar leg meet and touch
+the ground.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,7 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.entries import is_number
 from quad_learner.robot.foot_motion import foot_motion
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.rotations import skew
@@ -88,7 +91,7 @@ class LegKinematics:
                 `base_link` is not its root.
         """
         self._robot = robot
-        self._model = pin.buildModelFromUrdf(str(robot.urdf))
+        self._model = _tree(robot)
         self._data = self._model.createData()
         self._neutral = pin.neutral(self._model)
         self._simple = self._model.nq == self._model.nv
@@ -99,13 +102,14 @@ class LegKinematics:
         other_ends = [self._point(c.link_b, c.point_b) for c in closures]
         self._loops = list(zip(ends, other_ends, strict=True))
         contact = {c.link_a: c.point_a for c in closures} | {c.link_b: c.point_b for c in closures}
-        self._feet = [self._point(link, contact.get(link, (0.0, 0.0, 0.0))) for link in robot.feet]
+        x, y, z = robot.foot_offset.tolist()
+        self._feet = [self._point(link, contact.get(link, (x, y, z))) for link in robot.feet]
         self._passive = self._passive_indices()
         self._open = np.zeros((self._passive.size, self._motors.size))
         self._moves = np.array([self._movers(point) for point in self._feet])
         self._start = np.zeros(self._model.nv)
-        for name, angle in robot.sections.get('passive', {}).items():
-            self._start[self._velocity_index(name)] = float(angle)
+        for name, angle in _passive_angles(robot).items():
+            self._start[self._velocity_index(name)] = angle
         self._angles = self._start.copy()
         self._rates = np.zeros(self._model.nv)
 
@@ -204,9 +208,10 @@ class LegKinematics:
         name = self._robot.base_link
         frame = self._model.frames[self._frame(name)]
         if frame.parentJoint != 0 or not frame.placement.isIdentity():
+            root = self._model.frames[1].name
             raise ConfigurationError(
                 f'robot {self._robot.name}: base_link = {name!r} must be the root link of '
-                f'{self._robot.urdf}; correct it in the robot file'
+                f'{self._robot.urdf}, which is {root!r}; correct it in the robot file'
             )
 
     def _velocity_index(self, joint: str) -> int:
@@ -220,9 +225,11 @@ class LegKinematics:
 
     def _frame(self, link: str) -> int:
         if not self._model.existFrame(link, pin.FrameType.BODY):
+            frames = self._model.frames
+            known = ', '.join(f.name for f in frames if f.type == pin.FrameType.BODY)
             raise ConfigurationError(
-                f'robot {self._robot.name}: link {link!r} is not in {self._robot.urdf}; '
-                'correct it in the robot file'
+                f'robot {self._robot.name}: link {link!r} is not in {self._robot.urdf}, which has '
+                f'{known}; correct it in the robot file'
             )
         return int(self._model.getFrameId(link, pin.FrameType.BODY))
 
@@ -252,6 +259,26 @@ class LegKinematics:
         moved[self._motors] = False
         indices: NDArray[np.int64] = np.flatnonzero(moved)
         return indices
+
+
+def _tree(robot: RobotModel) -> Any:
+    try:
+        return pin.buildModelFromUrdf(str(robot.urdf))
+    except ValueError as error:
+        raise ConfigurationError(
+            f'robot {robot.name}: urdf = {str(robot.urdf)!r} is no URDF: {error}'
+        ) from error
+
+
+def _passive_angles(robot: RobotModel) -> dict[str, float]:
+    """Returns the angle [rad] of each motorless joint in the stance, by name."""
+    section = robot.sections.get('passive', {})
+    if not isinstance(section, Mapping) or not all(map(is_number, section.values())):
+        raise ConfigurationError(
+            f'robot {robot.name}: passive = {section!r} must give each joint without motor its '
+            'angle in the stance [rad]'
+        )
+    return {str(name): float(angle) for name, angle in section.items()}
 
 
 def _solve(slope: Array, target: Array) -> Array:

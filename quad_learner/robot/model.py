@@ -6,19 +6,19 @@ Nothing else in the package knows a joint count or a link name. Adding a robot i
 
 from __future__ import annotations
 
-import difflib
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
 from quad_learner.resources import config_directory
+from quad_learner.robot.entries import Entries, read_yaml
 
 Array = NDArray[np.float64]
 
@@ -33,6 +33,10 @@ _PER_JOINT = (
     'kd_damping',
     'action_box',
 )
+_ANGLES = ('fall_roll', 'fall_pitch', 'constraint_roll', 'constraint_pitch')
+_ENDS = ('link_a', 'point_a', 'link_b', 'point_b')
+_FOOT_LARGEST = 0.3
+"""[m] radius of a foot: beyond it somebody wrote millimetres"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ class RobotModel:
     action_box: Array
     """the policy's reach on either side of the stance [rad], (joints,)"""
     feet: tuple[str, ...]
-    """link names"""
+    """link names, one foot a leg"""
+    foot_offset: Array
+    """of the middle of each foot from its link's origin, in the link's frame [m], (3,)"""
     foot_radius: float
     foot_force_threshold: float
     """above it a foot is on the ground [N]"""
@@ -139,11 +145,7 @@ def load(robot: str) -> RobotModel:
                 f'robot {robot!r} is not known; choose one of {", ".join(robots())} '
                 'or give the path of a robot YAML'
             )
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f'robot file {path} cannot be read: {error}') from error
-    return _Reader(path, content).model()
+    return _Reader(Entries(path, read_yaml(path))).model()
 
 
 class _Reader:
@@ -170,18 +172,22 @@ class _Reader:
     )
     _SECTIONS = ('passive', 'reset', 'simulation', 'oscillator', 'mirror')
     """read by the parts that need them"""
+    _WITHIN: Mapping[str, tuple[str, ...]] = {
+        'rates_hz': ('physics', 'command', 'policy'),
+        'joints': (*_PER_JOINT, 'position_overrun'),
+        'feet': ('links', 'offset', 'radius', 'force_threshold'),
+        'limits': _ANGLES,
+        'sensors': ('foot_force', 'motor_temperature', 'joint_torque'),
+        'power': ('peak', 'continuous'),
+        'battery': ('full_voltage', 'empty_voltage', 'capacity'),
+    }
+    """what the entries hold that hold entries"""
 
-    def __init__(self, path: Path, content: Any) -> None:
-        if not isinstance(content, dict):
-            raise ConfigurationError(f'robot file {path} must be a mapping of entries')
-        self._path = path
-        self._content = content
-        known = (*self._KNOWN, *self._SECTIONS)
-        for name in content:
-            if name not in known:
-                close = difflib.get_close_matches(str(name), known, n=1)
-                hint = f'did you mean {close[0]!r}?' if close else f'known: {", ".join(known)}'
-                raise ConfigurationError(f'{path}: unknown entry {name!r}; {hint}')
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+        entries.only((*self._KNOWN, *self._SECTIONS))
+        for name, known in self._WITHIN.items():
+            entries.only(known, name)
 
     def model(self) -> RobotModel:
         """Returns the robot.
@@ -189,122 +195,154 @@ class _Reader:
         Raises:
             ConfigurationError: an entry is missing or out of bounds.
         """
-        legs = [str(leg) for leg in self._get('joint_order')]
-        joints = self._expand(legs, self._get('joint_names'))
-        values: dict[str, Any] = {
-            name: self._per_joint(name, len(legs), len(joints)) for name in _PER_JOINT
-        }
-        self._check_joints(joints, values)
-        rates = {key: self._whole('rates_hz', key) for key in ('physics', 'command', 'policy')}
-        if rates['physics'] % rates['command'] or rates['command'] % rates['policy']:
-            raise self._error(
-                'rates_hz', rates, 'physics must be a multiple of command, and command of policy'
+        entries, legs = self._entries, self._legs()
+        joints = self._expand(legs, 'joint_names')
+        if len(set(joints)) != len(joints):
+            rule = (
+                'each joint must be named once: the joints of a leg with {leg} in its place, or '
+                'where the names follow no pattern a list of them for each leg'
             )
-        limits = ('fall_roll', 'fall_pitch', 'constraint_roll', 'constraint_pitch')
-        angles: dict[str, Any] = {name: self._number('limits', name) for name in limits}
-        power = {key: self._number('power', key) for key in ('peak', 'continuous')}
-        if not 0.0 < power['continuous'] <= power['peak']:
-            raise self._error('power', power, 'continuous must be above 0 and at most peak')
+            raise entries.error('joint_names', joints, rule)
+        feet = self._expand(legs, 'feet', 'links')
+        if len(set(feet)) != len(feet) or len(feet) != len(legs):
+            raise entries.error('feet.links', feet, f'must be one link for each of {legs}')
+        values: dict[str, Any] = {name: self._per_joint(name, legs, joints) for name in _PER_JOINT}
+        self._check_joints(joints, values)
+        rates = self._rates()
+        power = self._falling('power', 'peak', 'continuous')
+        battery = self._falling('battery', 'full_voltage', 'empty_voltage')
+        if battery[0] == battery[1]:
+            raise entries.error('battery', battery, 'empty_voltage must be below full_voltage')
         return RobotModel(
-            name=str(self._get('name')),
-            urdf=self._urdf(str(self._get('urdf'))),
-            base_link=str(self._get('base_link')),
-            imu_offset=self._array('imu_offset', self._get('imu_offset'), 3),
+            name=entries.text('name'),
+            urdf=self._urdf(entries.text('urdf')),
+            base_link=entries.text('base_link'),
+            imu_offset=entries.numbers('imu_offset', entries.get('imu_offset'), 3),
             joints=tuple(joints),
             **values,
             position_overrun=self._overrun(),
-            feet=tuple(self._expand(legs, self._get('feet', 'links'))),
-            foot_radius=self._number('feet', 'radius'),
-            foot_force_threshold=self._number('feet', 'force_threshold'),
-            height=self._number('height'),
-            spawn_height=self._number('spawn_height'),
+            feet=tuple(feet),
+            foot_offset=self._foot_offset(),
+            foot_radius=entries.number('feet', 'radius', above=0.0, most=_FOOT_LARGEST),
+            foot_force_threshold=entries.number('feet', 'force_threshold', above=0.0),
+            height=entries.number('height', above=0.0),
+            spawn_height=entries.number('spawn_height', above=0.0),
             physics_hz=rates['physics'],
             command_hz=rates['command'],
             policy_hz=rates['policy'],
-            **angles,
-            has_foot_force=bool(self._get('sensors', 'foot_force')),
-            has_motor_temperature=bool(self._get('sensors', 'motor_temperature')),
-            has_joint_torque=bool(self._get('sensors', 'joint_torque')),
-            power_max=power['peak'],
-            power_continuous=power['continuous'],
-            battery_full_voltage=self._number('battery', 'full_voltage'),
-            battery_empty_voltage=self._number('battery', 'empty_voltage'),
-            battery_capacity=self._number('battery', 'capacity'),
-            motor_temperature_max=self._number('motor_temperature_max'),
-            loop_closures=tuple(self._closure(item, legs) for item in self._closures(legs)),
-            sections={k: v for k, v in self._content.items() if k in self._SECTIONS},
+            **self._angles(),
+            has_foot_force=entries.switch('sensors', 'foot_force'),
+            has_motor_temperature=entries.switch('sensors', 'motor_temperature'),
+            has_joint_torque=entries.switch('sensors', 'joint_torque'),
+            power_max=power[0],
+            power_continuous=power[1],
+            battery_full_voltage=battery[0],
+            battery_empty_voltage=battery[1],
+            battery_capacity=entries.number('battery', 'capacity', above=0.0),
+            motor_temperature_max=entries.number('motor_temperature_max', above=0.0),
+            loop_closures=tuple(self._closures(legs)),
+            sections={k: v for k, v in entries.content.items() if k in self._SECTIONS},
         )
 
-    def _error(self, name: str, value: Any, rule: str) -> ConfigurationError:
-        return ConfigurationError(f'{self._path}: {name} = {value!r}: {rule}')
+    def _legs(self) -> list[str]:
+        order = self._entries.get('joint_order')
+        if not isinstance(order, list) or not order or len(set(map(str, order))) != len(order):
+            raise self._entries.error('joint_order', order, 'must be a list that names each leg')
+        return [str(leg) for leg in order]
 
-    def _get(self, *keys: str) -> Any:
-        value: Any = self._content
-        for depth, key in enumerate(keys):
-            if not isinstance(value, dict) or key not in value:
-                name = '.'.join(keys[: depth + 1])
-                raise ConfigurationError(f'{self._path}: the entry {name!r} is missing')
-            value = value[key]
-        return value
+    def _expand(self, legs: list[str], *keys: str) -> list[str]:
+        """Returns names, leg by leg: patterns for every leg alike, or a list of names a leg."""
+        name, found = '.'.join(keys), self._entries.get(*keys)
+        if not isinstance(found, list) or not found:
+            raise self._entries.error(name, found, 'must be a list of names')
+        if not any(isinstance(item, list) for item in found):
+            return [self._filled(name, item, leg) for leg in legs for item in found]
+        sizes = {len(item) if isinstance(item, list) else 0 for item in found}
+        if len(found) != len(legs) or len(sizes) != 1 or 0 in sizes:
+            rule = f'must be one list for each of {legs}, all as long'
+            raise self._entries.error(name, found, rule)
+        return [str(item) for leg in found for item in leg]
 
-    def _number(self, *keys: str) -> float:
-        value = self._get(*keys)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not np.isfinite(value)
-        ):
-            raise self._error('.'.join(keys), value, 'must be a finite number')
-        return float(value)
+    def _filled(self, name: str, pattern: Any, leg: str) -> str:
+        text = str(pattern).replace('{leg}', leg)
+        if '{' in text or '}' in text:
+            raise self._entries.error(name, pattern, 'may hold {leg} and no other braces')
+        return text
 
-    def _whole(self, *keys: str) -> int:
-        value = self._get(*keys)
-        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-            raise self._error('.'.join(keys), value, 'must be a whole number above 0')
-        return value
-
-    def _array(self, name: str, value: Any, size: int) -> Array:
-        try:
-            array = np.array(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise self._error(name, value, 'must be a list of numbers') from error
-        if array.shape != (size,) or not np.isfinite(array).all():
-            raise self._error(name, value, f'must be {size} finite numbers')
-        array.setflags(write=False)
-        return array
-
-    def _per_joint(self, name: str, legs: int, joints: int) -> Array:
-        value = self._get('joints', name)
-        repeated = (
-            value * legs if isinstance(value, list) and len(value) * legs == joints else value
-        )
-        return self._array(f'joints.{name}', repeated, joints)
+    def _per_joint(self, name: str, legs: list[str], joints: list[str]) -> Array:
+        whole, value = f'joints.{name}', self._entries.get('joints', name)
+        a_leg = len(joints) // len(legs)
+        if not isinstance(value, list) or len(value) not in (a_leg, len(joints)):
+            rule = (
+                f'must be {len(joints)} finite numbers, one for each joint, or {a_leg}, one for '
+                'each of joint_names'
+            )
+            raise self._entries.error(whole, value, rule)
+        once = self._entries.numbers(whole, value, len(value))
+        repeated = np.tile(once, len(joints) // len(value))
+        repeated.setflags(write=False)
+        return repeated
 
     def _overrun(self) -> float:
-        if 'position_overrun' not in self._get('joints'):
+        if 'position_overrun' not in self._entries.get('joints'):
             return 0.0
-        value = self._number('joints', 'position_overrun')
+        value = self._entries.number('joints', 'position_overrun')
         if value < 0.0:
-            raise self._error('joints.position_overrun', value, 'must be 0 or more')
+            raise self._entries.error('joints.position_overrun', value, 'must be 0 or more')
         return value
 
-    def _check_joints(self, joints: list[str], values: Mapping[str, Array]) -> None:
-        if len(set(joints)) != len(joints):
-            raise self._error('joint_names', joints, 'each joint must be named once')
-        for name in ('speed_max', 'torque_max', 'kp', 'kd', 'kd_damping', 'action_box'):
-            if (values[name] <= 0.0).any():
-                raise self._error(f'joints.{name}', values[name].tolist(), 'must be above 0')
-        low, high, stance = values['position_min'], values['position_max'], values['stance']
-        if (low >= high).any():
-            raise self._error('joints.position_min', low.tolist(), 'must be below position_max')
-        if (stance < low).any() or (stance > high).any():
-            raise self._error('joints.stance', stance.tolist(), 'must be within the limits')
+    def _foot_offset(self) -> Array:
+        value = self._entries.get('feet').get('offset', [0.0, 0.0, 0.0])
+        return self._entries.numbers('feet.offset', value, 3)
 
-    def _expand(self, legs: list[str], patterns: Any) -> list[str]:
-        return [str(pattern).format(leg=leg) for leg in legs for pattern in patterns]
+    def _check_joints(self, joints: list[str], values: Mapping[str, Array]) -> None:
+        low, high, stance = values['position_min'], values['position_max'], values['stance']
+        rules = [
+            *(
+                (name, values[name] > 0.0, 'must be above 0')
+                for name in ('speed_max', 'torque_max', 'kp', 'kd', 'kd_damping', 'action_box')
+            ),
+            ('position_min', low < high, 'must be below position_max'),
+            ('stance', (low <= stance) & (stance <= high), 'must be within the limits'),
+        ]
+        for name, kept, rule in rules:
+            if not kept.all():
+                joint = int(np.argmin(kept))
+                bounds = f' {low[joint]:g} … {high[joint]:g}' if name == 'stance' else ''
+                raise self._entries.error(
+                    f'joints.{name}',
+                    self._entries.get('joints', name),
+                    f'{rule}{bounds}; {values[name][joint]:g} of {joints[joint]} is not',
+                )
+
+    def _rates(self) -> dict[str, int]:
+        rates = {key: self._entries.whole('rates_hz', key) for key in self._WITHIN['rates_hz']}
+        if rates['physics'] % rates['command'] or rates['command'] % rates['policy']:
+            rule = 'physics must be a multiple of command, and command of policy'
+            raise self._entries.error('rates_hz', rates, rule)
+        return rates
+
+    def _angles(self) -> dict[str, Any]:
+        angles = {
+            name: self._entries.number('limits', name, above=0.0, most=math.pi) for name in _ANGLES
+        }
+        for axis in ('roll', 'pitch'):
+            if angles[f'constraint_{axis}'] > angles[f'fall_{axis}']:
+                rule = f'must be at most fall_{axis} = {angles[f"fall_{axis}"]:g} [rad]'
+                name = f'constraint_{axis}'
+                raise self._entries.error(f'limits.{name}', angles[name], rule)
+        return dict(angles)
+
+    def _falling(self, section: str, upper: str, lower: str) -> tuple[float, float]:
+        """Returns two numbers of a section, the second above 0 and no larger than the first."""
+        high, low = (self._entries.number(section, key) for key in (upper, lower))
+        if not 0.0 < low <= high:
+            rule = f'{lower} must be above 0 and at most {upper}'
+            raise self._entries.error(section, {upper: high, lower: low}, rule)
+        return high, low
 
     def _urdf(self, name: str) -> Path:
-        beside = self._path.parent / name
+        beside = self._entries.path.parent / name
         if beside.is_file():
             return beside
         try:
@@ -315,20 +353,29 @@ class _Reader:
             shipped = Path('pybullet_data') / name
         if shipped.is_file():
             return shipped
-        raise self._error('urdf', name, f'there is no such file at {beside} nor at {shipped}')
+        rule = f'there is no such file at {beside} nor at {shipped}'
+        raise self._entries.error('urdf', name, rule)
 
-    def _closures(self, legs: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
-        return [(leg, item) for leg in legs for item in self._get('loop_closures')]
-
-    def _closure(self, leg_item: tuple[str, Mapping[str, Any]], legs: list[str]) -> LoopClosure:
-        leg, item = leg_item
-        points = [
-            self._array(f'loop_closures.{key}', item.get(key), 3) for key in ('point_a', 'point_b')
+    def _closures(self, legs: Sequence[str]) -> list[LoopClosure]:
+        """Returns each closure once a leg, or once where it names no {leg}."""
+        items = self._entries.get('loop_closures')
+        if not isinstance(items, list):
+            raise self._entries.error('loop_closures', items, 'must be a list, [] for none')
+        for item in items:
+            if not isinstance(item, dict) or set(item) != set(_ENDS):
+                rule = f'must hold exactly {", ".join(_ENDS)}'
+                raise self._entries.error('loop_closures', item, rule)
+        return [
+            self._closure(item, leg)
+            for leg in legs
+            for item in items
+            if leg == legs[0] or '{leg}' in f'{item["link_a"]}{item["link_b"]}'
         ]
-        a, b = (tuple(float(x) for x in point) for point in points)
-        return LoopClosure(
-            str(item['link_a']).format(leg=leg),
-            (a[0], a[1], a[2]),
-            str(item['link_b']).format(leg=leg),
-            (b[0], b[1], b[2]),
+
+    def _closure(self, item: Mapping[str, Any], leg: str) -> LoopClosure:
+        links = [self._filled('loop_closures', item[key], leg) for key in ('link_a', 'link_b')]
+        a, b = (
+            self._entries.numbers(f'loop_closures.{key}', item[key], 3).tolist()
+            for key in ('point_a', 'point_b')
         )
+        return LoopClosure(links[0], (a[0], a[1], a[2]), links[1], (b[0], b[1], b[2]))

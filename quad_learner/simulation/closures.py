@@ -54,9 +54,10 @@ class Closures:
         self._client = body.client
         self._body = body.number
         self._parents = body.parents
-        start = robot.sections.get('passive', {})
-        self._start = {find(body.all_joints, name, robot): float(a) for name, a in start.items()}
+        start = robot.sections.get('passive', {}).items()
+        self._start = {find(body.all_joints, str(joint), robot): float(a) for joint, a in start}
         self._loops = [self._loop(closure, robot, body) for closure in robot.loop_closures]
+        self._foot_offset = robot.foot_offset
 
     @property
     def neighbours(self) -> list[tuple[int, int]]:
@@ -64,12 +65,12 @@ class Closures:
         return [(loop.link_a, loop.link_b) for loop in self._loops]
 
     def meeting_point(self, link: int) -> Array:
-        """Returns where a loop closes on `link`, in the link's frame [m]; its origin if none."""
+        """Returns where a loop closes on the foot `link`, in its frame [m]; its middle if none."""
         for loop in self._loops:
             for end, point in ((loop.link_a, loop.point_a), (loop.link_b, loop.point_b)):
                 if end == link:
                     return point
-        return np.zeros(3)
+        return self._foot_offset
 
     def assemble(self) -> bool:
         """Turns the motorless joints until the loops close, from their angles in the stance.

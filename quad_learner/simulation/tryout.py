@@ -6,7 +6,7 @@ No safety layer stands between: what is tried is the file, its gains, poses and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,11 +18,12 @@ from quad_learner.reset.path import JointPath
 from quad_learner.reset.posture import posture
 from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import JointCommand
+from quad_learner.robot.signals import JointCommand, SensorSample
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.poses import overlaps, random_poses, touching_parts
 from quad_learner.simulation.robot import SimulatedRobot
+from quad_learner.simulation.truth import FeetTruth
 
 Array = NDArray[np.float64]
 
@@ -36,6 +37,10 @@ SETTLE_S = 0.3
 """[s] that legs are given to arrive where they were told to be by now"""
 DRAWN_MOST = 10
 """poses drawn at most for each that is wanted: in some a part is inside another"""
+LIMP_S = 2.0
+"""[s] after which a damped robot has sunk to the ground"""
+HOLD_S = 0.15
+"""[s] at the end of that, over which is looked whether they are still"""
 ARRIVED = 0.2
 """[rad] from where a joint should be: below what a poor gain leaves without weight on the leg"""
 
@@ -56,6 +61,8 @@ class Stand:
     """of each joint, fastest [rad/s], (joints,)"""
     torque_share: Array
     """of each joint, in the mean, of its motor's limit, (joints,)"""
+    foot_height: float
+    """of the feet's middles above the ground, in the mean of those that touch it [m]; or NaN"""
     foot_force: Array
     """at each foot, in the mean [N], (feet,)"""
     off_its_feet: tuple[str, ...]
@@ -74,6 +81,8 @@ class Reaching:
     """how often each joint did not"""
     jams: Counter[tuple[str, str]]
     """how often which of the robot's parts touched each other then"""
+    shake: Array
+    """of each joint, fastest where all arrived, in the mean of its hold [rad/s], (joints,)"""
 
 
 def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
@@ -96,6 +105,7 @@ def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
             sag=np.mean([sample.joint_position for sample in samples], axis=0) - robot.stance,
             shake=np.max([np.abs(sample.joint_velocity) for sample in samples], axis=0),
             torque_share=np.abs(effort) / robot.torque_max,
+            foot_height=_foot_height(simulated, feet),
             foot_force=np.mean([sample.foot_force for sample in samples], axis=0),
             off_its_feet=feet.other_contacts,
             jams=touching_parts(simulated.world),
@@ -133,6 +143,20 @@ def fold(robot: RobotModel, config: SimulationConfig, speed: float, poses: int) 
     return tally.result()
 
 
+def go_limp(robot: RobotModel, config: SimulationConfig) -> Array:
+    """Lets the robot go limp where it stands, as a stop makes it.
+
+    Returns:
+        speed of each joint in the mean of the last `HOLD_S` [rad/s], (joints,).
+
+    Raises:
+        ConfigurationError: the robot file does not fit its URDF.
+    """
+    with _connected(robot, config, np.random.default_rng(0)) as simulated:
+        limp = [simulated.step(None) for _ in range(round(LIMP_S * robot.command_hz))]
+        return _mean_speed(limp[-round(HOLD_S * robot.command_hz) :])
+
+
 def roll(robot: RobotModel, config: SimulationConfig) -> Reaching:
     """Lets the robot fall from high up, and plays its roll-overs meanwhile, each from the fold.
 
@@ -162,10 +186,13 @@ class _Tally:
         self._robot = robot
         self.tried = self._arrived = 0
         self._late, self._jams = Counter[str](), Counter[tuple[str, str]]()
+        self._shake = np.zeros(len(robot.joints))
 
-    def look(self, simulated: SimulatedRobot, goal: Array, reached: Array) -> None:
-        """Takes in where the joints are, and what touches what."""
-        away = np.abs(reached - goal) > ARRIVED
+    def look(self, simulated: SimulatedRobot, goal: Array, held: Sequence[SensorSample]) -> None:
+        """Takes in where the joints are, how they shake, and what touches what."""
+        away = np.abs(held[-1].joint_position - goal) > ARRIVED
+        if not away.any():
+            self._shake = np.maximum(self._shake, _mean_speed(held))
         self.tried += 1
         self._arrived += not away.any()
         names = zip(self._robot.joints, away, strict=True)
@@ -173,7 +200,7 @@ class _Tally:
         self._jams.update(touching_parts(simulated.world) if away.any() else ())
 
     def result(self) -> Reaching:
-        return Reaching(self.tried, self._arrived, self._late, self._jams)
+        return Reaching(self.tried, self._arrived, self._late, self._jams, self._shake)
 
 
 @contextmanager
@@ -188,14 +215,30 @@ def _connected(
         simulated.close()
 
 
-def _go(simulated: SimulatedRobot, path: JointPath, goal: Array, seconds: float) -> Array:
-    """Goes along `path` to `goal` in `seconds`; returns where the joints are [rad], (joints,)."""
+def _go(
+    simulated: SimulatedRobot, path: JointPath, goal: Array, seconds: float
+) -> list[SensorSample]:
+    """Goes along `path` to `goal` in `seconds`; returns the samples of the last `HOLD_S`."""
     robot = simulated.robot
     path.go(goal, seconds)
+    samples = []
     for _ in range(round((seconds + SETTLE_S) * robot.command_hz)):
         path.advance(1.0 / robot.command_hz)
-        sample = simulated.step(_command(robot, path.position))
-    return sample.joint_position
+        samples.append(simulated.step(_command(robot, path.position)))
+    return samples[-round(HOLD_S * robot.command_hz) :]
+
+
+def _foot_height(simulated: SimulatedRobot, feet: FeetTruth) -> float:
+    """Returns how high above the ground the middles of the feet are that stand on it [m]."""
+    heights = [
+        z - simulated.world.ground_height(x, y) for x, y, z in feet.position[feet.contact].tolist()
+    ]
+    return float(np.mean(heights)) if heights else float('nan')
+
+
+def _mean_speed(samples: Sequence[SensorSample]) -> Array:
+    """Returns the speed of each joint, either way, in the mean [rad/s], (joints,)."""
+    return np.asarray(np.mean([np.abs(sample.joint_velocity) for sample in samples], axis=0))
 
 
 def _command(robot: RobotModel, position: Array) -> JointCommand:

@@ -19,9 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
+from quad_learner.robot.entries import is_number
 from quad_learner.robot.model import RobotModel
 
 Array = NDArray[np.float64]
+
+_ENTRIES = ('frequency_hz', 'leg_phase', 'amplitude')
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,10 @@ def oscillator_of(robot: RobotModel) -> Oscillator | None:
     section = robot.sections.get('oscillator')
     if section is None:
         return None
+    if not isinstance(section, Mapping) or set(section) != set(_ENTRIES):
+        raise ConfigurationError(
+            f'robot {robot.name}: oscillator = {section!r} must hold exactly {", ".join(_ENTRIES)}'
+        )
     joints = len(robot.joints)
     amplitude = _numbers(section, 'amplitude', robot)
     phase = _numbers(section, 'leg_phase', robot)
@@ -80,27 +87,21 @@ def oscillator_of(robot: RobotModel) -> Oscillator | None:
 
 
 def _frequency(section: Mapping[str, Any], robot: RobotModel) -> float:
-    values = _numbers(section, 'frequency_hz', robot)
-    if values.shape != (1,) or not values[0] > 0.0:
+    value = section['frequency_hz']
+    if not is_number(value) or not value > 0.0:
         raise ConfigurationError(
-            f'robot {robot.name}: oscillator.frequency_hz = {section["frequency_hz"]!r} '
-            'must be one number above 0'
+            f'robot {robot.name}: oscillator.frequency_hz = {value!r} must be one number above 0'
         )
-    return float(values[0])
+    return float(value)
 
 
 def _numbers(section: Mapping[str, Any], name: str, robot: RobotModel) -> Array:
-    try:
-        values = np.array(section[name], dtype=np.float64).reshape(-1)
-    except (KeyError, TypeError, ValueError) as error:
+    values = section[name]
+    if not isinstance(values, list) or not all(is_number(value) for value in values):
         raise ConfigurationError(
-            f'robot {robot.name}: oscillator.{name} must be a list of numbers'
-        ) from error
-    if not np.isfinite(values).all():
-        raise ConfigurationError(
-            f'robot {robot.name}: oscillator.{name} = {section[name]!r} must be finite numbers'
+            f'robot {robot.name}: oscillator.{name} = {values!r} must be a list of finite numbers'
         )
-    return values
+    return np.array(values, dtype=np.float64)
 
 
 class ActionMap:

@@ -31,6 +31,8 @@ VELOCITY_SIGN = (1.0, -1.0, 1.0)
 COMMAND_SIGN = (1.0, -1.0, -1.0)
 """what is asked ahead stays, to the left and as a turn it is the other side's"""
 
+_ENTRIES = ('leg_swap', 'joint_swap', 'joint_sign')
+
 
 class Symmetry(NamedTuple):
     """mirrored[i] = sign[i] · original[index[i]]."""
@@ -101,6 +103,10 @@ def joint_mirror(robot: RobotModel) -> JointMirror | None:
     section = robot.sections.get('mirror')
     if section is None:
         return None
+    if not isinstance(section, Mapping) or set(section) != set(_ENTRIES):
+        raise ConfigurationError(
+            f'robot {robot.name}: mirror = {section!r} must hold exactly {", ".join(_ENTRIES)}'
+        )
     legs = _whole_numbers(robot, section, 'leg_swap')
     joints = _whole_numbers(robot, section, 'joint_swap')
     signs = _whole_numbers(robot, section, 'joint_sign')
@@ -110,6 +116,10 @@ def joint_mirror(robot: RobotModel) -> JointMirror | None:
             f'mirror.joint_sign one a joint of a leg ({len(robot.joints)} joints in all)'
         )
     feet = len(robot.feet) // len(legs)
+    if not np.isin(signs, (-1, 1)).all():
+        raise ConfigurationError(
+            f'robot {robot.name}: mirror.joint_sign = {signs.tolist()} must be 1 or -1 each'
+        )
     swap = JointMirror(
         (legs[:, None] * len(joints) + joints[None, :]).ravel(),
         np.tile(signs, len(legs)).astype(np.float32),

@@ -32,8 +32,10 @@ TORQUES = {
     'aliengo': [44.0] * 12,
     'laikago': [44.0] * 12,
     'mini_cheetah': [17.0, 17.0, 26.0] * 4,
+    'spirit40': [40.0] * 12,
+    'vision60': [87.0] * 12,
 }
-"""[N·m] of the data sheets"""
+"""[N·m] of the data sheets, or where there is none of the URDF"""
 FALLS = [
     *(('a1', way) for way in ROLLS),
     ('minitaur', 'back'),
@@ -42,6 +44,8 @@ FALLS = [
     ('aliengo', 'left'),
     ('laikago', 'right'),
     ('mini_cheetah', 'back'),
+    ('spirit40', 'left'),
+    ('vision60', 'back'),
 ]
 
 

@@ -50,6 +50,12 @@ def test_the_joints_that_fold_first_are_found_by_name(robot: RobotModel) -> None
     np.testing.assert_array_equal(np.flatnonzero(found.fold_first), [3, 8])
 
 
+def test_a_joint_may_be_called_by_a_number(robot: RobotModel) -> None:
+    numbered = replace(robot, joints=tuple(str(number) for number in range(12)))
+    found = motion(with_section(numbered, {**SECTION, 'fold_first': [10, '4']}))
+    np.testing.assert_array_equal(np.flatnonzero(found.fold_first), [4, 10])
+
+
 def test_the_other_side_is_the_mirror_image(robot: RobotModel) -> None:
     frame = motion(with_section(robot, SECTION)).from_left_side[0]
     expected = [-0.2, 2.0, -2.0, -0.1, 1.0, -1.0, -0.2, 2.0, -2.0, -0.1, 1.0, -1.0]
@@ -96,6 +102,10 @@ def test_every_robot_of_the_package_has_a_motion_within_its_limits(name: str) ->
         ({'fold': [0.0, 1.5, float('nan')]}, 'fold = .* 3 finite numbers'),
         ({'fold': 'flat'}, 'fold = .* list of numbers'),
         ({'fold_first': ['hip']}, "fold_first = 'hip': is not one of FR_hip_joint"),
+        ({'fold_first': 'FR_hip_joint'}, 'fold_first = .* must be a list of joints'),
+        ({'right_feet': ['FR_toe']}, 'right_feet = .* must name the 2 feet on the right'),
+        ({'right_feet': ['FR_toe', 'FR_toe']}, 'right_feet = .* must name the 2 feet'),
+        ({'from_side': FRAME}, 'from_side = .* must be a list of poses'),
         ({'right_feet': None}, 'right_feet = None: must name the feet'),
         ({'right_feet': ['FR_toe', 'tail']}, "right_feet = 'tail': is not one of FR_toe"),
         ({'from_side': [{'seconds': 0.5}]}, 'from_side = .* seconds, right and left'),

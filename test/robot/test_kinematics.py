@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pybullet
@@ -162,13 +163,40 @@ def test_an_unknown_joint_is_refused_with_the_known_ones(a1: RobotModel) -> None
 
 def test_an_unknown_foot_is_refused(a1: RobotModel) -> None:
     wrong = dataclasses.replace(a1, feet=(*a1.feet[:-1], 'fin'))
-    with pytest.raises(ConfigurationError, match="'fin'"):
+    with pytest.raises(ConfigurationError, match=r"'fin' is not in .*, which has trunk, FL_hip"):
+        LegKinematics(wrong)
+
+
+def test_a_foot_may_lie_off_its_links_origin(a1: RobotModel) -> None:
+    # The A1's toes are 0.2 m down their lower legs: told by the lower leg it is the same foot.
+    lower = tuple(foot.replace('toe', 'lower') for foot in a1.feet)
+    offset = np.array([0.0, 0.0, -0.2])
+    angles, rates = _pose(a1, 3)
+    found = LegKinematics(dataclasses.replace(a1, feet=lower, foot_offset=offset))
+    one, other = found.solve(angles, rates), LegKinematics(a1).solve(angles, rates)
+    np.testing.assert_allclose(one.position, other.position, atol=1e-9)
+    np.testing.assert_allclose(one.velocity, other.velocity, atol=1e-9)
+
+
+def test_what_is_no_urdf_is_refused(a1: RobotModel, tmp_path: Path) -> None:
+    wrong = tmp_path / 'robot.urdf'
+    wrong.write_text('words')
+    with pytest.raises(ConfigurationError, match=r"robot\.urdf' is no URDF"):
+        LegKinematics(dataclasses.replace(a1, urdf=wrong))
+
+
+@pytest.mark.parametrize('passive', [['knee'], {'FR_hip_joint': 'bent'}])
+def test_angles_of_motorless_joints_that_are_none_are_refused(
+    a1: RobotModel, passive: object
+) -> None:
+    wrong = dataclasses.replace(a1, sections={'passive': passive})
+    with pytest.raises(ConfigurationError, match=r'passive = .* angle in the stance'):
         LegKinematics(wrong)
 
 
 def test_a_base_that_is_not_the_root_is_refused(a1: RobotModel) -> None:
     wrong = dataclasses.replace(a1, base_link='FR_hip')
-    with pytest.raises(ConfigurationError, match='must be the root link'):
+    with pytest.raises(ConfigurationError, match=r"must be the root link of .* is 'trunk'"):
         LegKinematics(wrong)
 
 

@@ -32,7 +32,8 @@ def load(content: object, folder: Path) -> model.RobotModel:
 
 
 def test_the_package_ships_these_robots() -> None:
-    assert model.robots() == ('a1', 'aliengo', 'laikago', 'mini_cheetah', 'minitaur')
+    known = ('a1', 'aliengo', 'laikago', 'mini_cheetah', 'minitaur', 'spirit40', 'vision60')
+    assert model.robots() == known
 
 
 @SHIPPED
@@ -96,6 +97,51 @@ def test_a_joint_has_stops_unless_its_file_says_how_far_it_turns(
     assert turned.position_overrun == 3.0
     with pytest.raises(ConfigurationError, match=r'position_overrun = -1\.0: must be 0 or more'):
         load(content | {'joints': joints | {'position_overrun': -1.0}}, tmp_path)
+
+
+def test_names_that_follow_no_pattern_are_given_leg_by_leg(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    # A leg and a joint may be called by a number, which YAML reads as one.
+    names = {'joint_order': [2, 0], 'joint_names': [[10, 'a', 5], [8, 'b', 1]]}
+    robot = load(content | names | {'feet': content['feet'] | {'links': ['toe{leg}']}}, tmp_path)
+    assert robot.joints == ('10', 'a', '5', '8', 'b', '1')
+    assert robot.feet == ('toe2', 'toe0')
+    paws = content['feet'] | {'links': [['paw'], ['hoof']]}
+    assert load(content | names | {'feet': paws}, tmp_path).feet == ('paw', 'hoof')
+
+
+def test_a_closure_without_a_leg_in_its_names_is_there_once(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    def closure(a: str, b: str) -> dict[str, Any]:
+        point = [0.0, 0.0, 0.1]
+        return {'link_a': a, 'point_a': point, 'link_b': b, 'point_b': point}
+
+    items = [closure('{leg}_lower', '{leg}_rod'), closure('tail', 'trunk')]
+    found = load(content | {'loop_closures': items}, tmp_path).loop_closures
+    ends = [(loop.link_a, loop.link_b) for loop in found]
+    legs = ('FR', 'FL', 'RR', 'RL')
+    assert sorted(ends) == sorted(
+        [(f'{leg}_lower', f'{leg}_rod') for leg in legs] + [('tail', 'trunk')]
+    )
+
+
+@pytest.mark.parametrize(
+    'text, complaint',
+    [
+        (b'height: 1.0\nheight: 2.0\n', "'height' is there twice; take one out(.|\n)*line 2"),
+        (b'joints:\n  kp: [1.0]\n  kp: [2.0]\n', "'kp' is there twice(.|\n)*line 3"),
+        (b'joints:\n\tkp: [1.0]\n', 'cannot start any token(.|\n)*line 2'),
+        (bytes(range(128, 256)), 'robot.yaml cannot be read'),
+    ],
+)
+def test_a_file_that_is_not_read_as_it_is_written_is_refused(
+    tmp_path: Path, text: bytes, complaint: str
+) -> None:
+    (tmp_path / 'robot.yaml').write_bytes(text)
+    with pytest.raises(ConfigurationError, match=complaint):
+        model.load(str(tmp_path / 'robot.yaml'))
 
 
 @SHIPPED
@@ -172,6 +218,44 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
         (('power', 'peak'), 449.0, 'power = .*: continuous must be above 0 and at most peak'),
         (('power', 'continuous'), 0.0, 'continuous must be above 0 and at most peak'),
         (('imu_offset',), [0.0, 0.0], 'imu_offset = .*: must be 3 finite numbers'),
+        (('name',), ['a', 'b'], 'name = .*: must be a text'),
+        (('joint_order',), 'FR FL', 'joint_order = .* a list that names each leg'),
+        (('joint_order',), ['FR', 'FR'], 'joint_order = .* a list that names each leg'),
+        (('joint_order',), [], 'joint_order = .* a list that names each leg'),
+        (('joint_names',), '{leg}_hip_joint', 'joint_names = .*: must be a list of names'),
+        (('joint_names',), None, 'joint_names = None: must be a list of names'),
+        (('joint_names',), ['{legs}_hip'], 'joint_names = .*: may hold {leg} and no other braces'),
+        (('joint_names',), ['{leg_hip'], 'joint_names = .*: may hold {leg} and no other braces'),
+        (
+            ('joint_names',),
+            [['a', 'b'], ['c', 'd']],
+            'must be one list for each of .* all as long',
+        ),
+        (('joint_names',), [['a'], ['b'], ['c'], ['d', 'e']], 'must be one list for each of'),
+        (('joint_names',), [['a'], ['b'], ['c'], 'd'], 'must be one list for each of'),
+        (('feet', 'links'), ['FR_toe', 'FL_toe'], 'feet.links = .* one link for each of'),
+        (('feet', 'links'), ['{leg}_toe', '{leg}_lower'], 'feet.links = .* one link for each of'),
+        (('feet', 'radius'), 20.0, 'feet.radius = 20.0: must be above 0 and at most 0.3'),
+        (('feet', 'radius'), -0.02, 'feet.radius = -0.02: must be above 0 and at most 0.3'),
+        (('feet', 'offset'), 0.1, 'feet.offset = 0.1: must be a list of numbers'),
+        (('feet', 'radious'), 0.02, "unknown entry 'feet.radious'; did you mean 'radius'"),
+        (('joints', 'kpp'), 1.0, "unknown entry 'joints.kpp'; did you mean 'kp'"),
+        (('joints',), [1.0], 'joints = .*: must hold position_min, position_max'),
+        (('joints', 'kp'), ['60', '60', '60'], 'joints.kp = .*: must be a list of numbers'),
+        (('joints', 'kp'), [True] * 3, 'joints.kp = .*: must be a list of numbers'),
+        (('joints', 'kp'), 60.0, 'must be 12 finite numbers, one for each joint, or 3, one for'),
+        (('joints', 'stance'), [0.0, 0.9, 1.8], r'-2.69 … -0.92; 1.8 of FR_lower_joint is not'),
+        (('limits', 'fall_roll'), 45.0, 'fall_roll = 45.0: must be above 0 and at most 3.14'),
+        (('limits', 'fall_pitch'), 0.0, 'fall_pitch = 0.0: must be above 0'),
+        (('limits', 'constraint_roll'), 0.8, r'must be at most fall_roll = 0.79 \[rad\]'),
+        (('sensors', 'foot_force'), 'no', "foot_force = 'no': must be true or false"),
+        (('sensors', 'foot_force'), 0, 'foot_force = 0: must be true or false'),
+        (('battery', 'full_voltage'), 10.0, 'empty_voltage must be above 0 and at most full'),
+        (('battery', 'full_voltage'), 19.8, 'empty_voltage must be below full_voltage'),
+        (('battery', 'capacity'), 0.0, 'battery.capacity = 0.0: must be above 0'),
+        (('height',), 0.0, 'height = 0.0: must be above 0'),
+        (('loop_closures',), None, r'loop_closures = None: must be a list, \[\] for none'),
+        (('loop_closures',), ['FR_toe'], 'must hold exactly link_a, point_a, link_b, point_b'),
     ],
 )
 def test_a_wrong_entry_is_named_with_its_rule(

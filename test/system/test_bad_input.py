@@ -53,7 +53,8 @@ def params(folder: Path, **values: Any) -> str:
 def test_an_unknown_robot(say: Say, tmp_path: Path) -> None:
     refused(
         say('learn', '--robot', 'b2'),
-        "robot 'b2' is not known; choose one of a1, aliengo, laikago, mini_cheetah, minitaur",
+        "robot 'b2' is not known; choose one of a1, aliengo, laikago, mini_cheetah, minitaur, "
+        'spirit40, vision60',
     )
     assert not (tmp_path / 'runs').exists()
 

@@ -110,11 +110,15 @@ def test_without_a_rhythm_the_policy_sees_none_and_the_action_is_the_whole_motio
     [
         ({**RHYTHM, 'amplitude': [0.1, 0.2]}, '12 joints in all'),
         ({**RHYTHM, 'amplitude': [0.1, 0.2, 0.3], 'leg_phase': []}, '12 joints in all'),
-        ({**RHYTHM, 'amplitude': 'high'}, 'oscillator.amplitude must be a list of numbers'),
-        ({'frequency_hz': 2.0, 'amplitude': [0.1] * 3}, 'oscillator.leg_phase must be a list'),
+        ({**RHYTHM, 'amplitude': 'high'}, 'amplitude = .high. must be a list of finite'),
+        (
+            {'frequency_hz': 2.0, 'amplitude': [0.1] * 3},
+            'must hold exactly frequency_hz, leg_phase',
+        ),
         ({**RHYTHM, 'amplitude': [0.1] * 3, 'frequency_hz': None}, 'frequency_hz'),
+        ({**RHYTHM, 'amplitude': [0.1] * 3, 'frequency': 2.0}, 'must hold exactly frequency_hz'),
         ({**RHYTHM, 'amplitude': [0.1] * 3, 'frequency_hz': -1.0}, 'must be one number above 0'),
-        ({**RHYTHM, 'amplitude': [0.1, 0.2, float('nan')]}, 'must be finite numbers'),
+        ({**RHYTHM, 'amplitude': [0.1, 0.2, float('nan')]}, 'must be a list of finite numbers'),
     ],
 )
 def test_a_rhythm_that_does_not_fit_is_refused(

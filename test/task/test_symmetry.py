@@ -262,6 +262,8 @@ def test_a_robot_without_the_section_has_no_mirror(
         ({'leg_swap': 'crossed'}, "leg_swap = 'crossed' must be a list of whole numbers"),
         ({'joint_swap': None}, 'joint_swap = None must be a list of whole numbers'),
         ({'joint_sign': [1, -1, 1]}, 'stance = .* is not its own mirror image'),
+        ({'joint_sign': [-2, 1, 1]}, r'joint_sign = \[-2, 1, 1\] must be 1 or -1 each'),
+        ({'leg_swop': [1, 0, 3, 2]}, 'mirror = .* must hold exactly leg_swap, joint_swap'),
     ],
 )
 def test_a_mirror_that_does_not_fit_is_refused(

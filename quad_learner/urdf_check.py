@@ -1,0 +1,120 @@
+"""Does a robot file fit its URDF and itself? What can be told before anything moves."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.doctor import Finding
+from quad_learner.reset.motion import motion
+from quad_learner.robot.model import RobotModel
+
+Array = NDArray[np.float64]
+
+BELOW = 2.0
+"""times as far below the root link as fore, aft or aside: feet under a trunk whose z points up"""
+ROUNDING = 0.01
+"""[rad] by which limits may go beyond the URDF's: two digits"""
+_AXES = (
+    'its axes must be x forwards, y left, z up: take a URDF that is drawn so. If they are, change '
+    'joints.stance until the feet are below the trunk'
+)
+NAMED = 3
+"""so many joints are named at most"""
+
+
+def examine(robot: RobotModel, feet: Callable[[Array], Array], margin: float) -> Iterator[Finding]:
+    """Yields what each check found.
+
+    Args:
+        robot: which robot.
+        feet: gives the places of the feet in the body frame [m], (feet, 3), for joint angles.
+        margin: that safety keeps off the limits [rad].
+    """
+    yield check_axes(feet(robot.stance))
+    yield check_stops(robot)
+    yield check_poses(robot, margin)
+    yield check_action_box(robot)
+
+
+def check_axes(places: Array) -> Finding:
+    """Returns whether the feet are below the root link, which is where they are if z points up.
+
+    Args:
+        places: of the feet in the stance, body frame [m], (feet, 3).
+    """
+    middle = places.mean(axis=0)
+    ok = bool(-middle[2] >= BELOW * np.abs(middle[:2]).max())
+    x, y, z = middle
+    return Finding(
+        'axes of the root link',
+        ok,
+        f'in the stance the feet are about x {x:+.2f}, y {y:+.2f}, z {z:+.2f} m from it',
+        '' if ok else _AXES,
+    )
+
+
+def check_stops(robot: RobotModel) -> Finding:
+    """Returns whether the limits are within those that the URDF gives its joints."""
+    root = ElementTree.parse(robot.urdf).getroot()
+    given = {joint.get('name'): joint.find('limit') for joint in root.findall('joint')}
+    beyond = []
+    for name, low, high in zip(robot.joints, robot.position_min, robot.position_max, strict=True):
+        limit = given[name]
+        if limit is None or limit.get('lower') is None or limit.get('upper') is None:
+            continue
+        lower, upper = float(limit.get('lower', 0.0)), float(limit.get('upper', 0.0))
+        if lower < upper and (low < lower - ROUNDING or high > upper + ROUNDING):
+            beyond.append(f'{name} {low:g} … {high:g}, the URDF stops it at {lower:g} … {upper:g}')
+    return Finding(
+        'joint limits',
+        not beyond,
+        '; '.join(beyond[:NAMED]) or 'within those of the URDF',
+        'joints.position_min, joints.position_max: where the joints stop' if beyond else '',
+    )
+
+
+def check_poses(robot: RobotModel, margin: float) -> Finding:
+    """Returns whether the poses of the get-up are asked for as they will be sent."""
+    everywhere = np.full(len(robot.joints), np.inf)
+    asked = motion(replace(robot, position_min=-everywhere, position_max=everywhere))
+    poses = {'fold': [asked.fold]} | {
+        name: [frame.position for frame in getattr(asked, name)]
+        for name in ('from_side', 'from_back', 'rise_again')
+    }
+    poses['from_side, mirrored'] = [frame.position for frame in asked.from_left_side]
+    poses['from_back, mirrored'] = [frame.position for frame in asked.from_left_back]
+    low, high = robot.position_min + margin, robot.position_max - margin
+    cut = [
+        f'{name}: {pose[joint]:g} of {robot.joints[joint]} is cut to '
+        f'{low[joint]:.3g} … {high[joint]:.3g}'
+        for name, frames in poses.items()
+        for pose in frames
+        for joint in np.flatnonzero((pose < low) | (pose > high))
+    ]
+    way_out = (
+        f'reset: keep {margin:g} rad off joints.position_min and position_max. A pose that is '
+        'held beyond them for a second is a fault to safety (TARGET_INVALID)'
+    )
+    what = '; '.join(cut[:NAMED]) or 'within the limits'
+    return Finding('poses of the get-up', not cut, what, way_out if cut else '')
+
+
+def check_action_box(robot: RobotModel) -> Finding:
+    """Returns whether all that the policy may reach is within the limits."""
+    reach = np.minimum(robot.stance - robot.position_min, robot.position_max - robot.stance)
+    short = [
+        f'{robot.joints[joint]}: {reach[joint]:.2f} rad to its limit, '
+        f'action_box {robot.action_box[joint]:g}'
+        for joint in np.flatnonzero(robot.action_box > reach)
+    ]
+    return Finding(
+        "the policy's reach",
+        not short,
+        '; '.join(short[:NAMED]) or 'within the limits',
+        'lower joints.action_box: what lies beyond the limits is cut' if short else '',
+    )
