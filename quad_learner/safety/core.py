@@ -48,7 +48,7 @@ class SafetyCore:
         self._arbiter = Arbiter(config, self._monitors)
         self._rest = policy.boxed(robot.stance)
         self._nothing = np.zeros(len(robot.joints))
-        self._limp_kd = self._idle.damping(None, None)
+        self._limp_kd = self._idle.kd_damping
         self._hash = robot.joints_hash
         self._lifetime_ns = nanoseconds(config.command_lifetime_s)
         self._hold_ns = nanoseconds(config.hold_time_s)
@@ -153,7 +153,7 @@ class SafetyCore:
             mode=course.mode,
             authority=course.authority,
             request=course.request,
-            reasons=_union(course.cause, course.refused, allowed.reasons),
+            reasons=course.cause | course.refused | allowed.reasons,
             position=allowed.position,
             kp=allowed.kp,
             kd=allowed.kd,
@@ -174,12 +174,3 @@ class SafetyCore:
         stamp_ns = stamp if isinstance(stamp, int) else 0
         command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, limp)
         return command, state._replace(now_ns=now_ns, course=course, command=command)
-
-
-def _union(*reasons: Reason) -> Reason:
-    """Returns all of `reasons`, sparing the costly union of flags for those that say something."""
-    union = Reason.NONE
-    for reason in reasons:
-        if reason:
-            union = union | reason if union else reason
-    return union
