@@ -24,6 +24,10 @@ Array = NDArray[np.float64]
 ODD = Reason.SENSORS_INVALID | Reason.SENSORS_FROZEN | Reason.OVER_SPEED
 ODD |= Reason.TARGET_INVALID | Reason.MOTOR_LOST
 """Causes that no fall, dead process or empty battery explains: if they last, a person looks."""
+DRIFT = 1000
+"""A robot's clock may lose one part in so many against ours; quartz loses one in ten thousand."""
+ANEW_NS = NANOSECONDS
+"""Stamps older by so much are of a robot that began anew, not of messages out of order."""
 
 
 def nanoseconds(seconds: float) -> int:
@@ -145,6 +149,7 @@ class Monitors:
         return watch._replace(
             sample=sample,
             received_ns=inputs.sample_received_ns,
+            luck_ns=self._luck(watch, sample, inputs.sample_received_ns),
             judged_ns=sample.time_ns,
             bad=history,
             tilted=watch.tilted + 1 if fallen else 0,
@@ -153,6 +158,19 @@ class Monitors:
             alive_ns=sample.time_ns if alive else watch.alive_ns,
             alive_sent=sent if alive else watch.alive_sent,
         )
+
+    def _luck(self, watch: Watch, sample: SensorSample, received_ns: int) -> int:
+        """Returns the least time from stamp to receipt so far [ns], by which lateness is told.
+
+        It grows no faster than clocks drift, and not while samples are late.
+        """
+        last, taken_ns = watch.sample, received_ns - sample.time_ns
+        if last is None or sample.time_ns < last.time_ns - ANEW_NS:
+            return taken_ns
+        late_ns = taken_ns - watch.luck_ns
+        if late_ns > nanoseconds(self._config.sample_age_max_s):
+            return watch.luck_ns
+        return watch.luck_ns + min(late_ns, (sample.time_ns - last.time_ns) // DRIFT)
 
     def _believable(self, sample: SensorSample, last: SensorSample | None) -> bool:
         joints = (sample.joint_position, sample.joint_velocity, sample.joint_effort)
@@ -200,7 +218,7 @@ class Monitors:
     def _body(self, watch: Watch, inputs: SafetyInputs, now_ns: int, sent: Array) -> Reason:
         found = Reason.NONE
         sample = watch.sample
-        age_ns = now_ns - watch.received_ns
+        age_ns = 0 if sample is None else now_ns - sample.time_ns - watch.luck_ns
         if sample is None or not is_young(age_ns, self._config.sample_age_max_s):
             found |= Reason.SENSORS_STALE
         if self._unbelievable(watch):

@@ -61,6 +61,8 @@ class Watch(NamedTuple):
     """newest sample that could be believed"""
     received_ns: int = 0
     """when it came [ns]"""
+    luck_ns: int = 0
+    """from a sample's stamp to its receipt at best, whatever the two clocks count from [ns]"""
     judged_ns: int | None = None
     """stamp of the newest sample looked at, believed or not [ns]"""
     bad: int = 0
