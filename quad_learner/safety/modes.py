@@ -39,6 +39,8 @@ class Reason(IntFlag):
     CLIPPED_GAIN = 1 << 3
     CLIPPED_POWER = 1 << 4
     # The session was stopped. No bit above the 24th: a step's numbers travel as 32-bit floats.
+    MOTOR_STALLED = 1 << 5
+    """a motor pushes hard for long and does not turn: a limb is trapped"""
     LIFTED = 1 << 6
     """no foot has borne anything for a while"""
     MOTOR_LOST = 1 << 7

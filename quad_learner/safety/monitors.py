@@ -227,8 +227,7 @@ class Monitors:
             found |= Reason.OVER_SPEED
         if sample is not None and self._frozen(watch, sample, sent):
             found |= Reason.SENSORS_FROZEN
-        if self._motors.is_lost(watch.slack):
-            found |= Reason.MOTOR_LOST
+        found |= self._motors.found(watch.slack)
         known = inputs.health is not None and is_young(
             now_ns - inputs.health_received_ns, self._config.health_age_max_s
         )

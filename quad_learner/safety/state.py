@@ -74,7 +74,8 @@ class Watch(NamedTuple):
     fast: int = 0
     """believed samples in a row with a joint over its top speed"""
     slack: Array | None = None
-    """for how long each motor has left its load [s], (joints,); None: none has"""
+    """for how long each motor has left its load, and has pushed in vain [s], (2, joints); None:
+    none has"""
     alive_ns: int = 0
     """when joints and inertial unit last changed [ns]"""
     alive_sent: Array | None = None

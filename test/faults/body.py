@@ -36,6 +36,10 @@ TIPPED_N = 120.0
 LIFTED_M, LIFTED_N = 0.3, 300.0
 """a leg's length, by a hand that is strong enough for two of it"""
 ON_BACK, ON_SIDE = 3.1, 1.57
+TRAPPED_S = 20.0
+"""[s] in which reset tries to get up with a leg that does not unfold"""
+JAMMED_NM = 1000.0
+"""thirty times what its motor can do"""
 BURIED_N = 600.0
 """on a body of 12 kg: five times its weight, more than its legs lift"""
 COOL_S = 1.0
@@ -174,7 +178,7 @@ class _Bold:
 
 @row(65)
 def impossible_postures(world: World) -> Finding:
-    """On its back, on its side, and held up by its trunk: policy asks at every decision."""
+    """On its back and side, policy asks at every decision. Then a folded leg is trapped."""
     world.policy = _Bold(world)  # type: ignore[assignment]
     wrong, refused = [], Reason.NONE
     for roll in (ON_BACK, ON_SIDE):
@@ -188,7 +192,21 @@ def impossible_postures(world: World) -> Finding:
                 wrong.append(f'policy drives at a roll of {roll} rad')
                 break
     said = 'refused TILT' if Reason.TILT in refused else 'not refused'
-    return Finding(None, said, tuple(wrong))
+    trapped = World(world.doing)
+    trapped.settle()
+    trapped.lay(0.0)
+    _jam(trapped)
+    stalled = until_stop(trapped, TRAPPED_S, lasts=False)
+    return Finding(None, f'{said}; {stalled.reaction}', (*wrong, *stalled.wrong))
+
+
+def _jam(world: World) -> None:
+    """Lets one lower leg turn no more, whatever its motor does."""
+    physics = world.sim.world
+    pybullet.setJointMotorControl2(
+        physics._number, physics._body.joints[LOST], pybullet.VELOCITY_CONTROL, targetVelocity=0.0,
+        force=JAMMED_NM, physicsClientId=physics.client,
+    )  # fmt: skip
 
 
 @row(63)

@@ -32,6 +32,7 @@ def test_each_reason_has_its_own_bit_and_keeps_it() -> None:
         'CLIPPED_TORQUE': 2,
         'CLIPPED_GAIN': 3,
         'CLIPPED_POWER': 4,
+        'MOTOR_STALLED': 5,
         'LIFTED': 6,
         'MOTOR_LOST': 7,
         'TILT': 8,
