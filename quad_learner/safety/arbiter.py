@@ -14,7 +14,7 @@ from quad_learner.safety.monitors import ODD, Monitors, nanoseconds
 from quad_learner.safety.state import Course, SafetyInputs, View
 
 GENTLE = Reason.TARGET_STALE | Reason.TARGET_INVALID | Reason.STEP_LATE
-GENTLE |= Reason.ESTIMATE_STALE | Reason.ESTIMATE_UNHEALTHY
+GENTLE |= Reason.ESTIMATE_STALE | Reason.ESTIMATE_UNHEALTHY | Reason.FENCE
 GENTLE |= Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY
 """Causes that leave the sensors good and nobody in danger: the legs may be let go softly."""
 

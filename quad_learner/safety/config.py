@@ -51,6 +51,10 @@ class SafetyConfig:
         'Speed up to which it is in vain.', 'rad/s', 0.0, 5.0
     )
     motor_stall_time_s: float = parameter('Time a motor may push in vain.', 's', 0.1, 30.0)
+    place_jump_m: float = parameter('Believable jump of the place beyond motion.', 'm', 0.01, 10.0)
+    place_speed_max_m_s: float = parameter('Largest believable speed.', 'm/s', 0.5, 20.0)
+    fence_m: float = parameter('Half the side of the fence; 0: there is none.', 'm', 0.0, 1000.0)
+    fence_braking_m_s2: float = parameter('How surely a stop brakes.', 'm/s²', 0.1, 20.0)
     boxed_time_s: float = parameter('Time of targets outside the box.', 's', 0.05, 10.0)
 
     position_margin_rad: float = parameter('Distance kept from a joint limit.', 'rad', 0.0, 0.5)

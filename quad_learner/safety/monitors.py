@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.rotations import roll_pitch_yaw
-from quad_learner.robot.signals import NANOSECONDS, Health, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, SensorSample
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import Authority, Reason
 from quad_learner.safety.motors import Motors
@@ -85,6 +85,7 @@ class Monitors:
         if state.boxed_s > self._config.boxed_time_s:
             body |= Reason.TARGET_INVALID
         drive = self._drive(watch, inputs, now_ns)
+        watch = watch._replace(estimate=inputs.estimate)
         if body:
             odd = watch.odd_since_ns if watch.odd_since_ns is not None else now_ns
             watch = watch._replace(body_bad_ns=now_ns, odd_since_ns=odd if body & ODD else None)
@@ -261,10 +262,26 @@ class Monitors:
         ages_ns = (now_ns - inputs.estimate_received_ns, drift_ns)
         if not all(is_young(age_ns, self._config.estimate_age_max_s) for age_ns in ages_ns):
             return Reason.ESTIMATE_STALE
-        numbers = (estimate.velocity_body, estimate.orientation, estimate.angular_velocity)
+        place = (estimate.position, estimate.velocity_body)
+        numbers = (*place, estimate.orientation, estimate.angular_velocity)
         if not estimate.healthy or not all(is_finite(values) for values in numbers):
             return Reason.ESTIMATE_UNHEALTHY
-        return Reason.NONE
+        return self._place(estimate, watch.estimate)
+
+    def _place(self, estimate: Estimate, last: Estimate | None) -> Reason:
+        """Tells a place that no motion leads to, and one from which it cannot stop in the fence.
+
+        Source: docs/safety.md, I21.
+        """
+        config, speed = self._config, float(np.linalg.norm(estimate.velocity_body))
+        if last is not None:
+            dt = abs(estimate.time_ns - last.time_ns) / NANOSECONDS
+            way = float(np.linalg.norm(estimate.position - last.position))
+            if way > config.place_jump_m + config.place_speed_max_m_s * dt:
+                return Reason.ESTIMATE_UNHEALTHY
+        way = speed * (config.estimate_age_max_s + speed / (2.0 * config.fence_braking_m_s2))
+        beyond = float(np.abs(estimate.position[:2]).max()) + way > config.fence_m > 0.0
+        return Reason.FENCE if beyond else Reason.NONE
 
     def _take_health(self, watch: Watch, health: Health | None) -> Watch:
         if health is None or health.time_ns == watch.health_ns:

@@ -80,6 +80,8 @@ class Watch(NamedTuple):
     """when joints and inertial unit last changed [ns]"""
     alive_sent: Array | None = None
     """position that was being sent then [rad], (joints,)"""
+    estimate: Estimate | None = None
+    """of the last step"""
     health_ns: int | None = None
     """stamp of the newest health looked at [ns]"""
     hot: bool = False

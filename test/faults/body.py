@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pybullet
+from numpy.typing import NDArray
 
 from faults.finding import (
     Finding,
@@ -20,7 +21,7 @@ from faults.finding import (
 from faults.world import World
 from quad_learner.reset.get_up import GetUp
 from quad_learner.reset.state import State
-from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, JointTarget, SensorSample
 from quad_learner.safety.modes import Authority, Reason
 
 LOST = 5
@@ -46,6 +47,9 @@ COOL_S = 1.0
 """[s] between two rounds: a minute would only take longer"""
 ROUND_TOO_LONG_S = 40.0
 """[s] thirty, lying down, and what safety takes to let it begin"""
+FENCE_M, BRAKING_M_S2, LEAP_M = 1.5, 1.0, 1.0
+"""[m] half a side; [m/s²] what is counted on; [m] what no robot does in a decision"""
+OUTWARD_M_S = np.array((0.0, 0.8, 0.0))
 GAP_TICKS = 6
 """75 ms without a sample: the estimator coasts for 50, safety bears 100"""
 
@@ -123,12 +127,41 @@ def _is_loaded(world: World) -> bool:
 
 @row(69)
 def estimate_starts_anew(world: World) -> Finding:
-    """No sample for longer than the estimator coasts, and no longer than safety bears."""
+    """No sample for longer than the estimator coasts, and no longer than safety bears.
+
+    In other worlds the estimate leaps, and leads out of a fence: both are healthy by its own word.
+    """
+    leapt, fenced = World(world.doing), World(world.doing, fence_m=FENCE_M)
+    for other, speed in ((leapt, np.zeros(3)), (fenced, OUTWARD_M_S)):
+        other.settle()
+        other.lies['estimate'] = through(_led_away(other, speed))
+    told = [until_stop(other, 5.0, lasts=False) for other in (leapt, fenced)]
+    wrong = [*told[0].wrong, *told[1].wrong]
+    wrong += ['a leap is no stop'] if 'ESTIMATE_UNHEALTHY' not in told[0].reaction else []
+    place = fenced.inputs.estimate.position[:2]
+    reach = float(OUTWARD_M_S @ OUTWARD_M_S) / (2.0 * BRAKING_M_S2)
+    wrong += [f'stopped at {place}'] if np.abs(place).max() + reach > FENCE_M else []
     tick = world.ticks.index(world.sim.time_ns)
     late = tick + GAP_TICKS + (tick + GAP_TICKS) % world.robot.ticks_per_decision
     back_ns = late * NANOSECONDS // world.robot.command_hz
     world.lies['sample'] = lambda s: [(0, s)] if s.time_ns >= back_ns else []
-    return until_stop(world, 0.5, lasts=False)
+    found = until_stop(world, 0.5, lasts=False)
+    said = '; '.join((found.reaction, *(each.reaction for each in told)))
+    return with_wrong(found._replace(reaction=said), wrong)
+
+
+def _led_away(world: World, speed: NDArray[np.float64]) -> Callable[[Estimate], Estimate]:
+    """Moves the place at a speed from the origin on; without one it leaps there from afar."""
+    began_ns = world.now_ns
+
+    def led(estimate: Estimate) -> Estimate:
+        place = speed * (estimate.time_ns - began_ns) / NANOSECONDS
+        leap = np.zeros(3) if speed.any() else np.full(3, LEAP_M)
+        return dataclasses.replace(
+            estimate, position=place + leap, velocity_body=speed, healthy=True
+        )
+
+    return led
 
 
 @row(71)

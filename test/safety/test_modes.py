@@ -51,6 +51,7 @@ def test_each_reason_has_its_own_bit_and_keeps_it() -> None:
         'NOT_ARMED': 21,
         'SENSORS_FROZEN': 22,
         'STEP_LATE': 23,
+        'FENCE': 24,
     }
     assert {name: int(reason) for name, reason in Reason.__members__.items()} == {
         'NONE': 0,
