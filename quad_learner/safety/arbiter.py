@@ -118,8 +118,8 @@ class Arbiter:
         refused = Reason.NONE
         for source in (Authority.RESET, Authority.POLICY):
             target, _ = view.inputs.target_of(source)
-            spent = course.reset_spent if source is Authority.RESET else course.policy_spent
-            if source is course.authority or target is None or target.request <= (spent or 0):
+            spent = course.spent[source] or 0
+            if source is course.authority or target is None or target.request <= spent:
                 continue
             against = self._against(course, view, source)
             if not against:
@@ -145,7 +145,7 @@ class Arbiter:
 
     def _begun(self, course: Course, source: Authority, request: int, now_ns: int) -> Course:
         ends_stop = course.mode is Mode.SOFT_STOP
-        of_policy = source is Authority.POLICY
+        spent = (*course.spent[:source], request, *course.spent[source + 1 :])
         return course._replace(
             mode=Mode.ACTIVE,
             authority=source,
@@ -153,8 +153,7 @@ class Arbiter:
             cause=Reason.NONE,
             since_ns=now_ns,
             holding=False,
-            policy_spent=request if of_policy else course.policy_spent,
-            reset_spent=course.reset_spent if of_policy else request,
+            spent=spent,
             rearmed_ns=now_ns if ends_stop else course.rearmed_ns,
         )
 
@@ -164,20 +163,17 @@ class Arbiter:
 
 def _heard(course: Course, inputs: SafetyInputs) -> Course:
     """Makes void the first request heard from each driver: it may be older than this process."""
-    if course.policy_spent is None and inputs.policy is not None:
-        course = course._replace(policy_spent=max(inputs.policy.request, 0))
-    if course.reset_spent is None and inputs.reset is not None:
-        course = course._replace(reset_spent=max(inputs.reset.request, 0))
-    return course
+    return _void(course, inputs, only_first=True) if None in course.spent[1:] else course
 
 
-def _void(course: Course, inputs: SafetyInputs) -> Course:
-    """Makes void every request in sight."""
-    if inputs.policy is not None and inputs.policy.request > (course.policy_spent or 0):
-        course = course._replace(policy_spent=inputs.policy.request)
-    if inputs.reset is not None and inputs.reset.request > (course.reset_spent or 0):
-        course = course._replace(reset_spent=inputs.reset.request)
-    return course
+def _void(course: Course, inputs: SafetyInputs, only_first: bool = False) -> Course:
+    """Makes void every request in sight, or those of drivers alone that were never heard."""
+    spent = list(course.spent)
+    for source in (Authority.POLICY, Authority.RESET):
+        target, _ = inputs.target_of(source)
+        if target is not None and not (only_first and spent[source] is not None):
+            spent[source] = max(spent[source] or 0, target.request)
+    return course._replace(spent=tuple(spent))
 
 
 def _latched(course: Course, view: View, cause: Reason) -> Course:

@@ -55,6 +55,7 @@ class SafetyConfig:
     place_speed_max_m_s: float = parameter('Largest believable speed.', 'm/s', 0.5, 20.0)
     fence_m: float = parameter('Half the side of the fence; 0: there is none.', 'm', 0.0, 1000.0)
     fence_braking_m_s2: float = parameter('How surely a stop brakes.', 'm/s²', 0.1, 20.0)
+    shake_share: float = parameter('Share of the widest swing asked each decision.', '', 0.05, 1.0)
     boxed_time_s: float = parameter('Time of targets outside the box.', 's', 0.05, 10.0)
 
     position_margin_rad: float = parameter('Distance kept from a joint limit.', 'rad', 0.0, 0.5)

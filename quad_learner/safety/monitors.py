@@ -82,7 +82,8 @@ class Monitors:
             body |= Reason.SENSORS_STALE
         if gap_ns > nanoseconds(self._config.command_lifetime_s) or inputs.let_go:
             body |= Reason.STEP_LATE
-        if state.boxed_s > self._config.boxed_time_s:
+        shaken = state.shaken.max() > self._config.shake_share
+        if shaken or state.boxed_s > self._config.boxed_time_s:
             body |= Reason.TARGET_INVALID
         drive = self._drive(watch, inputs, now_ns)
         watch = watch._replace(estimate=inputs.estimate)

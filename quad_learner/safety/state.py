@@ -130,10 +130,8 @@ class Course(NamedTuple):
     """what a driver's fresh request, or the operator's resume, waits for on this step"""
     holding: bool = False
     """nobody drives, but the last pose is held"""
-    policy_spent: int | None = None
-    """highest request of policy granted or void; None: policy has never been heard"""
-    reset_spent: int | None = None
-    """the same for reset"""
+    spent: tuple[int | None, ...] = (None,) * len(Authority)
+    """highest request of each driver granted or void; None: it has never been heard"""
     rearmed_ns: int | None = None
     """when a stop last ended [ns]"""
     odd_trips: tuple[int, ...] = ()
@@ -161,6 +159,11 @@ class SafetyState(NamedTuple):
     """the last one sent; before the first, one that rests"""
     moved: Array
     """by how far it moved the target of each joint that it holds [rad], (joints,)"""
+    shaken: Array
+    """share of the widest swing at each decision that each joint was asked for, in the mean of a
+    second, (joints,)"""
+    target: JointTarget | None = None
+    """what the driver asked for last; None: nobody drove"""
     power_mean: float = 0.0
     """of all motors together, as predicted [W]"""
     boxed_s: float = 0.0

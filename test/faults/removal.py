@@ -115,6 +115,11 @@ def as_told(_: Part) -> Part:
     return lambda monitors, watch, sample, received_ns: received_ns - sample.time_ns
 
 
+def unshaken(_: Part) -> Part:
+    """Counts no swing."""
+    return lambda core, state, *_: state.shaken
+
+
 def uncaught(_: Part) -> Part:
     """Lets an error of the step end the process."""
     return lambda core, state, inputs, now_ns: core._step(state, inputs, now_ns)

@@ -55,6 +55,7 @@ VALUES: dict[str, Any] = {
     'place_speed_max_m_s': 2.0,
     'fence_m': 0.0,
     'fence_braking_m_s2': 2.0,
+    'shake_share': 0.6,
     'boxed_time_s': 1.0,
     'position_margin_rad': 0.1,
     'policy_target_speed_rad_s': 5.0,
