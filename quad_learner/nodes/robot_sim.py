@@ -37,7 +37,7 @@ RESEND_S = 0.2
 WRITERS_S = 0.5
 """[s] between looks at how many nodes publish commands"""
 CATCH_UP_TICKS = 4
-"""ticks that real time makes up for when it was held up; more are lost and counted"""
+"""ticks that real time makes up for when it was held up; more are lost, and stamps keep time"""
 
 
 class RobotSimNode(GraphNode):
@@ -120,7 +120,7 @@ class RobotSimNode(GraphNode):
         if behind > CATCH_UP_TICKS:
             lost = behind - CATCH_UP_TICKS
             self._missed += lost
-            self._start_ns += self.ticks.stamp(lost)
+            self._sim.skip(lost)
             behind = CATCH_UP_TICKS
         for _ in range(behind):
             self._tick(steady_ns())

@@ -22,6 +22,7 @@ from quad_learner.task.kinds import NUMBERED
 
 Array = NDArray[np.float64]
 NS_PER_US = 1000
+REASONS_IN_A_STEP = (1 << 24) - 1
 
 _SCALARS = (
     'sequence',
@@ -222,12 +223,12 @@ class Records:
         """Returns `transition` as the bytes of a message; its stamp is split into s, µs and ns.
 
         Whole numbers are exact in float32 up to 2²⁴: steps for five days at 40 Hz, and each part
-        of the stamp.
+        of the stamp. Of the reasons those are left out that lie above.
         """
         return self._experience.pack_bytes(
             **{
                 **vars(transition),
-                'reasons': int(transition.reasons),
+                'reasons': int(transition.reasons) & REASONS_IN_A_STEP,
                 'time_s': transition.time_ns // NANOSECONDS,
                 'time_us': transition.time_ns % NANOSECONDS // NS_PER_US,
                 'time_ns': transition.time_ns % NS_PER_US,

@@ -8,14 +8,13 @@ The first request heard from a driver is void too: it may be left over from befo
 
 from __future__ import annotations
 
-from quad_learner.robot.signals import JointTarget
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.monitors import ODD, Monitors, nanoseconds
 from quad_learner.safety.state import Course, SafetyInputs, View
 
 GENTLE = Reason.TARGET_STALE | Reason.TARGET_INVALID | Reason.STEP_LATE
-GENTLE |= Reason.ESTIMATE_STALE | Reason.ESTIMATE_UNHEALTHY
+GENTLE |= Reason.ESTIMATE_STALE | Reason.ESTIMATE_UNHEALTHY | Reason.FENCE
 GENTLE |= Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY
 """Causes that leave the sensors good and nobody in danger: the legs may be let go softly."""
 
@@ -27,11 +26,6 @@ class Arbiter:
         """Stores."""
         self._config = config
         self._monitors = monitors
-        self._clear_ns = nanoseconds(config.clear_time_s)
-        self._rearm_ns = nanoseconds(config.rearm_interval_s)
-        self._hold_ns = nanoseconds(config.hold_time_s)
-        self._latch_after_ns = nanoseconds(config.latch_after_s)
-        self._latch_window_ns = nanoseconds(config.latch_window_s)
 
     def next(self, course: Course, view: View, stiff: bool) -> Course:
         """Returns the course after this step.
@@ -75,12 +69,12 @@ class Arbiter:
 
     def _stopped(self, course: Course, view: View) -> Course:
         """Follows a stop that goes on: notes new causes, lets go, latches what does not end."""
-        odd_since_ns = view.watch.odd_since_ns
-        if odd_since_ns is not None and view.now_ns - odd_since_ns > self._latch_after_ns:
+        odd_ns, longest_ns = view.watch.odd_since_ns, nanoseconds(self._config.latch_after_s)
+        if odd_ns is not None and view.now_ns - odd_ns > longest_ns:
             return _latched(course, view, view.sight.body)
         holding = (
             course.holding
-            and view.now_ns - course.since_ns < self._hold_ns
+            and view.now_ns - course.since_ns < nanoseconds(self._config.hold_time_s)
             and view.sight.upright
             and not view.sight.body & ~GENTLE
         )
@@ -91,11 +85,10 @@ class Arbiter:
         causes = view.sight.body
         released = False
         if course.mode is Mode.ACTIVE:
-            target, received_ns = view.inputs.target_of(course.authority)
+            target, _ = view.inputs.target_of(course.authority)
             released = target is not None and target.request != course.request
-            fault = not released and self._fault(view, target, course.authority, received_ns)
-            if fault:
-                causes |= fault
+            if not released:
+                causes |= self._monitors.target(view, course.authority)
             if course.authority is Authority.POLICY and view.sight.drive:
                 causes |= view.sight.drive
         elif course.holding:
@@ -110,7 +103,7 @@ class Arbiter:
     def _tripped(self, course: Course, view: View, causes: Reason, stiff: bool) -> Course:
         trips = course.odd_trips
         if causes & ODD:
-            recent = view.now_ns - self._latch_window_ns
+            recent = view.now_ns - nanoseconds(self._config.latch_window_s)
             trips = (*(time for time in trips if time > recent), view.now_ns)
         course = course._replace(odd_trips=trips)
         if len(trips) >= self._config.latch_trips and causes & ODD:
@@ -124,11 +117,11 @@ class Arbiter:
             return course
         refused = Reason.NONE
         for source in (Authority.RESET, Authority.POLICY):
-            target, received_ns = view.inputs.target_of(source)
-            spent = course.reset_spent if source is Authority.RESET else course.policy_spent
-            if source is course.authority or target is None or target.request <= (spent or 0):
+            target, _ = view.inputs.target_of(source)
+            spent = course.spent[source] or 0
+            if source is course.authority or target is None or target.request <= spent:
                 continue
-            against = self._against(course, view, target, source, received_ns)
+            against = self._against(course, view, source)
             if not against:
                 return self._begun(course, source, target.request, view.now_ns)
             refused |= against | Reason.NOT_ARMED
@@ -136,15 +129,14 @@ class Arbiter:
             return course
         return course._replace(refused=refused)
 
-    def _against(
-        self, course: Course, view: View, target: JointTarget, source: Authority, received_ns: int
-    ) -> Reason:
-        """Returns what speaks against granting `target` now; NONE: nothing."""
-        against = view.sight.body | self._fault(view, target, source, received_ns)
+    def _against(self, course: Course, view: View, source: Authority) -> Reason:
+        """Returns what speaks against granting the target of `source` now; NONE: nothing."""
+        against = view.sight.body | self._monitors.target(view, source)
         watch, now_ns = view.watch, view.now_ns
         ready = watch.sample is not None and self._is_clear(watch.body_bad_ns, now_ns)
         if course.mode is Mode.SOFT_STOP and course.rearmed_ns is not None:
-            ready = ready and now_ns - course.rearmed_ns >= self._rearm_ns
+            rearm_ns = nanoseconds(self._config.rearm_interval_s)
+            ready = ready and now_ns - course.rearmed_ns >= rearm_ns
         if source is Authority.POLICY:
             against |= view.sight.drive
             ready = ready and self._is_clear(watch.drive_bad_ns, now_ns)
@@ -153,7 +145,7 @@ class Arbiter:
 
     def _begun(self, course: Course, source: Authority, request: int, now_ns: int) -> Course:
         ends_stop = course.mode is Mode.SOFT_STOP
-        of_policy = source is Authority.POLICY
+        spent = (*course.spent[:source], request, *course.spent[source + 1 :])
         return course._replace(
             mode=Mode.ACTIVE,
             authority=source,
@@ -161,37 +153,27 @@ class Arbiter:
             cause=Reason.NONE,
             since_ns=now_ns,
             holding=False,
-            policy_spent=request if of_policy else course.policy_spent,
-            reset_spent=course.reset_spent if of_policy else request,
+            spent=spent,
             rearmed_ns=now_ns if ends_stop else course.rearmed_ns,
         )
 
-    def _fault(
-        self, view: View, target: JointTarget | None, source: Authority, received_ns: int
-    ) -> Reason:
-        stamp_ns = view.watch.sample.time_ns if view.watch.sample is not None else view.now_ns
-        return self._monitors.target(target, source, received_ns, stamp_ns, view.now_ns)
-
     def _is_clear(self, bad_ns: int | None, now_ns: int) -> bool:
-        return bad_ns is None or now_ns - bad_ns >= self._clear_ns
+        return bad_ns is None or now_ns - bad_ns >= nanoseconds(self._config.clear_time_s)
 
 
 def _heard(course: Course, inputs: SafetyInputs) -> Course:
     """Makes void the first request heard from each driver: it may be older than this process."""
-    if course.policy_spent is None and inputs.policy is not None:
-        course = course._replace(policy_spent=max(inputs.policy.request, 0))
-    if course.reset_spent is None and inputs.reset is not None:
-        course = course._replace(reset_spent=max(inputs.reset.request, 0))
-    return course
+    return _void(course, inputs, only_first=True) if None in course.spent[1:] else course
 
 
-def _void(course: Course, inputs: SafetyInputs) -> Course:
-    """Makes void every request in sight."""
-    if inputs.policy is not None and inputs.policy.request > (course.policy_spent or 0):
-        course = course._replace(policy_spent=inputs.policy.request)
-    if inputs.reset is not None and inputs.reset.request > (course.reset_spent or 0):
-        course = course._replace(reset_spent=inputs.reset.request)
-    return course
+def _void(course: Course, inputs: SafetyInputs, only_first: bool = False) -> Course:
+    """Makes void every request in sight, or those of drivers alone that were never heard."""
+    spent = list(course.spent)
+    for source in (Authority.POLICY, Authority.RESET):
+        target, _ = inputs.target_of(source)
+        if target is not None and not (only_first and spent[source] is not None):
+            spent[source] = max(spent[source] or 0, target.request)
+    return course._replace(spent=tuple(spent))
 
 
 def _latched(course: Course, view: View, cause: Reason) -> Course:

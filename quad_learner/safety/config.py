@@ -46,6 +46,16 @@ class SafetyConfig:
     motor_lost_time_s: float = parameter('Time a motor may leave its load.', 's', 0.02, 2.0)
     motor_load_share: float = parameter('Load that counts, of the torque limit.', '', 0.02, 1.0)
     motor_torque_share: float = parameter('Torque of the load that must come.', '', 0.0, 0.9)
+    motor_stall_share: float = parameter('Push that counts, of the torque limit.', '', 0.1, 1.0)
+    motor_stall_speed_rad_s: float = parameter(
+        'Speed up to which it is in vain.', 'rad/s', 0.0, 5.0
+    )
+    motor_stall_time_s: float = parameter('Time a motor may push in vain.', 's', 0.1, 30.0)
+    place_jump_m: float = parameter('Believable jump of the place beyond motion.', 'm', 0.01, 10.0)
+    place_speed_max_m_s: float = parameter('Largest believable speed.', 'm/s', 0.5, 20.0)
+    fence_m: float = parameter('Half the side of the fence; 0: there is none.', 'm', 0.0, 1000.0)
+    fence_braking_m_s2: float = parameter('How surely a stop brakes.', 'm/s²', 0.1, 20.0)
+    shake_share: float = parameter('Share of the widest swing asked each decision.', '', 0.05, 1.0)
     boxed_time_s: float = parameter('Time of targets outside the box.', 's', 0.05, 10.0)
 
     position_margin_rad: float = parameter('Distance kept from a joint limit.', 'rad', 0.0, 0.5)

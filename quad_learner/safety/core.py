@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import NANOSECONDS, JointCommand, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget
 from quad_learner.safety.arbiter import Arbiter
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.limits import Allowed, Limits
@@ -48,10 +48,10 @@ class SafetyCore:
         self._arbiter = Arbiter(config, self._monitors)
         self._rest = policy.boxed(robot.stance)
         self._nothing = np.zeros(len(robot.joints))
-        self._limp_kd = self._idle.damping(None, None)
+        self._limp_kd = self._idle.kd_damping
         self._hash = robot.joints_hash
-        self._lifetime_ns = nanoseconds(config.command_lifetime_s)
-        self._hold_ns = nanoseconds(config.hold_time_s)
+        self._config = config
+        self._swing = 2.0 * robot.action_box * robot.policy_hz
         self._dt_cap = DT_CAP_PERIODS / robot.command_hz
 
     def initial(self, epoch: int) -> SafetyState:
@@ -61,7 +61,8 @@ class SafetyCore:
             epoch: drawn anew each time the process starts, so that a robot can tell.
         """
         limp = Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
-        return SafetyState(epoch, self._command(epoch, 0, Course(), 0, limp), self._nothing)
+        still = (self._nothing, self._nothing)
+        return SafetyState(epoch, self._command(epoch, 0, Course(), 0, limp), *still)
 
     def step(
         self, state: SafetyState, inputs: SafetyInputs, now_ns: int
@@ -95,7 +96,9 @@ class SafetyCore:
         course = self._arbiter.next(course, view, stiff=bool(last.kp.any()))
         elapsed_ns = 0 if state.now_ns is None else now_ns - state.now_ns
         dt = min(max(elapsed_ns / NANOSECONDS, 0.0), self._dt_cap)
-        start = self._start(last, watch.sample)
+        start = last.position
+        if watch.sample is not None:  # a limp joint has moved since it was sent
+            start = np.where(last.kp > 0.0, start, self._idle.boxed(watch.sample.joint_position))
         allowed = self._allowed(state, course, view, start, dt)
         mean = state.power_mean
         if watch.sample is not None:
@@ -103,17 +106,22 @@ class SafetyCore:
             allowed, mean = limits.within_power(allowed, watch.sample, mean, dt)
         stamp_ns = 0 if inputs.sample is None else inputs.sample.time_ns
         command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, allowed)
-        moved = command.position - start
         pushes = allowed.reasons & BOXED and allowed.kp.any()
         boxed_s = max(state.boxed_s + (dt if pushes else -dt), 0.0)
-        rest = (mean, boxed_s, now_ns, watch, course)
-        return command, SafetyState(state.epoch, command, moved, *rest)
+        target, _ = inputs.target_of(course.authority)
+        rest = (self._shaken(state, target, dt), target, mean, boxed_s, now_ns, watch, course)
+        return command, SafetyState(state.epoch, command, command.position - start, *rest)
 
-    def _start(self, last: JointCommand, sample: SensorSample | None) -> Array:
-        """Returns where each target goes on from: a limp joint has moved since it was sent."""
-        if sample is None:
-            return last.position
-        return np.where(last.kp > 0.0, last.position, self._idle.boxed(sample.joint_position))
+    def _shaken(self, state: SafetyState, target: JointTarget | None, dt: float) -> Array:
+        """Returns how much of its widest swing each joint is asked for at a decision, (joints,).
+
+        In the mean of a second, an exponential one; no decision counts for more than one swing.
+        """
+        shaken = state.shaken * (1.0 - dt)
+        if target is None or state.target is None:
+            return shaken
+        swings = np.abs(target.position - state.target.position) / self._swing
+        return shaken + np.minimum(swings, 1.0 / self._robot.policy_hz)
 
     def _allowed(
         self, state: SafetyState, course: Course, view: View, start: Array, dt: float
@@ -139,7 +147,7 @@ class SafetyCore:
         """Returns the share of stiffness that holds a pose: fades away in a stop."""
         if course.mode is Mode.STANDBY:
             return 1.0
-        return 1.0 - (now_ns - course.since_ns) / self._hold_ns
+        return 1.0 - (now_ns - course.since_ns) / nanoseconds(self._config.hold_time_s)
 
     def _command(
         self, epoch: int, sequence: int, course: Course, stamp_ns: int, allowed: Allowed
@@ -148,12 +156,12 @@ class SafetyCore:
             time_ns=stamp_ns,
             epoch=epoch,
             sequence=sequence,
-            lifetime_ns=self._lifetime_ns,
+            lifetime_ns=nanoseconds(self._config.command_lifetime_s),
             joints_hash=self._hash,
             mode=course.mode,
             authority=course.authority,
             request=course.request,
-            reasons=_union(course.cause, course.refused, allowed.reasons),
+            reasons=course.cause | course.refused | allowed.reasons,
             position=allowed.position,
             kp=allowed.kp,
             kd=allowed.kd,
@@ -174,12 +182,3 @@ class SafetyCore:
         stamp_ns = stamp if isinstance(stamp, int) else 0
         command = self._command(state.epoch, last.sequence + 1, course, stamp_ns, limp)
         return command, state._replace(now_ns=now_ns, course=course, command=command)
-
-
-def _union(*reasons: Reason) -> Reason:
-    """Returns all of `reasons`, sparing the costly union of flags for those that say something."""
-    union = Reason.NONE
-    for reason in reasons:
-        if reason:
-            union = union | reason if union else reason
-    return union

@@ -68,7 +68,7 @@ class Limits:
         self._kp_max = robot.kp * config.kp_scale_max
         self._kd_min = robot.kd * config.kd_scale_min
         self._kd_max = np.maximum(robot.kd * config.kd_scale_max, robot.kd_damping)
-        self._kd_damping = np.maximum(robot.kd_damping, self._kd_min)
+        self.kd_damping = np.maximum(robot.kd_damping, self._kd_min)
         self._position_tolerance = config.clip_tolerance_rad
         self._kp_tolerance = float(np.linalg.norm(robot.kp)) * config.clip_tolerance_gain
         self._kd_tolerance = float(np.linalg.norm(robot.kd)) * config.clip_tolerance_gain
@@ -151,12 +151,10 @@ class Limits:
             power = _power(allowed, sample)
         return allowed, mean + (power - mean) * share
 
-    def damping(self, sample: SensorSample | None, strength: Array | None) -> Array:
+    def damping(self, sample: SensorSample, strength: Array | None) -> Array:
         """Returns the damping gain of a limp joint [N·m·s/rad], (joints,), within its torque."""
-        if sample is None:
-            return self._kd_damping
         torque_max = self._torque_max if strength is None else self._torque_max * strength
-        return self._braked(self._kd_damping, sample.joint_velocity, torque_max)
+        return self._braked(self.kd_damping, sample.joint_velocity, torque_max)
 
     def _reach(self, sent: Array, moved: Array, reach: float) -> tuple[Array, Array]:
         """Returns how far back and ahead the target may go from `sent` [rad]; it may stay."""

@@ -38,7 +38,10 @@ class Reason(IntFlag):
     CLIPPED_TORQUE = 1 << 2
     CLIPPED_GAIN = 1 << 3
     CLIPPED_POWER = 1 << 4
-    # The session was stopped. No bit above the 24th: a step's numbers travel as 32-bit floats.
+    # The session was stopped. A step's numbers travel as 32-bit floats: what is above the 24th bit
+    # is in commands and episodes, and not in steps.
+    MOTOR_STALLED = 1 << 5
+    """a motor pushes hard for long and does not turn: a limb is trapped"""
     LIFTED = 1 << 6
     """no foot has borne anything for a while"""
     MOTOR_LOST = 1 << 7
@@ -64,6 +67,8 @@ class Reason(IntFlag):
     """sensors repeat themselves to the bit while the robot is told to move"""
     STEP_LATE = 1 << 23
     """safety itself was held up for longer than a command lives"""
+    FENCE = 1 << 24
+    """the robot is where it could not stop within the fence"""
 
 
 CLIPS = (

@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.rotations import roll_pitch_yaw
-from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, SensorSample
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import Authority, Reason
 from quad_learner.safety.motors import Motors
-from quad_learner.safety.state import SafetyInputs, SafetyState, Sight, Watch
+from quad_learner.safety.state import SafetyInputs, SafetyState, Sight, View, Watch
 
 Array = NDArray[np.float64]
 
 ODD = Reason.SENSORS_INVALID | Reason.SENSORS_FROZEN | Reason.OVER_SPEED
 ODD |= Reason.TARGET_INVALID | Reason.MOTOR_LOST
 """Causes that no fall, dead process or empty battery explains: if they last, a person looks."""
+DRIFT = 1000
+"""A robot's clock may lose one part in so many against ours; quartz loses one in ten thousand."""
+ANEW_NS = NANOSECONDS
+"""Stamps older by so much are of a robot that began anew, not of messages out of order."""
 
 
 def nanoseconds(seconds: float) -> int:
@@ -31,9 +35,9 @@ def nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
 
 
-def is_young(age_ns: int, age_max_ns: int) -> bool:
-    """Returns whether an age lies within 0 and `age_max_ns`; a negative age is a broken clock."""
-    return 0 <= age_ns <= age_max_ns
+def is_young(age_ns: int, age_max_s: float) -> bool:
+    """Returns whether an age lies within 0 and `age_max_s`; a negative age is a broken clock."""
+    return 0 <= age_ns <= nanoseconds(age_max_s)
 
 
 def is_finite(values: Array) -> bool:
@@ -55,13 +59,6 @@ class Monitors:
         overrun = max(robot.position_overrun, config.position_overrun_rad)
         self._reach = (robot.position_max - robot.position_min) / 2.0 + overrun
         self._top_speed = robot.speed_max * config.over_speed_scale
-        self._sample_age_ns = nanoseconds(config.sample_age_max_s)
-        self._estimate_age_ns = nanoseconds(config.estimate_age_max_s)
-        self._target_age_ns = nanoseconds(config.target_age_max_s)
-        self._health_age_ns = nanoseconds(config.health_age_max_s)
-        self._lifetime_ns = nanoseconds(config.command_lifetime_s)
-        self._frozen_ns = nanoseconds(config.frozen_time_s)
-        self._aloft_ns = nanoseconds(config.aloft_time_s)
         self._window = (1 << config.bad_window) - 1
         self._row = (1 << config.bad_in_row) - 1
 
@@ -83,11 +80,13 @@ class Monitors:
         body = self._body(watch, inputs, now_ns, sent)
         if restarted or gap_ns < 0:
             body |= Reason.SENSORS_STALE
-        if gap_ns > self._lifetime_ns or inputs.let_go:
+        if gap_ns > nanoseconds(self._config.command_lifetime_s) or inputs.let_go:
             body |= Reason.STEP_LATE
-        if state.boxed_s > self._config.boxed_time_s:
+        shaken = state.shaken.max() > self._config.shake_share
+        if shaken or state.boxed_s > self._config.boxed_time_s:
             body |= Reason.TARGET_INVALID
         drive = self._drive(watch, inputs, now_ns)
+        watch = watch._replace(estimate=inputs.estimate)
         if body:
             odd = watch.odd_since_ns if watch.odd_since_ns is not None else now_ns
             watch = watch._replace(body_bad_ns=now_ns, odd_since_ns=odd if body & ODD else None)
@@ -104,29 +103,14 @@ class Monitors:
         level = max(abs(roll), abs(pitch)) <= self._config.handover_tilt_rad
         return level and error <= self._config.handover_joint_error_rad
 
-    def target(
-        self,
-        target: JointTarget | None,
-        source: Authority,
-        received_ns: int,
-        stamp_ns: int,
-        now_ns: int,
-    ) -> Reason:
-        """Returns why `target` cannot be driven by; NONE when it can.
-
-        Args:
-            target: the newest of `source`; None: never received.
-            source: who should have sent it.
-            received_ns: when it came [ns].
-            stamp_ns: of the newest believed sample [ns].
-            now_ns: now [ns].
-        """
+    def target(self, view: View, source: Authority) -> Reason:
+        """Returns why the newest target of `source` cannot be driven by; NONE when it can."""
+        target, received_ns = view.inputs.target_of(source)
         if target is None:
             return Reason.TARGET_STALE
-        age_max = self._target_age_ns
-        if not is_young(now_ns - received_ns, age_max) or (
-            abs(stamp_ns - target.time_ns) > age_max
-        ):
+        stamp_ns = view.now_ns if view.watch.sample is None else view.watch.sample.time_ns
+        ages_ns = (view.now_ns - received_ns, abs(stamp_ns - target.time_ns))
+        if not all(is_young(age_ns, self._config.target_age_max_s) for age_ns in ages_ns):
             return Reason.TARGET_STALE
         arrays = (target.position, target.kp, target.kd)
         if target.source is not source or any(
@@ -144,7 +128,7 @@ class Monitors:
             return watch, False
         restarted = False
         if watch.judged_ns is not None and sample.time_ns <= watch.judged_ns:
-            silent = not is_young(now_ns - watch.received_ns, self._sample_age_ns)
+            silent = not is_young(now_ns - watch.received_ns, self._config.sample_age_max_s)
             restarted = silent and sample.time_ns < watch.judged_ns
             if not restarted:
                 return watch, False
@@ -167,6 +151,7 @@ class Monitors:
         return watch._replace(
             sample=sample,
             received_ns=inputs.sample_received_ns,
+            luck_ns=self._luck(watch, sample, inputs.sample_received_ns),
             judged_ns=sample.time_ns,
             bad=history,
             tilted=watch.tilted + 1 if fallen else 0,
@@ -175,6 +160,19 @@ class Monitors:
             alive_ns=sample.time_ns if alive else watch.alive_ns,
             alive_sent=sent if alive else watch.alive_sent,
         )
+
+    def _luck(self, watch: Watch, sample: SensorSample, received_ns: int) -> int:
+        """Returns the least time from stamp to receipt so far [ns], by which lateness is told.
+
+        It grows no faster than clocks drift, and not while samples are late.
+        """
+        last, taken_ns = watch.sample, received_ns - sample.time_ns
+        if last is None or sample.time_ns < last.time_ns - ANEW_NS:
+            return taken_ns
+        late_ns = taken_ns - watch.luck_ns
+        if late_ns > nanoseconds(self._config.sample_age_max_s):
+            return watch.luck_ns
+        return watch.luck_ns + min(late_ns, (sample.time_ns - last.time_ns) // DRIFT)
 
     def _believable(self, sample: SensorSample, last: SensorSample | None) -> bool:
         joints = (sample.joint_position, sample.joint_velocity, sample.joint_effort)
@@ -222,7 +220,8 @@ class Monitors:
     def _body(self, watch: Watch, inputs: SafetyInputs, now_ns: int, sent: Array) -> Reason:
         found = Reason.NONE
         sample = watch.sample
-        if sample is None or not is_young(now_ns - watch.received_ns, self._sample_age_ns):
+        age_ns = 0 if sample is None else now_ns - sample.time_ns - watch.luck_ns
+        if sample is None or not is_young(age_ns, self._config.sample_age_max_s):
             found |= Reason.SENSORS_STALE
         if self._unbelievable(watch):
             found |= Reason.SENSORS_INVALID
@@ -230,10 +229,9 @@ class Monitors:
             found |= Reason.OVER_SPEED
         if sample is not None and self._frozen(watch, sample, sent):
             found |= Reason.SENSORS_FROZEN
-        if self._motors.is_lost(watch.slack):
-            found |= Reason.MOTOR_LOST
+        found |= self._motors.found(watch.slack)
         known = inputs.health is not None and is_young(
-            now_ns - inputs.health_received_ns, self._health_age_ns
+            now_ns - inputs.health_received_ns, self._config.health_age_max_s
         )
         if watch.empty or (not known and self._config.battery_missing_stops):
             found |= Reason.LOW_BATTERY
@@ -243,7 +241,8 @@ class Monitors:
         return found
 
     def _frozen(self, watch: Watch, sample: SensorSample, sent: Array) -> bool:
-        if sample.time_ns - watch.alive_ns <= self._frozen_ns or watch.alive_sent is None:
+        dead_ns = sample.time_ns - watch.alive_ns
+        if dead_ns <= nanoseconds(self._config.frozen_time_s) or watch.alive_sent is None:
             return False
         return bool(np.abs(sent - watch.alive_sent).max() > self._config.frozen_motion_rad)
 
@@ -251,7 +250,8 @@ class Monitors:
         found = self._estimate(watch, inputs, now_ns)
         if watch.tilted >= self._config.confirm_samples:
             found |= Reason.TILT
-        if watch.sample is not None and watch.sample.time_ns - watch.borne_ns > self._aloft_ns:
+        aloft_ns = 0 if watch.sample is None else watch.sample.time_ns - watch.borne_ns
+        if aloft_ns > nanoseconds(self._config.aloft_time_s):
             found |= Reason.LIFTED
         return found
 
@@ -259,15 +259,30 @@ class Monitors:
         estimate = inputs.estimate
         if estimate is None or watch.sample is None:
             return Reason.ESTIMATE_STALE
-        age_max = self._estimate_age_ns
-        if not is_young(now_ns - inputs.estimate_received_ns, age_max) or (
-            abs(watch.sample.time_ns - estimate.time_ns) > age_max
-        ):
+        drift_ns = abs(watch.sample.time_ns - estimate.time_ns)
+        ages_ns = (now_ns - inputs.estimate_received_ns, drift_ns)
+        if not all(is_young(age_ns, self._config.estimate_age_max_s) for age_ns in ages_ns):
             return Reason.ESTIMATE_STALE
-        numbers = (estimate.velocity_body, estimate.orientation, estimate.angular_velocity)
+        place = (estimate.position, estimate.velocity_body)
+        numbers = (*place, estimate.orientation, estimate.angular_velocity)
         if not estimate.healthy or not all(is_finite(values) for values in numbers):
             return Reason.ESTIMATE_UNHEALTHY
-        return Reason.NONE
+        return self._place(estimate, watch.estimate)
+
+    def _place(self, estimate: Estimate, last: Estimate | None) -> Reason:
+        """Tells a place that no motion leads to, and one from which it cannot stop in the fence.
+
+        Source: docs/safety.md, I21.
+        """
+        config, speed = self._config, float(np.linalg.norm(estimate.velocity_body))
+        if last is not None:
+            dt = abs(estimate.time_ns - last.time_ns) / NANOSECONDS
+            way = float(np.linalg.norm(estimate.position - last.position))
+            if way > config.place_jump_m + config.place_speed_max_m_s * dt:
+                return Reason.ESTIMATE_UNHEALTHY
+        way = speed * (config.estimate_age_max_s + speed / (2.0 * config.fence_braking_m_s2))
+        beyond = float(np.abs(estimate.position[:2]).max()) + way > config.fence_m > 0.0
+        return Reason.FENCE if beyond else Reason.NONE
 
     def _take_health(self, watch: Watch, health: Health | None) -> Watch:
         if health is None or health.time_ns == watch.health_ns:

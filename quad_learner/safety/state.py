@@ -61,6 +61,8 @@ class Watch(NamedTuple):
     """newest sample that could be believed"""
     received_ns: int = 0
     """when it came [ns]"""
+    luck_ns: int = 0
+    """from a sample's stamp to its receipt at best, whatever the two clocks count from [ns]"""
     judged_ns: int | None = None
     """stamp of the newest sample looked at, believed or not [ns]"""
     bad: int = 0
@@ -72,11 +74,14 @@ class Watch(NamedTuple):
     fast: int = 0
     """believed samples in a row with a joint over its top speed"""
     slack: Array | None = None
-    """for how long each motor has left its load [s], (joints,); None: none has"""
+    """for how long each motor has left its load, and has pushed in vain [s], (2, joints); None:
+    none has"""
     alive_ns: int = 0
     """when joints and inertial unit last changed [ns]"""
     alive_sent: Array | None = None
     """position that was being sent then [rad], (joints,)"""
+    estimate: Estimate | None = None
+    """of the last step"""
     health_ns: int | None = None
     """stamp of the newest health looked at [ns]"""
     hot: bool = False
@@ -125,10 +130,8 @@ class Course(NamedTuple):
     """what a driver's fresh request, or the operator's resume, waits for on this step"""
     holding: bool = False
     """nobody drives, but the last pose is held"""
-    policy_spent: int | None = None
-    """highest request of policy granted or void; None: policy has never been heard"""
-    reset_spent: int | None = None
-    """the same for reset"""
+    spent: tuple[int | None, ...] = (None,) * len(Authority)
+    """highest request of each driver granted or void; None: it has never been heard"""
     rearmed_ns: int | None = None
     """when a stop last ended [ns]"""
     odd_trips: tuple[int, ...] = ()
@@ -156,6 +159,11 @@ class SafetyState(NamedTuple):
     """the last one sent; before the first, one that rests"""
     moved: Array
     """by how far it moved the target of each joint that it holds [rad], (joints,)"""
+    shaken: Array
+    """share of the widest swing at each decision that each joint was asked for, in the mean of a
+    second, (joints,)"""
+    target: JointTarget | None = None
+    """what the driver asked for last; None: nobody drove"""
     power_mean: float = 0.0
     """of all motors together, as predicted [W]"""
     boxed_s: float = 0.0

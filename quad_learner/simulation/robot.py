@@ -138,6 +138,10 @@ class SimulatedRobot:
         )
         return self._sample
 
+    def skip(self, ticks: int) -> None:
+        """Lets time go on in which the world stood still, as when its process was held up."""
+        self._ticks += ticks
+
     def health(self) -> Health:
         """Returns battery and motor warmth."""
         return self._energy.health(self.time_ns)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pybullet
+from numpy.typing import NDArray
 
 from faults.finding import (
     Finding,
@@ -20,7 +21,7 @@ from faults.finding import (
 from faults.world import World
 from quad_learner.reset.get_up import GetUp
 from quad_learner.reset.state import State
-from quad_learner.robot.signals import NANOSECONDS, Health, JointTarget, SensorSample
+from quad_learner.robot.signals import NANOSECONDS, Estimate, Health, JointTarget, SensorSample
 from quad_learner.safety.modes import Authority, Reason
 
 LOST = 5
@@ -36,12 +37,19 @@ TIPPED_N = 120.0
 LIFTED_M, LIFTED_N = 0.3, 300.0
 """a leg's length, by a hand that is strong enough for two of it"""
 ON_BACK, ON_SIDE = 3.1, 1.57
+TRAPPED_S = 20.0
+"""[s] in which reset tries to get up with a leg that does not unfold"""
+JAMMED_NM = 1000.0
+"""thirty times what its motor can do"""
 BURIED_N = 600.0
 """on a body of 12 kg: five times its weight, more than its legs lift"""
 COOL_S = 1.0
 """[s] between two rounds: a minute would only take longer"""
 ROUND_TOO_LONG_S = 40.0
 """[s] thirty, lying down, and what safety takes to let it begin"""
+FENCE_M, BRAKING_M_S2, LEAP_M = 1.5, 1.0, 1.0
+"""[m] half a side; [m/s²] what is counted on; [m] what no robot does in a decision"""
+OUTWARD_M_S = np.array((0.0, 0.8, 0.0))
 GAP_TICKS = 6
 """75 ms without a sample: the estimator coasts for 50, safety bears 100"""
 
@@ -119,12 +127,41 @@ def _is_loaded(world: World) -> bool:
 
 @row(69)
 def estimate_starts_anew(world: World) -> Finding:
-    """No sample for longer than the estimator coasts, and no longer than safety bears."""
+    """No sample for longer than the estimator coasts, and no longer than safety bears.
+
+    In other worlds the estimate leaps, and leads out of a fence: both are healthy by its own word.
+    """
+    leapt, fenced = World(world.doing), World(world.doing, fence_m=FENCE_M)
+    for other, speed in ((leapt, np.zeros(3)), (fenced, OUTWARD_M_S)):
+        other.settle()
+        other.lies['estimate'] = through(_led_away(other, speed))
+    told = [until_stop(other, 5.0, lasts=False) for other in (leapt, fenced)]
+    wrong = [*told[0].wrong, *told[1].wrong]
+    wrong += ['a leap is no stop'] if 'ESTIMATE_UNHEALTHY' not in told[0].reaction else []
+    place = fenced.inputs.estimate.position[:2]
+    reach = float(OUTWARD_M_S @ OUTWARD_M_S) / (2.0 * BRAKING_M_S2)
+    wrong += [f'stopped at {place}'] if np.abs(place).max() + reach > FENCE_M else []
     tick = world.ticks.index(world.sim.time_ns)
     late = tick + GAP_TICKS + (tick + GAP_TICKS) % world.robot.ticks_per_decision
     back_ns = late * NANOSECONDS // world.robot.command_hz
     world.lies['sample'] = lambda s: [(0, s)] if s.time_ns >= back_ns else []
-    return until_stop(world, 0.5, lasts=False)
+    found = until_stop(world, 0.5, lasts=False)
+    said = '; '.join((found.reaction, *(each.reaction for each in told)))
+    return with_wrong(found._replace(reaction=said), wrong)
+
+
+def _led_away(world: World, speed: NDArray[np.float64]) -> Callable[[Estimate], Estimate]:
+    """Moves the place at a speed from the origin on; without one it leaps there from afar."""
+    began_ns = world.now_ns
+
+    def led(estimate: Estimate) -> Estimate:
+        place = speed * (estimate.time_ns - began_ns) / NANOSECONDS
+        leap = np.zeros(3) if speed.any() else np.full(3, LEAP_M)
+        return dataclasses.replace(
+            estimate, position=place + leap, velocity_body=speed, healthy=True
+        )
+
+    return led
 
 
 @row(71)
@@ -174,7 +211,7 @@ class _Bold:
 
 @row(65)
 def impossible_postures(world: World) -> Finding:
-    """On its back, on its side, and held up by its trunk: policy asks at every decision."""
+    """On its back and side, policy asks at every decision. Then a folded leg is trapped."""
     world.policy = _Bold(world)  # type: ignore[assignment]
     wrong, refused = [], Reason.NONE
     for roll in (ON_BACK, ON_SIDE):
@@ -188,7 +225,21 @@ def impossible_postures(world: World) -> Finding:
                 wrong.append(f'policy drives at a roll of {roll} rad')
                 break
     said = 'refused TILT' if Reason.TILT in refused else 'not refused'
-    return Finding(None, said, tuple(wrong))
+    trapped = World(world.doing)
+    trapped.settle()
+    trapped.lay(0.0)
+    _jam(trapped)
+    stalled = until_stop(trapped, TRAPPED_S, lasts=False)
+    return Finding(None, f'{said}; {stalled.reaction}', (*wrong, *stalled.wrong))
+
+
+def _jam(world: World) -> None:
+    """Lets one lower leg turn no more, whatever its motor does."""
+    physics = world.sim.world
+    pybullet.setJointMotorControl2(
+        physics._number, physics._body.joints[LOST], pybullet.VELOCITY_CONTROL, targetVelocity=0.0,
+        force=JAMMED_NM, physicsClientId=physics.client,
+    )  # fmt: skip
 
 
 @row(63)

@@ -89,16 +89,7 @@ def bang_bang(world: World) -> Finding:
     way = itertools.cycle((SWING_RAD, -SWING_RAD))
     robot = world.robot
     _alter(world, lambda t: dataclasses.replace(t, position=robot.stance + next(way)))
-    spent, ticks = [], []
-    for _ in range(round(2.0 * robot.command_hz)):
-        ticks.append(world.tick())
-        sample = world.sim.sense()
-        spent.append(np.abs(sample.joint_effort * sample.joint_velocity).sum())
-    mean = float(np.mean(spent[len(spent) // 2 :]))
-    wrong = [f'{mean:.0f} W in the mean'] if mean > robot.power_continuous else []
-    if all(tick.command and tick.command.mode is Mode.ACTIVE for tick in ticks):
-        wrong.append('not tripped')
-    return Finding(None, f'{_clips(ticks)}, {mean:.0f} W', tuple(wrong))
+    return until_stop(world, 2.0, since_ns=_next_decision(world), lasts=False)
 
 
 @row(23)

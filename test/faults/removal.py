@@ -105,9 +105,19 @@ def course_as_it_was(_: Part) -> Part:
 
 def timeless(look: Part) -> Part:
     """Looks as if no time had passed since the last step."""
-    return lambda monitors, watch, inputs, last_ns, now_ns, sent: look(
-        monitors, watch, inputs, now_ns, now_ns, sent
+    return lambda monitors, state, inputs, now_ns: look(
+        monitors, state._replace(now_ns=now_ns), inputs, now_ns
     )
+
+
+def as_told(_: Part) -> Part:
+    """Takes each sample for as young as it came."""
+    return lambda monitors, watch, sample, received_ns: received_ns - sample.time_ns
+
+
+def unshaken(_: Part) -> Part:
+    """Counts no swing."""
+    return lambda core, state, *_: state.shaken
 
 
 def uncaught(_: Part) -> Part:

@@ -193,10 +193,13 @@ def impossible_inertial_unit(world: World) -> Finding:
 
 @row(12)
 def stale_samples(world: World) -> Finding:
-    """What arrives is fresh, and bears the stamp of the last true sample. Then all is late."""
+    """What arrives bears the stamp of the last true sample; then all is late, then all is well."""
     held = world.sim.sense()
     world.lies['sample'] = through(lambda s: held)
     found = until_stop(world, 0.5, since_ns=held.time_ns)
     world.lies['sample'] = lambda sample: [(LATE_NS, sample)]
     late = [tick for tick in world.run(LATE_S) if not is_safe(tick)]
-    return with_wrong(found, ['driven by samples that are late for good'] if late else [])
+    wrong = ['driven by samples that are late for good'] if late else []
+    del world.lies['sample']
+    wrong += ['never driven again'] if all(map(is_safe, world.run(LATE_S))) else []
+    return with_wrong(found, wrong)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from quad_learner.exclusive import claim
-from quad_learner.nodes.robot_sim import RobotSimNode
+from quad_learner.nodes import robot_sim as module
+from quad_learner.nodes.robot_sim import CATCH_UP_TICKS, RobotSimNode
 from quad_learner.ros import topics
 from quad_learner.ros.messages import stamp_from
 from quad_learner.safety.modes import Mode
@@ -130,3 +131,18 @@ def test_it_tells_at_once_whether_it_follows(sim: Any, command_of: Any) -> None:
         sim.say(topics.JOINT_COMMAND, sim.records.command_to(command))
         sim.until(lambda stamp=stamp: last_stamp(sim) > stamp, 'the next sample')
     sim.until(lambda: [m.level for m in sim.heard['robot/state']][-1] == levels[0], 'it damps')
+
+
+def test_stamps_keep_time_when_it_was_held_up_for_longer_than_it_makes_up_for(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Safety takes the age of a sample from its stamp."""
+    node = bench.start(RobotSimNode, 'robot', gear='real_time')
+    began_ns = node._start_ns
+    for tick in (1, 2, 12, 13, 40):
+        now_ns = began_ns + bench.stamp(tick)
+        monkeypatch.setattr(module, 'steady_ns', lambda now_ns=now_ns: now_ns)
+        node._on_period()
+        assert node._sim.sense().time_ns == bench.stamp(tick)
+    assert node._missed == (10 - CATCH_UP_TICKS) + (27 - CATCH_UP_TICKS)
+    node.close()

@@ -48,6 +48,14 @@ VALUES: dict[str, Any] = {
     'motor_lost_time_s': 0.05,
     'motor_load_share': 0.2,
     'motor_torque_share': 0.25,
+    'motor_stall_share': 0.6,
+    'motor_stall_speed_rad_s': 0.1,
+    'motor_stall_time_s': 2.0,
+    'place_jump_m': 0.1,
+    'place_speed_max_m_s': 2.0,
+    'fence_m': 0.0,
+    'fence_braking_m_s2': 2.0,
+    'shake_share': 0.6,
     'boxed_time_s': 1.0,
     'position_margin_rad': 0.1,
     'policy_target_speed_rad_s': 5.0,
@@ -150,6 +158,8 @@ class Bench:
         self.inputs = SafetyInputs()
         self.stop = self.resume = self.let_go = False
         self.frozen = False
+        self.late_ns = 0
+        """by which samples, and all that answers them, bear an older stamp than their receipt"""
         self._count = 0
 
     @property
@@ -202,7 +212,7 @@ class Bench:
 
     def make(self, name: str) -> Any:
         """What `name` says now."""
-        now = self.now_ns
+        now = self.now_ns - (0 if name == 'health' else self.late_ns)
         if name == 'sample':
             # A living sensor never says the same twice.
             noise = 0.0 if self.frozen else 1e-6 * (self._count % 2)

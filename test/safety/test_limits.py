@@ -187,7 +187,7 @@ def test_heat_takes_torque(limits: Limits) -> None:
 
 
 def test_limp_joints_get_the_damping_gain_within_their_torque(limits: Limits) -> None:
-    np.testing.assert_allclose(limits.damping(None, None), (2.0, 2.0))
+    np.testing.assert_allclose(limits.kd_damping, (2.0, 2.0))
     np.testing.assert_allclose(limits.damping(sensed(), None), (2.0, 2.0))
     # 2 times 4 rad/s is 8 N·m: the left may brake with 5, so kd 1.25; the right may with 10.
     fast = sensed(velocity=(4.0, 4.0))

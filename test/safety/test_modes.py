@@ -32,6 +32,7 @@ def test_each_reason_has_its_own_bit_and_keeps_it() -> None:
         'CLIPPED_TORQUE': 2,
         'CLIPPED_GAIN': 3,
         'CLIPPED_POWER': 4,
+        'MOTOR_STALLED': 5,
         'LIFTED': 6,
         'MOTOR_LOST': 7,
         'TILT': 8,
@@ -50,6 +51,7 @@ def test_each_reason_has_its_own_bit_and_keeps_it() -> None:
         'NOT_ARMED': 21,
         'SENSORS_FROZEN': 22,
         'STEP_LATE': 23,
+        'FENCE': 24,
     }
     assert {name: int(reason) for name, reason in Reason.__members__.items()} == {
         'NONE': 0,

@@ -303,7 +303,7 @@ def test_an_estimate_that_is_not_finite_is_not_healthy(
 
 @pytest.mark.parametrize(('age', 'young'), [(-1, False), (0, True), (5, True), (6, False)])
 def test_an_age_is_young_from_nothing_to_its_bound(age: int, young: bool) -> None:
-    assert is_young(age, 5) is young
+    assert is_young(age, 5e-9) is young
 
 
 @pytest.mark.parametrize('number', [np.nan, np.inf, -np.inf])

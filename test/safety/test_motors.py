@@ -1,4 +1,5 @@
 """A motor that makes none of the torque it is told is found; one that rests, or is fast, is not.
+So is one that pushes for long and does not turn.
 
 The small robot: kp 10, torque limits 10 and 20 N·m, so that with a load of 0.2 of the limit the
 first motor is judged from 0.2 rad of error on, the second from 0.4 rad.
@@ -65,9 +66,18 @@ def robot_with_torque(bench_on: Any, small: SimpleNamespace) -> Any:
 
 
 def slack(motors: Motors, command: JointCommand, *, effort: Any, speed: Any = (0.0, 0.0)) -> Any:
-    """What one sample adds to nothing: seconds of each motor, or None."""
+    """What one sample adds to nothing: seconds for which each motor was lost, or None."""
     first, second = sensed(0, effort, speed), sensed(1, effort, speed)
-    return motors.slack(Watch(first), Watch(second), command)
+    found = motors.slack(Watch(first), Watch(second), command)
+    return None if found is None else found[0]
+
+
+def strain(motors: Motors, command: JointCommand, speed: Any = (0.0, 0.0)) -> Any:
+    """The same of seconds for which each has pushed in vain, with all the torque it is told."""
+    effort = command.kp * command.position
+    first, second = sensed(0, effort, speed), sensed(1, effort, speed)
+    found = motors.slack(Watch(first), Watch(second), command)
+    return None if found is None else found[1]
 
 
 @pytest.mark.parametrize('side', [1.0, -1.0])
@@ -131,9 +141,11 @@ def test_damping_alone_is_no_load(motors: Motors) -> None:
 def test_seconds_add_up_and_one_sample_with_torque_ends_them(
     motors: Motors, samples: int, effort: Any, seconds: Any
 ) -> None:
-    before = Watch(sensed(1, (0.0, 0.0)), slack=np.array((0.03, 0.02)))
+    before = Watch(sensed(1, (0.0, 0.0)), slack=np.array(((0.03, 0.02), (0.0, 0.0))))
     after = Watch(sensed(1 + samples, effort))
-    np.testing.assert_allclose(motors.slack(before, after, told((0.5, 1.0))), seconds)
+    found = motors.slack(before, after, told((0.5, 1.0)))
+    assert found is not None
+    np.testing.assert_allclose(found[0], seconds)
 
 
 def test_sensors_that_repeat_themselves_tell_nothing_of_motors(motors: Motors) -> None:
@@ -143,14 +155,15 @@ def test_sensors_that_repeat_themselves_tell_nothing_of_motors(motors: Motors) -
 
 
 def test_samples_that_begin_anew_forget_what_was(motors: Motors) -> None:
-    before = Watch(sensed(5, (0.0, 0.0)), slack=np.array((0.03, 0.02)))
+    before = Watch(sensed(5, (0.0, 0.0)), slack=np.full((2, 2), 0.03))
     assert motors.slack(before, Watch(sensed(1, (0.0, 0.0))), told((0.5, 1.0))) is None
 
 
 @pytest.mark.parametrize(('longest', 'lost'), [(0.049, False), (0.05, True), (0.2, True)])
 def test_a_motor_is_lost_after_its_time(motors: Motors, longest: float, lost: bool) -> None:
-    assert motors.is_lost(np.array((0.0, longest))) is lost
-    assert not motors.is_lost(None)
+    found = motors.found(np.array(((0.0, longest), (0.0, 0.0))))
+    assert found == (Reason.MOTOR_LOST if lost else Reason.NONE)
+    assert motors.found(None) == Reason.NONE
 
 
 @pytest.mark.parametrize('mode', [mode for mode in Mode if mode is not Mode.ACTIVE])
@@ -164,7 +177,7 @@ def test_the_first_sample_tells_no_duration(motors: Motors) -> None:
 
 def test_a_robot_that_does_not_measure_torque_is_not_judged(small: SimpleNamespace) -> None:
     blind = Motors(small.robot, small.settings())
-    assert slack(blind, told((1.0, 1.0)), effort=(0.0, 0.0)) is None
+    assert slack(blind, told((0.5, 1.0)), effort=(0.0, 0.0)) is None
 
 
 def driven(bench: Any, error: float) -> Any:
@@ -206,3 +219,69 @@ def test_a_motor_that_is_lost_again_and_again_latches(
         bench.tick()
     assert bench.code == 'L'
     assert Reason.MOTOR_LOST in bench.command.reasons
+
+
+@pytest.mark.parametrize('side', [1.0, -1.0])
+@pytest.mark.parametrize(
+    ('error', 'speed', 'found'),
+    [
+        (0.61, 0.0, True),
+        (0.59, 0.0, False),  # 5.9 N·m are less than 0.6 of 10
+        (0.8, 0.09, True),
+        (0.8, -0.09, True),
+        (0.8, 0.11, False),
+        (0.61, 0.09, False),  # 6.1 of the spring, of which damping takes 0.09 and more
+    ],
+)
+def test_a_motor_that_pushes_and_does_not_turn_is_counted(
+    motors: Motors, error: float, speed: float, found: bool, side: float
+) -> None:
+    kd = 2.0 if error < 0.7 else 0.1
+    seconds = strain(motors, told((side * error, 0.0), kd=kd), speed=(side * speed, 0.0))
+    if found:
+        np.testing.assert_allclose(seconds, (PERIOD_S, 0.0))
+    else:
+        assert seconds is None
+
+
+def test_a_stall_is_told_by_what_is_asked_where_torque_is_not_measured(
+    small: SimpleNamespace,
+) -> None:
+    blind = Motors(small.robot, small.settings())
+    np.testing.assert_allclose(strain(blind, told((0.7, 1.3))), (PERIOD_S, PERIOD_S))
+
+
+@pytest.mark.parametrize(('error', 'seconds'), [(0.7, 0.21), (0.0, 0.19)])
+def test_the_time_without_a_stall_is_taken_off(
+    motors: Motors, error: float, seconds: float
+) -> None:
+    before = Watch(sensed(1, (0.0, 0.0)), slack=np.array(((0.0, 0.0), (0.2, 0.0))))
+    after = Watch(sensed(2, (10.0 * error, 0.0)))
+    found = motors.slack(before, after, told((error, 0.0)))
+    np.testing.assert_allclose(found, ((0.0, 0.0), (seconds, 0.0)))
+
+
+@pytest.mark.parametrize(('longest', 'stalled'), [(1.99, False), (2.0, True)])
+def test_a_motor_is_stalled_after_its_time(motors: Motors, longest: float, stalled: bool) -> None:
+    found = motors.found(np.array(((0.0, 0.0), (longest, 0.0))))
+    assert found == (Reason.MOTOR_STALLED if stalled else Reason.NONE)
+
+
+@pytest.mark.parametrize('name, code', [('policy', 'P'), ('reset', 'R')])
+def test_whoever_drives_a_limb_that_is_trapped_is_stopped_and_may_try_again(
+    make_bench: Any, name: str, code: str
+) -> None:
+    """Again and again: it is no defect that needs a person to look."""
+    bench = make_bench(code, policy_torque_share=1.0)
+    bench.wish[name]['position'] = bench.robot.stance + np.array((0.8, 0.0))
+    stops = 0
+    for _ in range(3000):
+        bench.tick()
+        if bench.code in 'RP':
+            continue
+        assert bench.code == 'T'
+        assert bench.command.reasons & ~Reason.NOT_ARMED == Reason.MOTOR_STALLED
+        assert not bench.command.kp.any()
+        stops += bench.state.course.since_ns == bench.now_ns
+        bench.wish[name]['request'] = bench.state.watch.judged_ns
+    assert stops > 5

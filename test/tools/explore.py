@@ -137,7 +137,7 @@ class Explorer:
         }
         told['policy'] = dataclasses.replace(told['policy'], position=self.robot.stance)
         course = place.state.course
-        for name, spent in (('policy', course.policy_spent), ('reset', course.reset_spent)):
+        for name, spent in zip(('policy', 'reset'), course.spent[1:], strict=True):
             told[f'{name} asked'] = max(told[name].request, spent or 0)
         EVENTS[event](told)
         for name in ('policy asked', 'reset asked'):
@@ -204,7 +204,7 @@ def key(place: Place) -> str:
         stopped and ago(course.since_ns, 'clear_time_s'),
         stopped and bool(course.cause & BODY),
         ago(course.rearmed_ns, 'rearm_interval_s'), len(course.odd_trips),
-        standing('policy', course.policy_spent), standing('reset', course.reset_spent),
+        standing('policy', course.spent[1]), standing('reset', course.spent[2]),
         watch.sample is None or bool(watch.sample.orientation[0]),
         ago(watch.received_ns, 'sample_age_max_s'), watch.bad, watch.tilted > 0, watch.empty,
         ago(watch.body_bad_ns, 'clear_time_s'), ago(watch.drive_bad_ns, 'clear_time_s'),

@@ -47,6 +47,9 @@ HURRIED = {
     'aloft_time_s': 0.1,
     'motor_lost_time_s': 0.03,
     'motor_load_share': 0.05,
+    'motor_stall_share': 0.2,
+    'motor_stall_speed_rad_s': 2.0,
+    'motor_stall_time_s': 0.2,
 }
 """parameters that let the robot drive more often between two faults, and notice a motor sooner"""
 GAPS = np.array((1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.0, 1.7, 5.0))
@@ -259,6 +262,7 @@ class World:
         self.seen[f'{mode} {driver}'] += 1
         self.seen[f'reasons {int(command.reasons) & 31}'] += 1
         self.seen['motor lost'] += Reason.MOTOR_LOST in command.reasons
+        self.seen['motor stalled'] += Reason.MOTOR_STALLED in command.reasons
         self.seen['lifted'] += Reason.LIFTED in command.reasons
         health = self.inputs.health
         witness = Witness(
