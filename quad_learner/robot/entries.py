@@ -150,7 +150,7 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         # A safe loader: it makes nothing but texts, numbers, lists and mappings.
-        return yaml.load(path.read_text(), _Loader)
+        return _Loader(path.read_text()).get_single_data()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f'robot file {path} cannot be read: {error}') from error
 
