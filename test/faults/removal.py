@@ -202,8 +202,8 @@ def unchecked(_: Part) -> Part:
 
 def endless(look: Part) -> Part:
     """Does not hear that the time is over."""
-    return lambda driver, sample, estimate, command, finish: look(
-        driver, sample, estimate, command, False
+    return lambda driver, sample, estimate, command, finish, *more: look(
+        driver, sample, estimate, command, False, *more
     )
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from faults import families, table
 from faults.document import FILE, document
-from faults.finding import FAULTS
+from faults.finding import FAULTS, Finding
 from faults.removal import RemovalError, find
 from faults.table import Doing, Row
-from faults.trial import Stage, fails_without
+from faults.trial import Stage, Trial, fails_without
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = table.load()
@@ -85,6 +85,14 @@ def test_a_row_that_says_too_little_is_refused(changed: dict[str, object], words
     }
     with pytest.raises(ValueError, match=words):
         table.row_of(1, {**row, **changed})
+
+
+def test_a_removal_that_cannot_be_called_proves_nothing() -> None:
+    well, calls = Finding(None, ''), 'TypeError: <lambda>() takes 5 positional arguments but 6'
+    kept = Trial('', False, well, 0.0)
+    assert fails_without(kept, kept._replace(finding=well._replace(wrong=('not stopped',))))
+    assert not fails_without(kept, kept._replace(finding=well._replace(wrong=(calls,))))
+    assert not fails_without(kept, kept)
 
 
 def test_a_table_without_a_row_is_refused(tmp_path: Path) -> None:
