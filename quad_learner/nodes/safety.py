@@ -15,6 +15,8 @@ import sys
 from functools import partial
 from typing import Any
 
+from rclpy.duration import Duration
+
 from quad_learner.configuration import ConfigurationError
 from quad_learner.reach import is_secured, reach
 from quad_learner.robot.signals import (
@@ -46,6 +48,8 @@ START_PATIENCE_S = 60.0
 """[s] the same while a part has never spoken: processes are still starting"""
 WATCH_S = 0.25
 """[s] between looks at the patience in lockstep"""
+LAST_WORD = Duration(seconds=0.5)
+"""that the last stop has to reach who listens: the robot, or somebody who may be busy or gone"""
 EPOCH_BITS = 32
 """an epoch is drawn at each start, so that an old command cannot pass for a new one"""
 LONG_AGO_NS = -(1 << 62)
@@ -326,9 +330,10 @@ class SafetyNode(GraphNode):
         return LEVELS[command.mode], f'{command.mode.name} {command.authority.name}'
 
     def close(self) -> None:
-        """Sends a stop before the middleware goes."""
+        """Sends a stop, and waits until it has come, before the middleware goes."""
         self._closing = True
         self._operator_stop()
+        self._commands.wait_for_all_acked(LAST_WORD)
 
 
 def _words(reasons: Reason) -> str:

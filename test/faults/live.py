@@ -7,6 +7,7 @@ those at which a stranger in the same domain hears of it, of one trial each.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import math
 import os
@@ -34,6 +35,7 @@ from quad_learner.robot.signals import JointCommand
 from quad_learner.ros import topics
 from quad_learner.ros.packed import Records
 from quad_learner.safety.modes import Authority, Mode
+from quad_learner.supervisor import PR_SET_PDEATHSIG
 
 DOMAINS = range(75, 100)
 BODY = ('robot', 'safety', 'estimator', 'reset')
@@ -44,6 +46,8 @@ CATCH_UP_S = 0.5
 """[s] in which the stranger hears what was said while it waited for a process"""
 GOODBYE_S = 2.0
 """[s] in which a node that is told to end has ended"""
+LIBRARY = ctypes.CDLL(None)
+"""loaded here: a child between fork and exec must not"""
 
 
 class Graph:
@@ -104,6 +108,7 @@ class Graph:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_us,
             )
         return self.processes[name]
 
@@ -157,6 +162,11 @@ class Graph:
             process.wait()
         self._node.destroy_node()
         self._context.try_shutdown()
+
+
+def _end_with_us() -> None:
+    """Has the kernel kill a node whose harness is gone: another's domain is not for strangers."""
+    LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _said(command: JointCommand) -> str:
