@@ -133,7 +133,8 @@ class SafetyNode(GraphNode):
 
     def _on_sample(self, sample: SensorSample) -> None:
         if self._sample is not None and sample.time_ns <= self._sample.time_ns:
-            if self._last_message is not None:
+            # A world that waits has lost the answer. One that does not is given none twice.
+            if self.graph.lockstep and self._last_message is not None:
                 self._commands.publish(self._last_message)
             return
         self._sample = sample

@@ -72,6 +72,20 @@ def test_each_sample_is_answered_once_and_the_answer_repeated_when_asked_again(
     assert answer(safety, later).sequence > first.sequence
 
 
+def test_in_real_time_no_number_is_said_twice(bench: Any, sample_of: Any) -> None:
+    """A robot that does not wait, and says a sample again, is given a command of its own time."""
+    bench.listen(topics.JOINT_COMMAND)
+    bench.start(SafetyNode, 'safety', gear='real_time')
+    stamps = (BETWEEN, BETWEEN, BETWEEN, bench.stamp(2 * bench.per_decision - 1))
+    for stamp in stamps:
+        bench.sense(sample_of(time_ns=stamp))
+        bench.settle()
+    answer(bench, stamps[-1])
+    heard = map(bench.records.command_from, bench.heard['joint_command'])
+    numbers = [command.sequence for command in heard]
+    assert len(numbers) == len(set(numbers))
+
+
 def test_a_decision_waits_for_all_who_have_a_say(
     safety: Any, sample_of: Any, target_of: Any, estimate_of: Any
 ) -> None:
