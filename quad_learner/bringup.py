@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from quad_learner.configuration import ConfigurationError, read_values
+from quad_learner.configuration import ConfigurationError, instead_of, read_values
 from quad_learner.graph import REAL_TIME
 from quad_learner.resources import config_directory
 
@@ -199,8 +198,7 @@ def _content(path: Path) -> dict[str, Any]:
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], path: Path) -> None:
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f'did you mean {close[0]!r}?' if close else 'no node has it'
+            hint = instead_of(key, known, else_='no node has it')
             raise ConfigurationError(f'params file {path}: unknown parameter {key!r}; {hint}')
 
 

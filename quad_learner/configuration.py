@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,20 @@ Config = TypeVar('Config')
 
 class ConfigurationError(ValueError):
     """A parameter, file or robot that cannot be used; it is named, with rule and way out."""
+
+
+def instead_of(name: str, known: Collection[str], else_: str = '') -> str:
+    """Returns what to say of a name that nobody knows: what may have been meant, or what there is.
+
+    Args:
+        name: that was given.
+        known: the names that there are.
+        else_: what to say where none of them is like it; '' names them all.
+    """
+    close = difflib.get_close_matches(name, known, n=1)
+    return (
+        f'did you mean {close[0]!r}?' if close else else_ or f'known: {", ".join(sorted(known))}'
+    )
 
 
 def parameter(
@@ -66,11 +80,9 @@ def build(config: type[Config], values: Mapping[str, Any], source: str) -> Confi
     fields = {field.name: field for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     for name in values:
         if name not in fields:
-            close = difflib.get_close_matches(name, fields, n=1)
-            hint = (
-                f'did you mean {close[0]!r}?' if close else f'known: {", ".join(sorted(fields))}'
+            raise ConfigurationError(
+                f'{source}: unknown parameter {name!r}; {instead_of(name, fields)}'
             )
-            raise ConfigurationError(f'{source}: unknown parameter {name!r}; {hint}')
     missing = [name for name in fields if name not in values]
     if missing:
         raise ConfigurationError(f'{source}: parameter {missing[0]!r} has no value; add it there')

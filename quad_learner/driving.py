@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,24 +104,30 @@ def drive(options: DriveOptions) -> int:
             sys.stderr.write(f'quad-learner: {WITHOUT}\n')
         sys.stdout.write(''.join(f'{line}\n' for line in ready.told))
         sys.stdout.flush()
-        supervisor = Supervisor(environment | way_out, ready.logs)
-        interrupted = Interrupt()
-        reason: str | None = None
-        try:
-            for spec in ready.specs:
-                arguments = ['--params-file', str(ready.files[spec.name])]
-                arguments += ['--log-level', options.log_level]
-                if options.namespace:
-                    arguments += ['-r', f'__ns:=/{options.namespace.strip("/")}']
-                supervisor.start(spec, arguments)
-            while reason is None and not interrupted:
-                reason = supervisor.watch()
-        finally:
-            supervisor.stop()
-            interrupted.release()
+        reason = _supervise(ready, environment | way_out, options)
     if reason:
         raise ConfigurationError(f'{reason}; see {ready.logs}')
     return 0
+
+
+def _supervise(
+    ready: Prepared, environment: Mapping[str, str], options: DriveOptions
+) -> str | None:
+    """Runs the nodes until a signal, or until one ends; returns why it ended."""
+    supervisor = Supervisor(environment, ready.logs)
+    interrupted = Interrupt()
+    reason: str | None = None
+    names = ['-r', f'__ns:=/{options.namespace.strip("/")}'] if options.namespace else []
+    try:
+        for spec in ready.specs:
+            arguments = ['--params-file', str(ready.files[spec.name])]
+            supervisor.start(spec, [*arguments, '--log-level', options.log_level, *names])
+        while reason is None and not interrupted:
+            reason = supervisor.watch()
+    finally:
+        supervisor.stop()
+        interrupted.release()
+    return reason
 
 
 def _backend_of(run: RunDirectory) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from quad_learner.configuration import ConfigurationError, build, read_values
+from quad_learner.configuration import ConfigurationError, build, instead_of, read_values
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.experience.run_directory import RunDirectory
 from quad_learner.experience.walk_quality import Bout
@@ -107,11 +106,7 @@ def shipped_files() -> list[Path]:
 def _refuse_unknown(changed: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     for name in changed:
         if name not in values:
-            close = difflib.get_close_matches(name, values, n=1)
-            hint = (
-                f'did you mean {close[0]!r}?' if close else f'known: {", ".join(sorted(values))}'
-            )
-            raise ConfigurationError(f'unknown parameter {name!r}; {hint}')
+            raise ConfigurationError(f'unknown parameter {name!r}; {instead_of(name, values)}')
 
 
 def _pick(config: type[Config], values: Mapping[str, Any]) -> Config:

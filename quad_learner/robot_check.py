@@ -140,6 +140,11 @@ def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Fin
         f'{robot.spawn_height:.3f} m',
         f'spawn_height: {stood.height + DROP / 3:.2f}, a little above where it stands',
     )
+    yield from _check_strength(robot, stood, sag_max)
+    yield from _check_feet(robot, stood)
+
+
+def _check_strength(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Finding]:
     sags = np.abs(stood.sag)
     yield _finding(
         'stiff enough',
@@ -155,6 +160,9 @@ def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Fin
         f'{share.max():.0%} of the torque of {robot.joints[int(share.argmax())]} to stand',
         'check joints.torque_max; or stand higher, with straighter legs: joints.stance',
     )
+
+
+def _check_feet(robot: RobotModel, stood: Stand) -> Iterator[Finding]:
     middle, radius = (length * 1e3 for length in (stood.foot_height, robot.foot_radius))
     yield _finding(
         'feet',

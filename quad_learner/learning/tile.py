@@ -57,6 +57,7 @@ def tile_of(shape: TileShape) -> Callable[..., None]:
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Writes the tile's instructions to where `builder` stands."""
         a, panel, out = (
             context.make_array(kind)(context, builder, value)
             for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
@@ -73,7 +74,7 @@ def tile_of(shape: TileShape) -> Callable[..., None]:
 
 
 class _Writer:
-    """Writes a tile's instructions to where `builder` stands."""
+    """Writes the parts of a tile."""
 
     def __init__(self, builder: Any, shape: TileShape) -> None:
         self._builder = builder

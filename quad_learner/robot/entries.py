@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Collection, Hashable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from quad_learner.configuration import ConfigurationError
+from quad_learner.configuration import ConfigurationError, instead_of
 
 Array = NDArray[np.float64]
 
@@ -60,9 +59,7 @@ class Entries:
             raise self.error('.'.join(keys), section, f'must hold {", ".join(known)}')
         for name in section:
             if name not in known:
-                close = difflib.get_close_matches(str(name), known, n=1)
-                hint = f'did you mean {close[0]!r}?' if close else f'known: {", ".join(known)}'
-                whole = '.'.join((*keys, str(name)))
+                whole, hint = '.'.join((*keys, str(name))), instead_of(str(name), known)
                 raise ConfigurationError(f'{self.path}: unknown entry {whole!r}; {hint}')
 
     def number(self, *keys: str, above: float = -math.inf, most: float = math.inf) -> float:

@@ -23,6 +23,7 @@ from quad_learner.task.kinds import NUMBERED
 Array = NDArray[np.float64]
 NS_PER_US = 1000
 REASONS_IN_A_STEP = (1 << 24) - 1
+"""bits that are exact in a float32, which a step's numbers travel as"""
 
 _SCALARS = (
     'sequence',

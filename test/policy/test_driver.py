@@ -1,113 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from quad_learner.policy.driver import (
-    GRACE_DECISIONS,
-    TIRED_EPISODES,
-    Choice,
-    Counters,
-    Driver,
-    Look,
-    Phase,
-)
-from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import JointTarget
+from quad_learner.policy.driver import GRACE_DECISIONS, Counters, Look, Phase
 from quad_learner.safety.modes import Authority, Mode, Reason
-from quad_learner.task.config import TaskConfig
-from quad_learner.task.course import Course
-from quad_learner.task.walk import WalkTask
+
+if TYPE_CHECKING:
+    from test.policy.conftest import Seat
 
 PERIOD_NS = 25_000_000
 STOPPED = {'mode': Mode.SOFT_STOP, 'authority': Authority.NOBODY, 'request': 0}
-Configure = Callable[..., TaskConfig]
-
-
-class Seat:
-    """A driver, and a safety layer played by the test."""
-
-    def __init__(
-        self,
-        robot: RobotModel,
-        task: WalkTask,
-        course: Course,
-        builders: Any,
-        counters: Counters,
-    ) -> None:
-        self.standing = True
-        self.driver = Driver(robot, task, course, lambda _: self.standing, counters)
-        self.robot = robot
-        self._samples, self._estimates, self._commands = builders
-        self.decision = 3
-        self.velocity = np.zeros(3)
-        self.position = np.zeros(3)
-        self.tired = False
-        self.target: JointTarget | None = None
-
-    def decide(
-        self,
-        action: float | None = None,
-        finish: bool = False,
-        silent: bool = False,
-        **command: Any,
-    ) -> Look:
-        """One decision: safety's last command was `command`, the model wants `action`."""
-        time_ns = self.decision * PERIOD_NS
-        self.decision += 1
-        sample = self._samples(time_ns=time_ns)
-        estimate = self._estimates(
-            time_ns=time_ns, velocity_body=self.velocity, position=self.position
-        )
-        given = None if silent else self._commands(**command)
-        look = self.driver.look(sample, estimate, given, finish, self.tired)
-        choice = None
-        if look.wants_action:
-            choice = Choice(np.full(12, 0.0 if action is None else action, np.float32), 5)
-        self.target = self.driver.answer(sample, choice)
-        return look
-
-    @property
-    def request(self) -> int:
-        assert self.target is not None
-        return self.target.request
-
-    def held_by_reset(self, **more: Any) -> Look:
-        return self.decide(authority=Authority.RESET, request=1, **more)
-
-    def driving(self, action: float | None = None, **changed: Any) -> Look:
-        command = {'authority': Authority.POLICY, 'request': self.request}
-        return self.decide(action, **(command | changed))
-
-    def begin(self) -> Look:
-        self.held_by_reset()
-        return self.driving()
-
-    def whole_episode(self, velocity: tuple[float, ...] = (0.8, 0.0, 0.0)) -> None:
-        self.velocity = np.array(velocity)
-        self.begin()
-        while self.driving(0.5).end is None:
-            pass
-
-
-@pytest.fixture
-def seat(
-    robot: RobotModel, task_config: Configure, sample_of: Any, estimate_of: Any, command_of: Any
-) -> Callable[..., Seat]:
-    """Returns a function that makes a driver's seat in episodes of twenty steps."""
-
-    def make(counters: Counters | None = None, steps: int = 20, **task: Any) -> Seat:
-        config = task_config(
-            **{'episode_s': steps * 0.025, 'use_oscillator': False, 'halt_s': 0.0, **task}
-        )
-        builders = (sample_of, estimate_of, command_of)
-        course = Course(config, np.random.default_rng(0))
-        return Seat(robot, WalkTask(robot, config), course, builders, counters or Counters())
-
-    return make
 
 
 def test_it_rests_until_safety_has_spoken(seat: Callable[..., Seat]) -> None:
@@ -380,45 +286,3 @@ def test_the_targets_answer_the_sample_with_the_gains_of_the_robot(
     assert new.target.time_ns == (new.decision - 1) * PERIOD_NS
     np.testing.assert_array_equal(new.target.kp, new.robot.kp)
     np.testing.assert_array_equal(new.target.kd, new.robot.kd)
-
-
-def test_a_tired_robot_begins_no_episode_at_home(seat: Callable[..., Seat]) -> None:
-    tired = seat(workspace_m=(4.0, 3.0))
-    tired.tired = True
-    tired.held_by_reset()
-    assert tired.driver.phase is Phase.REST
-    tired.tired = False
-    tired.held_by_reset()
-    assert tired.driver.phase is Phase.ASK
-
-
-@pytest.mark.parametrize('outside', [(1.95, 0.0), (0.0, 1.55), (-2.2, -2.0)])
-def test_a_tired_robot_outside_is_taken_home_before_it_rests(
-    seat: Callable[..., Seat], outside: tuple[float, float]
-) -> None:
-    """The workspace is 2 m and 1.5 m to each side; home is 0.1 m within."""
-    tired = seat(workspace_m=(4.0, 3.0))
-    tired.tired = True
-    tired.position = np.array([*outside, 0.3])
-    tired.held_by_reset()
-    assert tired.driver.phase is Phase.ASK
-    assert tired.driving().begins
-    tired.position = np.array([1.8, 1.3, 0.3])
-    tired.decide(**STOPPED)
-    tired.held_by_reset()
-    assert tired.driver.phase is Phase.REST
-
-
-def test_a_tired_robot_that_does_not_come_home_rests_where_it_is(
-    seat: Callable[..., Seat],
-) -> None:
-    lost = seat(workspace_m=(4.0, 3.0))
-    lost.tired = True
-    lost.position = np.array([3.0, 0.0, 0.3])
-    for _ in range(TIRED_EPISODES):
-        assert lost.begin().begins
-        lost.decide(**STOPPED)
-    lost.held_by_reset()
-    assert lost.driver.phase is Phase.REST
-    lost.tired = False
-    assert lost.begin().begins
