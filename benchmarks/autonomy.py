@@ -36,7 +36,7 @@ import yaml
 
 from following import Following
 from learning import Trial, read
-from process_growth import Size, growth, size
+from process_growth import growth
 from quad_learner import configuration
 from quad_learner.experience.durable import write_atomically
 from quad_learner.graph import GraphConfig
@@ -47,6 +47,7 @@ from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.trainee import seed_of, share_of
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
+from quad_learner.process_size import Size, size
 from quad_learner.resources import config_directory
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.task.config import TaskConfig

@@ -1,27 +1,13 @@
-"""What a process takes of the machine, and whether it takes ever more."""
+"""How processes grow while they are watched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-KIB = 1024
-MIB = KIB * KIB
-SECONDS_AN_HOUR = 3600.0
-
-
-class Size(NamedTuple):
-    """A process at one moment."""
-
-    time_s: float
-    """steady clock [s]"""
-    resident_bytes: int
-    files: int
-    """that are open"""
-    threads: int
+from quad_learner.process_size import MIB, SECONDS_AN_HOUR, Size
 
 
 class Growth(NamedTuple):
@@ -34,17 +20,6 @@ class Growth(NamedTuple):
     files: float
     """more in the last quarter than in the first, medians"""
     threads: float
-
-
-def size(pid: int, now_s: float) -> Size | None:
-    """Returns what the process `pid` takes now; None where it has ended."""
-    folder = Path('/proc') / str(pid)
-    try:
-        status = dict(line.split(':', 1) for line in (folder / 'status').read_text().splitlines())
-        files = sum(1 for _ in (folder / 'fd').iterdir())
-        return Size(now_s, int(status['VmRSS'].split()[0]) * KIB, files, int(status['Threads']))
-    except (OSError, KeyError):  # KeyError: what has ended but was not waited for has no memory
-        return None
 
 
 def growth(sizes: Sequence[Size], warm_up_s: float) -> Growth | None:

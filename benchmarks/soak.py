@@ -44,8 +44,9 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
-from process_growth import Growth, Size, growth, size
+from process_growth import Growth, growth
 from quad_learner.learn import LearnOptions, Preparation, node_environment, prepare
+from quad_learner.process_size import Size, size
 from quad_learner.robot.model import load
 from quad_learner.ros import topics
 from quad_learner.simulation.faults import KINDS

@@ -17,13 +17,19 @@ from rclpy.timer import Timer
 from quad_learner.exclusive import Lifeline, claim
 from quad_learner.graph import GraphConfig
 from quad_learner.precedence import run_first, threads
+from quad_learner.process_size import MIB, GrowthAlarm, size
 from quad_learner.robot.model import RobotModel, load
+from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.robot.ticks import Ticks
 from quad_learner.ros import parameters
+from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import OK, PERIOD_S, WARN, Diagnostics
 from quad_learner.ros.neighbours import Neighbours
 from quad_learner.ros.topics import Topic
 from quad_learner.ros.words import Unread
+
+SIZE_PERIOD_S = 60.0
+"""[s] between looks at what the process takes of the machine: each reads files of the kernel's"""
 
 
 class GraphNode(Node):
@@ -55,6 +61,8 @@ class GraphNode(Node):
         self._more_writers = False
         self.neighbours = Neighbours(graph.robot_id, self._meet)
         self.diagnostics = Diagnostics(self, self._report_all, graph.robot_id)
+        self._growth, self._grown = GrowthAlarm(), ''
+        self.every(SIZE_PERIOD_S, self._look_at_size)
         if self.controls:
             self._words = Unread()
             self.every(PERIOD_S, self._look_at_words)
@@ -76,8 +84,10 @@ class GraphNode(Node):
             )
 
     def _report_all(self) -> tuple[bytes, str]:
-        """Returns what the node reports, and whom it hears that it should not."""
+        """Returns what the node reports, whom it hears that it should not, and if it grows."""
         level, summary = self.report()
+        if self._grown:
+            level, summary = max(level, WARN), f'{summary}; {self._grown}'
         others = self.neighbours.heard()
         self.diagnostics.values['dropped_of_others'] = self.neighbours.dropped
         if not others:
@@ -90,6 +100,16 @@ class GraphNode(Node):
             f'robot {other or "without a name"} speaks here too and is ignored; this one is '
             f'{self.graph.robot_id or "without a name"} (robot_id)'
         )
+
+    def _look_at_size(self) -> None:
+        now = size(os.getpid(), steady_ns() / NANOSECONDS)
+        if now is None:
+            return
+        self.diagnostics.values['memory_mib'] = round(now.resident_bytes / MIB)
+        grown = self._growth.look(now)
+        if grown and not self._grown:
+            self.get_logger().warning(f'this process {grown}: docs/safety.md, memory')
+        self._grown = grown
 
     def _look_at_words(self) -> None:
         said = self._words.look()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ import process_growth
 import soak
 from fault_graph import Chronicle, Entry, pack, unpack
 from fault_verdict import Fault, complaints, is_safe, safe_after_ns
+from quad_learner.process_size import Size
 from quad_learner.safety.modes import Authority, Mode
 
 MS = 1_000_000
@@ -123,11 +123,11 @@ def test_every_process_of_the_graph_is_known_to_it() -> None:
     assert {'robot', *fault_graph.KINDS} == set(fault_graph.NAMES)
 
 
-def sizes(resident_mib: Any, files: Any = 10, threads: Any = 8) -> list[process_growth.Size]:
+def sizes(resident_mib: Any, files: Any = 10, threads: Any = 8) -> list[Size]:
     many = np.broadcast_to
     each = zip(*(many(v, 400).tolist() for v in (resident_mib, files, threads)), strict=True)
     return [
-        process_growth.Size(n * 10.0, round(mib * 2**20), open_files, running)
+        Size(n * 10.0, round(mib * 2**20), open_files, running)
         for n, (mib, open_files, running) in enumerate(each)
     ]
 
@@ -160,18 +160,6 @@ def test_a_leak_is_found_where_it_was_watched_for_long_enough_and_is_no_work() -
     assert wrong == ['policy takes 2.0 MiB more an hour']
     _, wrong = soak.leaks({('policy', 1): leaky[:150]})
     assert wrong == []
-
-
-def test_this_process_has_a_size_and_one_that_ended_has_none() -> None:
-    found = process_growth.size(os.getpid(), 7.0)
-    assert found is not None
-    assert found.time_s == 7.0
-    assert found.resident_bytes > 10 << 20
-    assert found.files >= 3
-    assert found.threads >= 1
-    ended = subprocess.Popen([sys.executable, '-c', ''])
-    ended.wait()
-    assert process_growth.size(ended.pid, 7.0) is None
 
 
 def test_a_soak_has_a_fault_a_minute_each_kind_before_any_comes_again() -> None:

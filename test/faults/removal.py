@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rclpy.task import Future
 
 from quad_learner.restarts import Meaning
 from quad_learner.robot.sink import Verdict
@@ -235,3 +236,10 @@ def starts_all_again(_: Part) -> Part:
 def never_again(_: Part) -> Part:
     """Lets nothing live again."""
     return lambda *_, **__: Meaning.BROKEN
+
+
+def until_a_future(_: Part) -> Part:
+    """Lets the executor wait for what never comes."""
+    return lambda executor, longest_s: executor.spin_until_future_complete(
+        Future(), timeout_sec=longest_s
+    )
