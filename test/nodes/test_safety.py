@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rclpy.duration import Duration
 from rclpy.serialization import deserialize_message
 
 from quad_learner.configuration import ConfigurationError
@@ -210,6 +211,25 @@ def test_it_sends_a_stop_before_it_goes(safety: Any, sample_of: Any) -> None:
     command = answer(safety, BETWEEN)
     assert command.mode is Mode.LATCHED_STOP
     np.testing.assert_array_equal(command.kp, np.zeros(12))
+
+
+def test_it_goes_only_when_its_stop_has_come_or_nobody_takes_it(
+    safety: Any, sample_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    safety.sense(sample_of(time_ns=BETWEEN))
+    answer(safety, BETWEEN)
+    commands, done = safety.node._commands, list[str]()
+    publish = commands.publish
+
+    def wait(longest: Duration) -> bool:
+        done.append('waits')
+        assert 0 < longest.nanoseconds <= 10**9
+        return False
+
+    monkeypatch.setattr(commands, 'publish', lambda m: (done.append('speaks'), publish(m)))
+    monkeypatch.setattr(commands, 'wait_for_all_acked', wait)
+    safety.node.close()
+    assert done == ['speaks', 'waits']
 
 
 def test_a_target_for_other_joints_is_refused_and_told(safety: Any, target_of: Any) -> None:
