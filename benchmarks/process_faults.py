@@ -133,6 +133,10 @@ class Stranger(Node):
             client.call_async(service.type.Request())
 
 
+class StuckError(Exception):
+    """The robot does not come to the state that the next trial begins with."""
+
+
 class Bench:
     """The graph and the stranger; strikes one process after the other."""
 
@@ -192,19 +196,13 @@ class Bench:
 
     def _brought_to(self, state: State) -> Entry:
         """Returns what the robot follows at a random moment of `state`, after getting it there."""
+        give_up_ns = steady_ns() + round(READY_S * NANOSECONDS)
         if state is State.GETTING_UP:
-            self._until(lambda: self._driver() is not Authority.NOBODY, 'somebody who drives')
+            self._wait(state, lambda: self._driver() is not Authority.NOBODY, give_up_ns)
             self._stranger.ask(topics.SAFETY_STOP)
             self._spin(FALL_S)
-        give_up_ns = steady_ns() + round(READY_S * NANOSECONDS)
-        nudged_ns = 0
         while steady_ns() < give_up_ns:
-            if steady_ns() > nudged_ns:
-                self._nudge(state)
-                nudged_ns = steady_ns() + NANOSECONDS
-            self._spin(SPIN_S)
-            if not self._is(state):
-                continue
+            self._wait(state, lambda: self._is(state), give_up_ns)
             since_ns = steady_ns()
             self._spin(self._random.uniform(*SETTLED_S))
             self.tick_late_ms += ticks_late_ms(self.graph.chronicle.since(since_ns))
@@ -212,10 +210,22 @@ class Bench:
             if self._is(state) and entry is not None:
                 self._look_back()
                 return entry
+        raise self._stuck(state)
+
+    def _wait(self, state: State, condition: Callable[[], bool], give_up_ns: int) -> None:
+        """Listens until `condition` holds or the time is over, and helps the robot to `state`."""
+        nudged_ns = 0
+        while not condition() and steady_ns() < give_up_ns:
+            if steady_ns() > nudged_ns:
+                self._nudge(state)
+                nudged_ns = steady_ns() + NANOSECONDS
+            self._spin(SPIN_S)
+
+    def _stuck(self, state: State) -> StuckError:
         dead = self.graph.dead()
         words = '\n'.join(self.graph.said(name)[-2000:] for name in NAMES)
-        raise SystemExit(
-            f'process_faults: never {state.value}; the last was {self.graph.chronicle.last}, '
+        return StuckError(
+            f'after {self._after}: never {state.value}; the last was {self.graph.chronicle.last}, '
             f'reset {self._stranger.reset_state}, dead {dead}\n{words}'
         )
 
@@ -225,8 +235,9 @@ class Bench:
         if entry is not None and entry.mode is Mode.LATCHED_STOP:
             self._stranger.ask(topics.SAFETY_RESUME)
             return
-        lies = self._stranger.reset_state in (*RISING, 'GIVE_UP', 'WAIT')
-        if lies and state is not State.GETTING_UP and self._driver() is not Authority.POLICY:
+        reset = self._stranger.reset_state
+        lies = state is not State.GETTING_UP and reset in (*RISING, 'WAIT')
+        if (lies or reset == 'GIVE_UP') and self._driver() is not Authority.POLICY:
             self._stranger.ask(topics.SET_UPRIGHT)
 
     def _look_back(self) -> None:
@@ -281,13 +292,6 @@ class Bench:
         return driver is Authority.RESET and (
             reset == 'READY' if state is State.STANDING else reset in RISING
         )
-
-    def _until(self, condition: Callable[[], bool], what: str) -> None:
-        give_up_ns = steady_ns() + round(READY_S * NANOSECONDS)
-        while not condition():
-            self._spin(SPIN_S)
-            if steady_ns() > give_up_ns:
-                raise SystemExit(f'process_faults: waited in vain for {what}')
 
     def _spin(self, seconds: float) -> None:
         """Listens for so long."""
@@ -347,8 +351,9 @@ def rounds(options: argparse.Namespace) -> Iterator[int]:
     for number in itertools.count():
         spent = (time.monotonic() - began) / SECONDS_A_MINUTE
         if number >= options.trials if options.minutes is None else spent >= options.minutes:
-            options.trials = number
             return
+        if options.minutes is not None:
+            options.trials = number + 1
         yield number
 
 
@@ -425,7 +430,10 @@ def main() -> None:
         rclpy.init()
         bench = Bench(graph, Stranger(untrained(options.seed)), options.seed)
         try:
-            strike(bench, options)
+            try:
+                strike(bench, options)
+            except StuckError as stuck:
+                bench.complaints.append(str(stuck))
             said = graph.said('robot').splitlines()
             bench.complaints += [line for line in said if 'unsafe command' in line][:TOLD]
         finally:
