@@ -25,7 +25,7 @@ class RollOver:
 
     def forget(self) -> None:
         """Begins as after the first fall."""
-        self._other_way = self._off_back = self._straight_on = False
+        self._other_way = False
         self._stuck_on_side = 0
 
     def choose(self, slant: Posture) -> tuple[tuple[Keyframe, ...], str]:
@@ -34,9 +34,6 @@ class RollOver:
         Args:
             slant: how the body lies.
         """
-        # Tucking its legs let it fall back onto its back: next time it does not tuck them between.
-        fell_back = self._off_back and slant.tilt > self._back_tilt
-        self._straight_on = self._straight_on or fell_back
         self._on_back = slant.tilt > self._back_tilt
         to_right = slant.lean > 0.0
         if self._on_back and self._other_way:
@@ -54,12 +51,10 @@ class RollOver:
         # side that one, and the one off a back.
         stuck = self._on_back == (slant.tilt > self._back_tilt)
         self._other_way = self._on_back and stuck and not self._other_way
-        self._off_back = self._on_back and not stuck
         in_a_row = self._stuck_on_side % _TURNS
         self._stuck_on_side = in_a_row + 1 if stuck and not self._on_back else 0
-        if self._off_back and self._straight_on:
-            self._off_back = False
-            return ''
+        if self._on_back and not stuck:
+            return ''  # tucking its legs now often lets it fall back onto its back
         return 'rolled back to where it was' if stuck else 'rolled, not yet upright'
 
     def _frames(self, to_right: bool) -> tuple[Keyframe, ...]:

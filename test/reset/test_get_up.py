@@ -150,8 +150,7 @@ def test_off_its_back_it_tries_the_other_way_when_one_fails(body: Body) -> None:
     assert ways == ['right side', 'left side', 'right side']
 
 
-def roll_to_a_side(body: Body, then: float) -> list[str]:
-    """Rolls it from its back to its right side; tucking leaves it at `then`. Returns reasons."""
+def test_off_its_back_onto_a_side_it_rolls_on_without_tucking(body: Body) -> None:
     body.roll = ON_ITS_BACK
     body.until(State.ROLL)
     body.step(4)
@@ -160,31 +159,11 @@ def roll_to_a_side(body: Body, then: float) -> list[str]:
     while body.machine.state is State.ROLL and len(reasons) < 200:
         body.step()
         reasons.append(body.machine.reason)
-    body.roll = then
-    return list(dict.fromkeys(reasons))
-
-
-def test_where_tucking_made_it_fall_back_it_rolls_on_from_its_side_without(
-    body: Body, config: ResetConfig
-) -> None:
-    body.machine = GetUp(body.robot, config)
-    back, side = (
+    assert list(dict.fromkeys(reasons)) == [
         'lies on its back, rolls by the right side',
         'lies on its side, rolls by the right side',
-    )
-    tucks = 'rolled, not yet upright'
-    assert roll_to_a_side(body, then=ON_ITS_BACK) == [back, tucks]
-    stuck = 'rolled back to where it was'
-    assert roll_to_a_side(body, then=ON_ITS_RIGHT) == [back, side, stuck]
-
-
-def test_where_tucking_did_no_harm_it_tucks_again(body: Body, config: ResetConfig) -> None:
-    body.machine = GetUp(body.robot, config)
-    for _ in range(2):
-        assert roll_to_a_side(body, then=ON_ITS_RIGHT)[-1] == 'rolled, not yet upright'
-        body.until(State.ROLL)
-        assert body.machine.reason == 'lies on its side, rolls by the right side'
-        body.until(State.FOLD)
+        'rolled back to where it was',
+    ]
 
 
 def test_off_a_side_each_third_motion_is_the_one_off_a_back(body: Body) -> None:
