@@ -52,12 +52,8 @@ from quad_learner.ros import topics
 from quad_learner.simulation.faults import KINDS
 from quad_learner.supervisor import Supervisor
 
-ENVIRONMENT = {
-    'ROS_DOMAIN_ID': '96',
-    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-    'OMP_NUM_THREADS': '1',
-}
-"""of every process"""
+DOMAIN = '96'
+"""of ROS, for this benchmark alone"""
 RESPAWNED = ('estimator', 'reset', 'policy', 'monitor', 'learner')
 ENDING = ('robot', 'safety')
 """the run is over without them, and is resumed"""
@@ -388,7 +384,7 @@ def main() -> None:
     parser.add_argument('--even', action='store_true', help='the learner gives way to nobody')
     parser.add_argument('--seed', type=int, default=0)
     options = parser.parse_args()
-    os.environ |= ENVIRONMENT
+    os.environ |= node_environment({**os.environ, 'ROS_DOMAIN_ID': DOMAIN})
     rclpy.init()
     with tempfile.TemporaryDirectory() as folder:
         story, planned = soak(Path(folder), options)

@@ -17,16 +17,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from quad_learner.flow import Flow, by_network
+from quad_learner.flow import TRANSPORTS, Flow
 from quad_learner.learn import node_environment
 from quad_learner.precedence import may_run_first
 
 PYTHONS = ((3, 10), (3, 11), (3, 12))
 """Versions that the package runs on; the simulator has wheels for the first two alone."""
 RMW_DEFAULT = 'rmw_fastrtps_cpp'
-SHARED_MEMORY = Path('/dev/shm')
-SHARED_MEMORY_BYTES = 64 << 20
-"""Fast DDS maps segments of about a megabyte for each of the nodes' endpoints."""
 PRIORITY = 30
 """The real_time_priority of config/graph.yaml."""
 CORES = 2
@@ -98,7 +95,6 @@ def examine(environment: Mapping[str, str], runs: Path) -> list[Finding]:
         *(check_module(module) for module in MODULES),
         check_middleware(environment),
         check_domain(environment),
-        check_shared_memory(SHARED_MEMORY),
         check_flow(environment),
         check_cores(len(os.sched_getaffinity(0))),
         check_priority(may_run_first(PRIORITY)),
@@ -170,20 +166,6 @@ def check_domain(environment: Mapping[str, str]) -> Finding:
     )
 
 
-def check_shared_memory(path: Path) -> Finding:
-    """Returns whether the nodes can share memory at `path`, as Fast DDS wants to."""
-    way_out = (
-        f'make {path} writable with {_size(SHARED_MEMORY_BYTES)} free (in a container: '
-        '--shm-size=256m); without it the nodes go by the network of this machine'
-    )
-    if not os.access(path, os.W_OK):
-        return Finding('shared memory', False, f'{path} cannot be written to', way_out)
-    free = shutil.disk_usage(path).free
-    return _finding(
-        'shared memory', free >= SHARED_MEMORY_BYTES, f'{_size(free)} free in {path}', way_out
-    )
-
-
 def check_flow(
     environment: Mapping[str, str], flow: Callable[[Mapping[str, str]], Flow] = Flow
 ) -> Finding:
@@ -193,18 +175,13 @@ def check_flow(
         environment: environment variables, to which those of a run are added.
         flow: tries it.
     """
-    name, nodes = 'data flow', node_environment(environment)
     way_out = (
-        'quad-learner and the launch files then take the network of this machine; for shared '
-        f'memory remove the files fastrtps_* that others left in {SHARED_MEMORY}, and let all '
-        'containers share it (--ipc=host)'
+        'let UDP pass on the ports 7400 and up of 127.0.0.1; or, where a variable such as '
+        f'{TRANSPORTS} or a profile of Fast DDS has chosen another way, unset it'
     )
-    if not by_network(nodes):
-        return Finding(name, True, 'not tried: the way of data was chosen', needed=False)
-    with flow(nodes) as tried:
-        well = not tried.way_out()
-    what = 'flows' if well else 'nothing arrives by shared memory'
-    return _finding(name, well, what, way_out, needed=False)
+    with flow(node_environment(environment)) as tried:
+        well = tried.flows()
+    return _finding('data flow', well, 'flows' if well else 'nothing arrives', way_out)
 
 
 def check_cores(count: int) -> Finding:

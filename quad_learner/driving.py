@@ -14,7 +14,6 @@ from quad_learner.configuration import ConfigurationError, read_values
 from quad_learner.drive.terminal import STANDARD_INPUT, keys_at_once
 from quad_learner.exclusive import claim
 from quad_learner.experience.run_directory import RunDirectory, open_run
-from quad_learner.flow import WITHOUT, Flow
 from quad_learner.graph import LOCKSTEP, REAL_TIME
 from quad_learner.learn import node_environment
 from quad_learner.parameter_check import check_all
@@ -97,14 +96,10 @@ def drive(options: DriveOptions) -> int:
     # The terminal is given back as it was even where the keyboard node cannot do it any more.
     terminal = keys_at_once(STANDARD_INPUT) if options.keyboard else nullcontext()
     with terminal, claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
-        with Flow(environment) as flow:
-            ready = prepare(options)
-            way_out = flow.way_out()
-        if way_out:
-            sys.stderr.write(f'quad-learner: {WITHOUT}\n')
+        ready = prepare(options)
         sys.stdout.write(''.join(f'{line}\n' for line in ready.told))
         sys.stdout.flush()
-        reason = _supervise(ready, environment | way_out, options)
+        reason = _supervise(ready, environment, options)
     if reason:
         raise ConfigurationError(f'{reason}; see {ready.logs}')
     return 0

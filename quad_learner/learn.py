@@ -18,7 +18,7 @@ from quad_learner.exclusive import claim
 from quad_learner.experience.metrics_table import read_rows
 from quad_learner.experience.run_directory import RunDirectory, create, create_at, open_run
 from quad_learner.experience.versions import installed_versions
-from quad_learner.flow import WITHOUT, Flow
+from quad_learner.flow import by_network
 from quad_learner.precedence import may_run_first
 from quad_learner.rehearsal import admit
 from quad_learner.resources import config_directory
@@ -111,12 +111,7 @@ def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
     """
     environment = node_environment()
     with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
-        with Flow(environment) as flow:
-            ready = prepare(options)
-            way_out = flow.way_out()
-        if way_out:
-            sys.stderr.write(f'quad-learner: {WITHOUT}\n')
-        environment |= way_out
+        ready = prepare(options)
         return _supervise(ready, environment, options), ready.run
 
 
@@ -276,7 +271,7 @@ def node_environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     environment.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     environment.setdefault('OMP_NUM_THREADS', '1')
     environment.setdefault('PYTHONUNBUFFERED', '1')
-    return environment
+    return environment | by_network(environment)
 
 
 def _say(words: str) -> None:

@@ -192,28 +192,14 @@ def test_those_of_the_run_reach_the_parameters_too(launched: Callable[..., Launc
 def test_the_graph_stays_on_this_machine_unless_the_user_says_otherwise(
     launched: Callable[..., Launched], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    reach = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    assert reach in [entity.arguments for entity in launched().others]
+    monkeypatch.delenv('FASTDDS_BUILTIN_TRANSPORTS')
+    reach = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SYSTEM_DEFAULT')
+    given = dict(entity.arguments for entity in launched().others if len(entity.arguments) == 2)
+    assert given[reach[0]] == reach[1]
+    assert given['FASTRTPS_DEFAULT_PROFILES_FILE'].endswith('this_machine.xml'), '127.0.0.1 alone'
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
     second = launched(run_dir=str(tmp_path / 'second'), namespace='other')
     assert not any(entity.arguments[:1] == reach[:1] for entity in second.others)
-
-
-def test_where_no_data_flows_the_nodes_are_given_another_way_and_it_is_said(
-    launched: Callable[..., Launched], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from quad_learner.flow import Flow
-
-    monkeypatch.delenv('FASTDDS_BUILTIN_TRANSPORTS')
-    monkeypatch.setattr(Flow, 'begin', lambda flow: None)
-    outcome = launched()
-    (waits,) = (e for e in outcome.others if type(e).__name__ == 'OpaqueFunction')
-    monkeypatch.setattr(Flow, 'flows', lambda flow: True)
-    assert waits.named['function'](outcome.context) == []
-    monkeypatch.setattr(Flow, 'flows', lambda flow: False)
-    *variables, said = waits.named['function'](outcome.context)
-    assert ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SYSTEM_DEFAULT') in [v.arguments for v in variables]
-    assert 'its network is taken instead' in said.named['msg']
 
 
 @pytest.mark.parametrize(

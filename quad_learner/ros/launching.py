@@ -22,7 +22,6 @@ from launch import LaunchContext, LaunchDescription
 from quad_learner.bringup import NodeSpec
 from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import claim
-from quad_learner.flow import WITHOUT, Flow
 from quad_learner.learn import node_environment
 from quad_learner.restarts import Meaning, Restarts
 
@@ -93,8 +92,6 @@ def path(text: str) -> Path | None:
 def environment(context: LaunchContext, namespace: str) -> Entities:
     """Returns what sets the nodes' environment, and holds the lock of this domain and namespace.
 
-    Whether data flows is tried meanwhile; the last of what is returned waits for that.
-
     Raises:
         ConfigurationError: another graph runs there.
     """
@@ -103,19 +100,7 @@ def environment(context: LaunchContext, namespace: str) -> Entities:
     lock = claim('run', wanted['ROS_DOMAIN_ID'], namespace)
     context.extend_globals({'quad_learner_lock': lock})
     changed = {key: text for key, text in wanted.items() if os.environ.get(key) != text}
-    flow = Flow(wanted).__enter__()
-    return [*_variables(changed), OpaqueFunction(function=lambda _: _way_out(flow))]
-
-
-def _variables(values: Mapping[str, str]) -> Entities:
-    return [SetEnvironmentVariable(key, text) for key, text in values.items()]
-
-
-def _way_out(flow: Flow) -> Entities:
-    """Returns what lets data flow another way, where it was seen not to."""
-    with flow:
-        found = flow.way_out()
-    return [*_variables(found), LogInfo(msg=WITHOUT)] if found else []
+    return [SetEnvironmentVariable(key, text) for key, text in changed.items()]
 
 
 def nodes(

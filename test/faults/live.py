@@ -30,6 +30,7 @@ from faults.world import words
 from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import claim
+from quad_learner.learn import node_environment
 from quad_learner.robot.model import load
 from quad_learner.robot.signals import JointCommand
 from quad_learner.ros import topics
@@ -56,13 +57,7 @@ class Graph:
     def __init__(self, folder: Path, domain: int) -> None:
         self._folder = folder
         self.domain = domain
-        self.environment = {
-            **os.environ,
-            'ROS_DOMAIN_ID': str(domain),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
-            'OMP_NUM_THREADS': '1',
-        }
+        self.environment = node_environment({**os.environ, 'ROS_DOMAIN_ID': str(domain)})
         specs = [spec for spec in bringup.nodes('sim') if spec.name in BODY]
         self._executables = {spec.name: spec.executable for spec in specs}
         values = bringup.parameters(specs, {'gear': 'real_time'}, None)
@@ -189,7 +184,7 @@ def graph() -> Iterator[Graph]:
             continue
     if lock is None:
         raise TimeoutError('every domain is taken')
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ |= node_environment({**os.environ, 'ROS_DOMAIN_ID': str(domain)})
     with tempfile.TemporaryDirectory() as folder:
         graph = Graph(Path(folder), domain)
         try:
