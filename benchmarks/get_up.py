@@ -44,7 +44,7 @@ from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
-from quad_learner.simulation.poses import overlaps, random_poses
+from quad_learner.simulation.poses import is_sunk, overlaps, random_poses
 from quad_learner.simulation.terrain import TERRAINS
 
 Array = NDArray[np.float64]
@@ -59,6 +59,8 @@ DROP_REACH = 1.0
 """[m] from the middle of the ground, so that bumps and crevices differ"""
 POSES_TRIED = 100
 """joint angles drawn at most, until no limb is inside the body"""
+DROPS_TRIED = 10
+"""at most, until no foot is under the ground: the engine lets one of a hundred through"""
 LIMP_S = 1.0
 """the fall itself, and the time until somebody notices [s]"""
 LONGEST_S = 40.0
@@ -114,7 +116,14 @@ def tired(robot: RobotModel, charge: float) -> RobotModel:
 
 
 def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film: Film) -> None:
-    """Lets the robot fall, and lie limp."""
+    """Lets the robot fall, and lie limp; again where a foot went through the ground."""
+    for _ in range(DROPS_TRIED):
+        _drop(graph, kind, generator, film)
+        if not is_sunk(graph.sim.world, graph.robot.foot_radius):
+            return
+
+
+def _drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film: Film) -> None:
     roll = ROLLS[kind]
     if roll is None:
         orientation = Rotation.random(rng=generator)

@@ -16,6 +16,10 @@ Array = NDArray[np.float64]
 
 OVERLAP = 0.003
 """[m] that shapes may be inside each other: the engine's own margin"""
+_SKY = 2.0
+"""[m] above a foot: higher than any ground"""
+_HIT, _NOTHING = 0, -1
+"""Field of what a ray hit as the engine reports it, and what it says of a ray that hit nothing."""
 _ONE, _OTHER, _DISTANCE = 3, 4, 8
 """Fields of a contact point as the engine reports it: links of both bodies, how far apart."""
 
@@ -46,6 +50,20 @@ def overlaps(world: World) -> bool:
     pybullet.performCollisionDetection(physicsClientId=world.client)
     points = pybullet.getContactPoints(world.body, world.body, physicsClientId=world.client)
     return any(point[_DISTANCE] < -OVERLAP for point in points)
+
+
+def is_sunk(world: World, foot_radius: float) -> bool:
+    """Returns whether a foot is under the ground: uneven ground is a thin shell for the engine.
+
+    Args:
+        world: with the robot in it.
+        foot_radius: [m] that a foot's middle may be in soft ground.
+    """
+    feet = world.feet_truth().position
+    up = np.array([0.0, 0.0, 1.0])
+    above, sky = (feet + foot_radius * up).tolist(), (feet + _SKY * up).tolist()
+    hits = pybullet.rayTestBatch(above, sky, physicsClientId=world.client)
+    return any(hit[_HIT] not in (_NOTHING, world.body) for hit in hits)
 
 
 def touching_parts(world: World) -> frozenset[tuple[str, str]]:

@@ -10,6 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from quad_learner.robot.signals import JointCommand
+from quad_learner.simulation.poses import is_sunk
 from quad_learner.simulation.robot import SimulatedRobot
 
 Build = Callable[..., SimulatedRobot]
@@ -118,3 +119,17 @@ def test_the_robot_stands_on_it(
     for x, y, z in feet.position:
         assert abs(z - simulated.robot.foot_radius - struck(simulated, x, y)) < 0.015
     assert feet.contact.sum() >= 3
+
+
+@pytest.mark.parametrize('terrain', ['flat', 'rough', 'slope', 'mattress', 'doormat', 'rubble'])
+@pytest.mark.parametrize('depth_m, sunk', [(-0.02, False), (0.12, True)])
+def test_feet_under_the_ground_are_told_from_feet_on_it(
+    build: Build, terrain: str, depth_m: float, sunk: bool
+) -> None:
+    simulated = build(seed=4, terrain=terrain)
+    robot, world = simulated.robot, simulated.world
+    height = robot.height + world.ground_height(0.0, 0.0) - depth_m
+    if not sunk:
+        height += 0.06  # the ground may be higher under a foot than under the trunk
+    simulated.place(np.array([0.0, 0.0, height]), np.array([0.0, 0.0, 0.0, 1.0]), robot.stance)
+    assert is_sunk(world, robot.foot_radius) is sunk
