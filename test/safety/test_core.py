@@ -37,6 +37,40 @@ def test_the_first_command_damps_and_bears_epoch_sequence_and_joints(make_bench:
     np.testing.assert_array_equal(command.effort, 0.0)
 
 
+def test_before_anything_was_sensed_a_command_bears_no_time(make_bench: Any) -> None:
+    bench = make_bench('I')
+    assert bench.command.time_ns == 0
+    before = bench.core.initial(epoch=3).command
+    assert (before.sequence, before.time_ns, before.epoch) == (0, 0, 3)
+
+
+def test_after_a_gap_targets_move_as_in_two_periods_and_no_further(make_bench: Any) -> None:
+    bench = make_bench('R')
+    bench.wish['reset']['position'] = np.array([0.9, 0.5])
+    bench.tick(20)
+    bench.sample['joint_position'] = bench.command.position.copy()
+    bench.tick()
+    before = bench.command.position[0]
+    bench.tick(dt_ns=40_000_000)
+    # 2 rad/s for 0.02 s.
+    assert bench.code == 'R'
+    assert bench.command.position[0] - before == pytest.approx(0.04)
+
+
+def test_a_clock_that_goes_back_makes_no_stop_longer(make_bench: Any) -> None:
+    bench = make_bench('R')
+    for _ in range(2):  # the second stop comes after one that a driver has ended
+        bench.silent = {'sample'}
+        bench.tick(10)
+        assert bench.code == 'T'
+        bench.silent = set()
+        bench.now_ns -= 30 * 10**9
+        bench.tick(300)
+        bench.ask('reset')
+        bench.tick(2)
+        assert bench.code == 'R'
+
+
 def test_sequence_numbers_rise_one_by_one_whatever_happens(make_bench: Any) -> None:
     bench = make_bench('P')
     last = bench.command.sequence

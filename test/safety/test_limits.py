@@ -239,6 +239,14 @@ def test_within_the_power_nothing_is_changed_and_the_mean_follows(weak: Limits) 
     assert mean == pytest.approx(1.0 + 0.07)
 
 
+def test_power_is_of_the_way_from_the_joint_to_its_target(weak: Limits) -> None:
+    # 0.25 rad ahead of a joint that is at 0.25: 2 N·m, at 2 rad/s with a drag of 2: nothing.
+    sample = sensed(position=(0.25, 0.0), velocity=(2.0, 0.0))
+    wanted = Allowed(np.array((0.5, 0.0)), np.array((8.0, 0.0)), np.array((1.0, 1.0)), Reason.NONE)
+    allowed, mean = weak.within_power(wanted, sample, 1.0, 0.1)
+    assert (allowed.reasons, mean) == (Reason.NONE, pytest.approx(0.9))
+
+
 def test_too_much_power_weakens_both_gains_alike(weak: Limits) -> None:
     # Left: 4 + 4 N·m at 2 rad/s is 16 W; right: 2 W. 18 W down to 10: five ninths.
     allowed, mean = powered(weak, 0.0, 0.01)

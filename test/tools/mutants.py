@@ -34,11 +34,20 @@ from budgets import TIER
 ROOT = Path(__file__).resolve().parent.parent.parent
 EQUIVALENT = ROOT / 'test/equivalent_mutants.yaml'
 SAFETY = 'quad_learner.safety.'
+RULES = tuple(
+    f'test/safety/test_{name}.py'
+    for name in (
+        *('arbiter', 'modes', 'place', 'boxed', 'body_monitors', 'monitors', 'shaking'),
+        *('mode_table', 'motors', 'lateness', 'core'),
+    )
+)
+"""the tests of what the modules decide together, the quick ones first"""
 TESTS: dict[str, tuple[str, ...]] = {
     f'{SAFETY}limits': ('test/safety/test_limits.py', 'test/safety/test_core.py'),
-    f'{SAFETY}core': ('test/safety/test_core.py', 'test/safety/test_arbiter.py'),
-    f'{SAFETY}arbiter': ('test/safety/test_arbiter.py', 'test/safety/test_core.py'),
-    f'{SAFETY}monitors': ('test/safety/test_monitors.py', 'test/safety/test_arbiter.py'),
+    f'{SAFETY}core': ('test/safety/test_core.py', *RULES[:-1]),
+    f'{SAFETY}arbiter': RULES,
+    f'{SAFETY}monitors': ('test/safety/test_monitors.py', *RULES),
+    f'{SAFETY}motors': ('test/safety/test_motors.py', 'test/safety/test_monitors.py'),
     f'{SAFETY}modes': ('test/safety/test_modes.py', 'test/safety/test_arbiter.py'),
     f'{SAFETY}config': ('test/safety/test_config.py',),
     'quad_learner.robot.sink': ('test/robot/test_sink.py',),
