@@ -105,7 +105,7 @@ def test_turns_of_a_node_keep_no_memory(monkeypatch: pytest.MonkeyPatch) -> None
 
     try:
         # What else happens in this process may grow for once; each turn keeps or does not.
-        assert min(grown() for _ in range(4)) < 4 * TURNS
+        assert any(grown() < 4 * TURNS for _ in range(4))
     finally:
         executor.shutdown()
         context.try_shutdown()
