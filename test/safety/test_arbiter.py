@@ -333,3 +333,51 @@ def test_every_step_that_ends_a_session_shows(make_bench: Any) -> None:
     assert (bench.command.mode, bench.command.reasons) == (Mode.STANDBY, Reason.RELEASED)
     bench.tick()
     assert bench.code == 'R'
+
+
+def test_a_driver_that_is_first_heard_voids_only_its_own_request(small: Any, bench_on: Any) -> None:
+    bench = bench_on(small.robot)
+    bench.silent = {'reset'}
+    bench.tick(100)
+    bench.silent = set()
+    bench.wish['reset']['request'] = 4
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == 'P'
+
+
+def test_falls_alone_never_latch(make_bench: Any) -> None:
+    bench = make_bench('P', rearm_interval_s=0.0)
+    for _ in range(5):
+        bench.lean(roll=1.5)
+        bench.tick(3)
+        assert bench.code == 'T'
+        bench.lean()
+        bench.tick(100)
+        bench.ask('policy')
+        bench.tick()
+        assert bench.code == 'P'
+
+
+def test_who_drives_hears_nothing_of_a_refusal_to_another(make_bench: Any) -> None:
+    bench = make_bench('R')
+    bench.lean(roll=0.5)  # policy may begin below 0.3
+    bench.tick(2)
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == 'R'
+    assert not bench.command.reasons & (Reason.NOT_ARMED | Reason.TILT)
+
+
+def test_a_pose_is_held_for_its_time_and_then_let_go(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.silent = {'policy'}
+    bench.tick(8)
+    while bench.code == 'P':
+        bench.tick()
+    for _ in range(19):  # of 20 periods, the one of the stop is the first
+        bench.tick()
+        assert bench.command.kp.all()
+    bench.tick()
+    assert not bench.command.kp.any()
+    np.testing.assert_array_equal(bench.command.kd, bench.robot.kd_damping)
