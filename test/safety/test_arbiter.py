@@ -335,7 +335,9 @@ def test_every_step_that_ends_a_session_shows(make_bench: Any) -> None:
     assert bench.code == 'R'
 
 
-def test_a_driver_that_is_first_heard_voids_only_its_own_request(small: Any, bench_on: Any) -> None:
+def test_a_driver_that_is_first_heard_voids_its_own_request_alone(
+    small: Any, bench_on: Any
+) -> None:
     bench = bench_on(small.robot)
     bench.silent = {'reset'}
     bench.tick(100)
@@ -381,3 +383,14 @@ def test_a_pose_is_held_for_its_time_and_then_let_go(make_bench: Any) -> None:
     bench.tick()
     assert not bench.command.kp.any()
     np.testing.assert_array_equal(bench.command.kd, bench.robot.kd_damping)
+
+
+def test_a_pose_that_one_joint_held_is_held_in_a_gentle_stop(make_bench: Any) -> None:
+    bench = make_bench('P')
+    bench.wish['policy']['kp'] = np.array([10.0, 0.0])
+    bench.tick()
+    bench.silent = {'policy'}
+    while bench.code == 'P':
+        bench.tick()
+    assert bench.code == 'T'
+    assert bench.command.kp.any()

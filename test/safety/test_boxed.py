@@ -42,6 +42,13 @@ def test_who_lets_the_legs_go_may_say_where_they_lie(make_bench: Any) -> None:
     assert bench.code == 'R'
 
 
+def test_one_stiff_joint_is_enough_to_be_stopped(make_bench: Any) -> None:
+    bench = make_bench('R')
+    bench.wish['reset']['kp'] = np.array([10.0, 0.0])
+    wants(bench, 'reset', OUT, 102)
+    assert bench.code == 'T'
+
+
 def test_who_is_inside_as_long_as_outside_goes_on(make_bench: Any) -> None:
     bench = make_bench('P')
     for _ in range(10):
