@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
+import resource
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ StepBuilder = Callable[..., Transition]
 NEXT_STEP_ALONE = Horizon(1, 0.9, 0.8)
 HALF_ERROR = 2.0**-11
 """largest relative error of a number in half precision"""
+LARGE_PAGE_BYTES = 2 << 20
 PAGE_BYTES = 4096
 
 
@@ -316,16 +316,19 @@ def test_a_million_steps_of_the_a1_take_less_than_400_megabytes() -> None:
     assert small.memory_bytes * 1000 < 400e6
 
 
-def _resident_bytes() -> int:
-    return int(Path('/proc/self/statm').read_text().split()[1]) * PAGE_BYTES
+def _faults() -> int:
+    """Returns how many pages of memory this process had to ask for so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def test_all_memory_is_taken_at_the_start(make_step: StepBuilder) -> None:
-    gc.collect()  # what other tests left must not be given back while this one measures
-    before = _resident_bytes()
-    # So large that the allocator cannot hand out what others gave back.
     large = Replay(300_000, 102, 12, None, NEXT_STEP_ALONE)
-    assert _resident_bytes() - before > 0.9 * large.memory_bytes > 64e6
+    everywhere = large._rows.view(np.uint8).reshape(-1)
+    before = _faults()
+    everywhere[::PAGE_BYTES] = 1
+    # Had it none yet, it would ask for each page, of 2 MiB at most.
+    assert _faults() - before < len(everywhere) / LARGE_PAGE_BYTES / 3.0
+    assert large.memory_bytes > 64e6
 
     replay, steps, chance = _replay(100), _run(make_step, 500), np.random.default_rng(0)
     _filled(replay, steps[:1]).sample(16, chance)
