@@ -20,6 +20,7 @@ from pathlib import Path
 from quad_learner.flow import TRANSPORTS, Flow
 from quad_learner.learn import node_environment
 from quad_learner.precedence import may_run_first
+from quad_learner.reach import is_secured
 
 PYTHONS = ((3, 10), (3, 11), (3, 12))
 """Versions that the package runs on; the simulator has wheels for the first two alone."""
@@ -179,7 +180,10 @@ def check_flow(
         'let UDP pass on the ports 7400 and up of 127.0.0.1; or, where a variable such as '
         f'{TRANSPORTS} or a profile of Fast DDS has chosen another way, unset it'
     )
-    with flow(node_environment(environment)) as tried:
+    nodes = node_environment(environment)
+    if is_secured(nodes):
+        return Finding('data flow', True, 'not tried: it takes a certificate', needed=False)
+    with flow(nodes) as tried:
         well = tried.flows()
     return _finding('data flow', well, 'flows' if well else 'nothing arrives', way_out)
 

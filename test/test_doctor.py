@@ -92,6 +92,9 @@ def test_whether_data_flows_is_tried_as_in_a_run(
     assert finding.ok is well
     assert tried[0]['FASTRTPS_DEFAULT_PROFILES_FILE'].endswith('this_machine.xml')
     assert well or '127.0.0.1' in finding.way_out
+    secured = {'ROS_SECURITY_ENABLE': 'true', 'ROS_SECURITY_STRATEGY': 'Enforce'}
+    assert doctor.check_flow(secured, trial).ok
+    assert len(tried) == 1, 'nobody has a certificate for that'
 
 
 @pytest.mark.parametrize(
