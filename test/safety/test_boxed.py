@@ -49,6 +49,14 @@ def test_one_stiff_joint_is_enough_to_be_stopped(make_bench: Any) -> None:
     assert bench.code == 'T'
 
 
+def test_a_gap_in_time_counts_for_two_periods_at_most(make_bench: Any) -> None:
+    bench = make_bench('R')
+    bench.wish['reset']['position'] = OUT
+    for ticks, code in ((40, 'R'), (20, 'T')):  # of 40 ms each: 0.8 s, and 1.2 s with the others
+        bench.tick(ticks, dt_ns=40_000_000)
+        assert bench.code == code
+
+
 def test_who_is_inside_as_long_as_outside_goes_on(make_bench: Any) -> None:
     bench = make_bench('P')
     for _ in range(10):
