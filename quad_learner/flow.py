@@ -1,8 +1,8 @@
 """Which way data goes between the processes of a graph, and whether it arrives.
 
 Fast DDS shares memory between the processes of a machine where nobody says otherwise. Here they
-use its network, 127.0.0.1, which is as fast where there is room (docs/results.md). For a process that was killed
-leaves its memory behind, and who meets that again waits up to a second for an answer, with the
+use its network, 127.0.0.1, which is as fast where there is room (docs/results.md). For a process
+that was killed leaves its memory behind, and who meets that again waits for an answer, with the
 lock on which its own control waits: robot nodes were seen to stand still for 0.3 s when another
 node was started anew. Nor is memory shared between containers, or users.
 """
