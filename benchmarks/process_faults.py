@@ -429,16 +429,15 @@ def main() -> None:
         rclpy.init()
         bench = Bench(graph, Stranger(untrained(options.seed)), options.seed)
         try:
-            try:
-                strike(bench, options)
-            except StuckError as stuck:
-                bench.complaints.append(str(stuck))
-            said = graph.said('robot').splitlines()
-            bench.complaints += [line for line in said if 'unsafe command' in line][:TOLD]
+            strike(bench, options)
+        except StuckError as stuck:
+            bench.complaints.append(str(stuck))
         finally:
             graph.kill_all()
             graph.chronicle.close()
             rclpy.shutdown()
+        said = graph.said('robot').splitlines()
+        bench.complaints += [line for line in said if 'unsafe command' in line][:TOLD]
     late += lateness_ms()
     rows = table(bench, options)
     for row in rows:

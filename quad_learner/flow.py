@@ -28,8 +28,8 @@ NETWORK = 'UDPv4'
 def by_network(environment: Mapping[str, str]) -> dict[str, str]:
     """Returns the variables by which data goes without shared memory, and no further than before.
 
-    None where there is nothing to choose: somebody has chosen, another middleware is used, nobody
-    is to be discovered, or nobody can try without a certificate.
+    None are needed where somebody has chosen the way, another middleware is used, nobody is to be
+    discovered, or the graph is secured: a profile for that has to know its certificates.
 
     Args:
         environment: of the nodes.

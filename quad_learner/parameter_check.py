@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from quad_learner.configuration import build
+from quad_learner.configuration import ConfigurationError, build
 
 CONFIGS: Mapping[str, tuple[str, ...]] = {
     'robot': (
@@ -38,6 +38,11 @@ DRIVE = 'quad_learner.drive.config:DriveConfig'
 """read by whoever drives learned policies in the policy's seat, and by who steers with keys"""
 ROS2_CONTROL = 'quad_learner.robot.ros2_control_config:Ros2ControlConfig'
 """read by the robot node instead of the simulation's on hardware"""
+HANDOVER = (
+    ('standing_tilt', 'handover_tilt_rad'),
+    ('standing_joint_error', 'handover_joint_error_rad'),
+)
+"""what reset calls standing, and the larger distance at which safety lets a policy begin"""
 
 
 def check_all(values: Mapping[str, Mapping[str, Any]]) -> None:
@@ -51,6 +56,27 @@ def check_all(values: Mapping[str, Mapping[str, Any]]) -> None:
         names = (ROS2_CONTROL,) if node == 'robot' and hardware else CONFIGS[node]
         steered = 'joy_axes' in merged
         check_node(node, merged, (*names, DRIVE) if steered else names)
+    if 'reset' in values and 'safety' in values:
+        check_handover(values['reset'], values['safety'])
+
+
+def check_handover(reset: Mapping[str, Any], safety: Mapping[str, Any]) -> None:
+    """Checks that where reset is done, safety lets a policy begin; else both would wait for ever.
+
+    Args:
+        reset: parameters of the reset node.
+        safety: parameters of the safety node.
+
+    Raises:
+        ConfigurationError: safety wants the robot nearer to its stance than reset brings it.
+    """
+    for stands, begins in HANDOVER:
+        if not reset[stands] < safety[begins]:
+            raise ConfigurationError(
+                f'parameters of the reset node: {stands} = {reset[stands]} must be less than '
+                f'{begins} = {safety[begins]} of the safety node, else a robot that stands may '
+                f'never walk; change one of them (config/reset.yaml, config/safety.yaml)'
+            )
 
 
 def check_node(node: str, merged: Mapping[str, Any], names: tuple[str, ...]) -> None:

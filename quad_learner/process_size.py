@@ -1,4 +1,4 @@
-"""What a process takes of the machine, and an alarm where it takes ever more (FAULTS row 61).
+"""What a process takes of the machine, and an alarm where that grows (docs/faults.md, row 61).
 
 A node that runs for days must not end for want of memory. Everything a node needs is made at its
 start or soon after it; what it takes beyond that is a leak, its own or the middleware's.
@@ -46,11 +46,7 @@ def size(pid: int, now_s: float) -> Size | None:
 class GrowthAlarm:
     """Says when a process has grown by more than it may since it was warm."""
 
-    def __init__(self, allowed_mib: float = GROWN_MIB) -> None:
-        """Args:
-        allowed_mib: [MiB] that it may grow by.
-        """
-        self._allowed_mib = allowed_mib
+    def __init__(self) -> None:
         self._born_s: float | None = None
         self._warm: Size | None = None
 
@@ -69,7 +65,7 @@ class GrowthAlarm:
         mib = (now.resident_bytes - warm.resident_bytes) / MIB
         files, threads = now.files - warm.files, now.threads - warm.threads
         found = []
-        if mib > self._allowed_mib:
+        if mib > GROWN_MIB:
             found.append(f'{mib:.0f} MiB')
         if files > MORE_OPEN:
             found.append(f'{files} open files')

@@ -176,3 +176,21 @@ def test_the_check_of_a_run_names_the_node_and_the_parameter(
     with pytest.raises(ConfigurationError, match=words) as caught:
         parameter_check.check_all(values)
     assert f'parameters of the {node} node' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'node, name, value',
+    [
+        ('reset', 'standing_joint_error', 0.36),
+        ('safety', 'handover_joint_error_rad', 0.33),
+        ('safety', 'handover_tilt_rad', 0.15),
+    ],
+)
+def test_a_robot_that_stands_for_reset_is_one_that_safety_lets_walk(
+    node: str, name: str, value: float
+) -> None:
+    values = bringup.parameters(bringup.nodes('sim'), {}, None)
+    values[node][name] = value
+    with pytest.raises(ConfigurationError, match=f'{name} = {value}') as caught:
+        parameter_check.check_all(values)
+    assert 'must be less than' in str(caught.value)

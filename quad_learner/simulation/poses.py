@@ -55,6 +55,8 @@ def overlaps(world: World) -> bool:
 def is_sunk(world: World, foot_radius: float) -> bool:
     """Returns whether a foot is under the ground: uneven ground is a thin shell for the engine.
 
+    It looks straight up from each foot, so a limb of the robot's above a foot can hide the ground.
+
     Args:
         world: with the robot in it.
         foot_radius: [m] that a foot's middle may be in soft ground.
