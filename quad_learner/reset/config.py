@@ -71,6 +71,13 @@ class ResetConfig:
         0.0,
         3.0,
     )
+    caught_error: float = parameter(
+        'distance of a joint from where it was folded to at which the leg of an upright robot is '
+        'caught on another, and is freed first; raising it takes fewer for caught',
+        'rad',
+        0.1,
+        6.3,
+    )
     rest_rate: float = parameter(
         'angular rate of the body below which a fall is over; raising it starts the get-up sooner',
         'rad/s',

@@ -3,6 +3,7 @@
     WAIT ──granted──► LIMP ──at rest──► FOLD ──fallen──► ROLL ──► (FOLD again)
                         │                └───upright──► STAND ──risen──► VERIFY ──stood──► READY
                         └──upright and near the stance────┘
+    FOLD ──upright, legs not where they should be──► FREE ──► STAND
     READY, or LIMP but not standing ──motors hot or battery low──► LIE_DOWN ──► REST
     REST ──cool, charged──► LIMP
     out of attempts, from any of them ──► LIE_DOWN ──► GIVE_UP ──rested, or set upright──► WAIT
@@ -24,24 +25,21 @@ from numpy.typing import NDArray
 from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.fatigue import Fatigue
 from quad_learner.reset.motion import Keyframe, motion
-from quad_learner.reset.path import JointPath
+from quad_learner.reset.path import JointPath, furthest
 from quad_learner.reset.patience import Patience
 from quad_learner.reset.posture import Posture, posture
 from quad_learner.reset.roll_over import RollOver
 from quad_learner.reset.session import Session
 from quad_learner.reset.standing import Standing, is_standing, what_is_missing
 from quad_learner.reset.state import State
+from quad_learner.reset.untangle import Untangle
+from quad_learner.reset.usable import is_usable
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import (
-    NANOSECONDS,
-    Health,
-    JointCommand,
-    JointTarget,
-    SensorSample,
-)
+from quad_learner.robot.signals import NANOSECONDS, Health, JointCommand, JointTarget, SensorSample
 from quad_learner.safety.modes import Authority
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 _LIMP = (State.LIMP, State.REST, State.GIVE_UP)
 _UNHURRIED = (State.READY, State.LIE_DOWN, State.REST)
@@ -71,10 +69,12 @@ class GetUp:
         self._patience = Patience(robot, config)
         self._standing = Standing(robot, config)
         self._roll_over = RollOver(self._motion, config)
+        self._untangle = Untangle(robot, self._motion.fold, config)
         self._session = Session(first_request, config.request_grace)
         self._handlers = {
             State.LIMP: self._limp,
             State.FOLD: self._fold,
+            State.FREE: self._free,
             State.ROLL: self._roll,
             State.STAND: self._stand,
             State.VERIFY: self._verify,
@@ -92,6 +92,8 @@ class GetUp:
         self._trouble = ''
         self._path = JointPath(robot.stance)
         self._frames: list[Keyframe] = []
+        self._all = np.ones(len(robot.joints), dtype=bool)
+        self._none = self._slack = ~self._all
 
     @property
     def state(self) -> State:
@@ -138,16 +140,16 @@ class GetUp:
         """
         self._fatigue.feel(health)
         dt = self._elapsed(sample)
-        usable = _finite(sample)
+        usable = is_usable(sample)
         turn = self._session.turn(executed, usable and self._state is not State.GIVE_UP, dt)
         if not usable:
             self._enter(State.WAIT, 'the sensor sample holds values that are not finite')
-            return self._wish(sample, 0, self._robot.stance, limp=True)
+            return self._wish(sample, 0, self._robot.stance, self._all)
         if executed is not None and executed.authority is Authority.POLICY:
             self._begin_afresh()
         if not turn.driving:
             self._rest(sample, dt)
-            return self._wish(sample, turn.request, sample.joint_position, limp=True)
+            return self._wish(sample, turn.request, sample.joint_position, self._all)
         return self._drive(sample, turn.request, dt)
 
     def _drive(self, sample: SensorSample, request: int, dt: float) -> JointTarget:
@@ -163,29 +165,25 @@ class GetUp:
                 self._fail(too_much)
         if self._state is not State.GIVE_UP:
             self._handlers[self._state](sample, slant, dt)
-        limp = self._state in _LIMP
-        if limp:
-            self._path = JointPath(sample.joint_position)
+        limp = self._all if self._state in _LIMP else self._slack
+        self._path.follow(limp, sample.joint_position)
         request = 0 if self._state is State.GIVE_UP else request
         return self._wish(sample, request, self._path.position, limp)
 
     def _wish(
-        self, sample: SensorSample, request: int, position: Array, limp: bool
+        self, sample: SensorSample, request: int, position: Array, limp: Mask
     ) -> JointTarget:
+        # Policy takes over from the robot's own stiffness.
+        stiffness = 1.0 if self._state is State.READY else self._motion.stiffness
         robot = self._robot
         return JointTarget(
             time_ns=sample.time_ns,
             source=Authority.RESET,
             request=request,
             position=position,
-            kp=np.zeros_like(robot.kp) if limp else robot.kp * self._stiffness,
-            kd=robot.kd_damping if limp else robot.kd * math.sqrt(self._stiffness),
+            kp=np.where(limp, 0.0, robot.kp * stiffness),
+            kd=np.where(limp, robot.kd_damping, robot.kd * math.sqrt(stiffness)),
         )
-
-    @property
-    def _stiffness(self) -> float:
-        """Of the robot's kp, damping with its root; policy takes over from the robot's own."""
-        return 1.0 if self._state is State.READY else self._motion.stiffness
 
     def _elapsed(self, sample: SensorSample) -> float:
         last, self._time_ns = self._time_ns, sample.time_ns
@@ -198,10 +196,15 @@ class GetUp:
         self._reason = reason
         self._in_state = 0.0
         self._steady = 0.0
+        self._slack = self._none
 
     def _begin_afresh(self) -> None:
         self._patience.stood()
+        self._forget()
+
+    def _forget(self) -> None:
         self._roll_over.forget()
+        self._untangle.forget()
 
     def _fail(self, why: str) -> None:
         """Ends an attempt; the next one begins with a look at how the robot lies."""
@@ -222,7 +225,7 @@ class GetUp:
             return
         why = self._patience.rest(self._is_upright(posture(sample.orientation)), dt)
         if why:
-            self._roll_over.forget()
+            self._forget()
             self._enter(State.WAIT, why)
 
     def _limp(self, sample: SensorSample, slant: Posture, dt: float) -> None:
@@ -231,10 +234,13 @@ class GetUp:
         if not upright and not self._at_rest(sample, self._config.limp_time):
             return
         self._path = JointPath(sample.joint_position)
-        if self._fatigue.tired and not (upright and self._has_legs_under_it(sample)):
+        to_stance = furthest(sample.joint_position, self._robot.stance)
+        to_fold = furthest(sample.joint_position, self._motion.fold)
+        # With its legs under it, it only has to straighten up: policy may then take it home.
+        if self._fatigue.tired and not (upright and to_stance < to_fold):
             self._tire(upright)
             return
-        near = _away(sample.joint_position, self._robot.stance) <= self._config.near_stance
+        near = to_stance <= self._config.near_stance
         # Where it did not come to stand before, a foot may be caught: it starts from the fold.
         if upright and near and self.attempt == 1:
             self._rise('upright and near the stance')
@@ -252,7 +258,25 @@ class GetUp:
             self._roll_from(slant)
         elif self._at_rest(sample, self._path.seconds + self._config.settle_time):
             # Not sooner: legs that stretch under a body that still rolls push it on, and over.
+            self._free_or_rise(sample)
+
+    def _free_or_rise(self, sample: SensorSample) -> None:
+        self._frames = list(self._untangle.plan(sample.joint_position))
+        if self._frames:
+            self._enter(State.FREE, 'upright, and legs did not fold')
+            self._next_frame()
+        else:
             self._rise('upright, legs tucked')
+
+    def _free(self, sample: SensorSample, slant: Posture, dt: float) -> None:
+        if not self._path.done:
+            return
+        if not self._is_upright(slant):
+            self._tuck('fallen again')
+        elif self._frames:
+            self._next_frame()
+        elif self._at_rest(sample, self._path.seconds + self._config.settle_time):
+            self._free_or_rise(sample)
 
     def _roll_from(self, slant: Posture) -> None:
         frames, name = self._roll_over.choose(slant)
@@ -268,6 +292,7 @@ class GetUp:
     def _next_frame(self) -> None:
         frame = self._frames.pop(0)
         self._path.go(frame.position, frame.seconds)
+        self._slack = self._none if frame.limp is None else frame.limp
         self._in_state = 0.0
 
     def _roll(self, sample: SensorSample, slant: Posture, dt: float) -> None:
@@ -356,6 +381,7 @@ class GetUp:
         first = np.where(self._motion.fold_first, self._motion.fold, self._path.position)
         self._move(first, self._config.move_speed, least=0.0)
         self._tucked = False
+        self._untangle.begin()
         self._enter(State.FOLD, why)
 
     def _rise(self, why: str) -> None:
@@ -368,30 +394,7 @@ class GetUp:
 
     def _move(self, position: Array, speed: float, least: float) -> None:
         """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""
-        furthest = _away(position, self._path.position)
-        self._path.go(position, max(least, furthest / speed))
+        self._path.go(position, max(least, furthest(position, self._path.position) / speed))
 
     def _is_upright(self, slant: Posture) -> bool:
         return slant.tilt <= self._config.upright_tilt
-
-    def _has_legs_under_it(self, sample: SensorSample) -> bool:
-        """Whether it only has to straighten up: nearer to the stance than to the fold."""
-        joints = sample.joint_position
-        return _away(joints, self._robot.stance) < _away(joints, self._motion.fold)
-
-
-def _away(position: Array, goal: Array) -> float:
-    """Returns how far the joint that is furthest from `goal` is from it [rad]."""
-    return float(np.max(np.abs(position - goal)))
-
-
-def _finite(sample: SensorSample) -> bool:
-    parts = (
-        sample.joint_position,
-        sample.joint_velocity,
-        sample.orientation,
-        sample.angular_velocity,
-        sample.foot_force,
-    )
-    # A sum of squares is finite where all are, and none is so large that it could not be meant.
-    return all(math.isfinite(part.dot(part)) for part in parts)

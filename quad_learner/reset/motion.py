@@ -40,6 +40,8 @@ class Keyframe:
     """time to get there from the pose before [s]"""
     position: Array
     """[rad], (joints,)"""
+    limp: NDArray[np.bool_] | None = None
+    """joints that are left limp meanwhile, (joints,); None: none"""
 
 
 @dataclass(frozen=True)

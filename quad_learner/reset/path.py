@@ -43,3 +43,13 @@ class JointPath:
     def advance(self, dt: float) -> None:
         """Lets `dt` [s] pass."""
         self._elapsed += dt
+
+    def follow(self, joints: NDArray[np.bool_], position: Array) -> None:
+        """Lets some `joints`, (joints,), go where they are: `position` [rad], (joints,)."""
+        self._start = np.where(joints, position, self._start)
+        self._goal = np.where(joints, position, self._goal)
+
+
+def furthest(position: Array, goal: Array) -> float:
+    """Returns how far the joint that is furthest from `goal` is from it [rad]."""
+    return float(np.max(np.abs(position - goal)))

@@ -11,6 +11,7 @@ class State(Enum):
     WAIT = 'waits for its turn to drive'
     LIMP = 'lets a fall come to rest'
     FOLD = 'tucks the legs'
+    FREE = 'frees legs that are caught'
     ROLL = 'rolls over'
     STAND = 'rises to the stance'
     VERIFY = 'looks whether it stands'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -48,6 +48,9 @@ FALLS = [
     ('vision60', 'back'),
 ]
 
+HOOKED = {'FR': [0.33, 2.7, -1.2], 'RR': [-0.4, 4.08, -1.23]}
+"""[rad] of the A1's legs over its back, as a fall left them: each foot in the other's way"""
+
 
 @dataclass
 class Record:
@@ -65,11 +68,16 @@ class Record:
     """times that the robot was placed or set upright after the drop"""
 
 
-def lie_down(robot: RobotModel, roll: float, generator: np.random.Generator) -> SimulatedRobot:
+def simulated(robot: RobotModel, generator: np.random.Generator) -> SimulatedRobot:
     folder = config_directory()
     config = configuration.read(SimulationConfig, folder / 'simulation.yaml')
     sim = SimulatedRobot(robot, config, generator)
     sim.connect()
+    return sim
+
+
+def lie_down(robot: RobotModel, roll: float, generator: np.random.Generator) -> SimulatedRobot:
+    sim = simulated(robot, generator)
     # Legs tucked and a low drop: so it lies where it was laid, rather than rolling on.
     joints = motion(robot).fold
     if not robot.loop_closures:  # whose links fit together at few angles
@@ -130,3 +138,23 @@ def test_it_gets_itself_up(name: str, way: str, config: ResetConfig) -> None:
     assert (State.ROLL in record.states) is (way != 'belly')
     # 1 N·m of sensor noise above the motors' limits, and their drag at 40 rad/s
     assert np.all(record.largest_torque <= np.array(TORQUES[name]) + 1.0 + 0.8)
+
+
+@pytest.mark.parametrize('frees', [True, False])
+def test_legs_that_hook_into_each_other_as_they_fold_are_freed(
+    frees: bool, robot: RobotModel, config: ResetConfig
+) -> None:
+    sim = simulated(robot, np.random.default_rng(7))
+    joints = motion(robot).fold.copy()
+    joints[0:3], joints[6:9] = HOOKED['FR'], HOOKED['RR']
+    sim.place(np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.0, 0.0, 1.0]), joints)
+    for _ in range(robot.command_hz):
+        sim.step(None)
+    never = 6.3
+    try:
+        record = run(sim, robot, config if frees else replace(config, caught_error=never))
+    finally:
+        sim.close()
+    assert (State.FREE in record.states) is frees
+    assert (record.states[-1] is State.READY) is frees
+    assert record.touched == 0

@@ -266,3 +266,28 @@ def test_the_first_number_is_the_one_given(
 ) -> None:
     body.machine = GetUp(robot, hasty, first_request=40)
     assert body.step().request == 40
+
+
+def test_legs_that_do_not_fold_are_freed_before_it_rises(body: Body) -> None:
+    caught = np.tile([0.0, 3.0, -1.0], 4)
+    body.joints = caught
+    body.until(State.FOLD)
+    while body.machine.state is State.FOLD:
+        body.joints = np.where(np.arange(12) < 6, caught, body.joints)
+        target = body.step()
+    assert body.machine.state is State.FREE
+    np.testing.assert_array_equal(np.flatnonzero(target.kp == 0.0), [3, 4, 5])
+    body.until(State.READY)
+    assert body.machine.attempt == 1
+
+
+def test_a_body_that_tips_while_its_legs_are_freed_folds_again(body: Body) -> None:
+    body.joints = np.tile([0.0, 3.0, -1.0], 4)
+    body.until(State.FOLD)
+    while body.machine.state is State.FOLD:
+        body.joints = np.tile([0.0, 3.0, -1.0], 4)
+        body.step()
+    assert body.machine.state is State.FREE
+    body.roll = ON_ITS_RIGHT
+    target = body.until(State.FOLD)
+    assert target.kp.all()

@@ -48,3 +48,14 @@ def test_a_goal_in_no_time_is_reached_at_once() -> None:
     path.go(np.array([1.0]), 0.0)
     assert path.done
     np.testing.assert_array_equal(path.position, [1.0])
+
+
+def test_joints_that_follow_begin_the_next_way_from_where_they_are() -> None:
+    path = JointPath(np.zeros(2))
+    path.go(np.array([2.0, 2.0]), 2.0)
+    path.follow(np.array([False, True]), np.array([9.0, 5.0]))
+    path.advance(1.0)
+    np.testing.assert_array_equal(path.position, [1.0, 5.0])
+    path.go(np.array([1.0, 1.0]), 1.0)
+    path.advance(0.5)
+    np.testing.assert_array_equal(path.position, [1.0, 3.0])

@@ -1,0 +1,85 @@
+"""Frees legs that did not fold because they are hooked into each other, or into the body.
+
+Two feet over the back, each in the crook of the other's knee, only jam when both legs fold; nor
+does one come free while the other is limp. So one leg first goes on in the direction in which it
+is astray, to the ends of its joints, while the other caught ones are limp and give way. Then
+those fold, and that leg last. Which leg begins changes from one try to the next.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.motion import Keyframe
+from quad_learner.reset.path import furthest
+from quad_learner.robot.model import RobotModel
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_TRIES = 2
+"""after each fold; then it rises all the same, which frees some"""
+_REACH = 1.6
+"""[rad] that a joint goes on at most: some turn without end"""
+
+
+class Untangle:
+    """The tries to free the legs of one robot, from one fall until it stands."""
+
+    def __init__(self, robot: RobotModel, fold: Array, config: ResetConfig) -> None:
+        """Args:
+        robot: whose legs.
+        fold: the pose with the legs tucked [rad], (joints,).
+        config: how fast it moves, and when a leg counts as caught.
+        """
+        self._robot = robot
+        self._fold = fold
+        self._config = config
+        self._legs = len(robot.feet)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins as after the first fall."""
+        self._tries = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """The legs fold anew."""
+        self._left = _TRIES
+
+    def plan(self, joints: Array) -> tuple[Keyframe, ...]:
+        """Returns the poses of the next try; none where no leg is caught, or enough was tried.
+
+        Args:
+            joints: where they are, when all should be at the fold [rad], (joints,).
+        """
+        astray = joints - self._fold
+        far = np.abs(astray) > self._config.caught_error
+        caught = far.reshape(self._legs, -1).any(axis=1)
+        if not caught.any() or self._left == 0:
+            return ()
+        self._left -= 1
+        legs = np.flatnonzero(caught)
+        first = np.arange(self._legs) == legs[self._tries % len(legs)]
+        self._tries += 1
+        limp = self._joints_of(caught & ~first)
+        on = np.clip(
+            joints + np.copysign(_REACH, astray),
+            self._robot.position_min,
+            self._robot.position_max,
+        )
+        away = np.where(self._joints_of(first) & far, on, self._fold)
+        return (
+            self._keyframe(joints, np.where(limp, joints, away), limp),
+            self._keyframe(joints, away, None),
+            self._keyframe(away, self._fold, None),
+        )
+
+    def _joints_of(self, legs: Mask) -> Mask:
+        return np.repeat(legs, len(self._fold) // self._legs)
+
+    def _keyframe(self, start: Array, end: Array, limp: Mask | None) -> Keyframe:
+        seconds = max(self._config.blend_time, furthest(start, end) / self._config.move_speed)
+        return Keyframe(seconds, end, limp)

@@ -1,0 +1,73 @@
+"""Legs hooked over the back: what is tried, in which order, and when no longer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.untangle import Untangle
+from quad_learner.robot.model import RobotModel
+
+FOLD = np.tile([0.0, 1.4, -2.65], 4)
+FRONT, HIND = slice(0, 3), slice(6, 9)
+
+
+@pytest.fixture
+def untangle(robot: RobotModel, config: ResetConfig) -> Untangle:
+    return Untangle(robot, FOLD, replace(config, caught_error=0.6))
+
+
+@pytest.fixture
+def hooked() -> np.ndarray:
+    """The A1's right legs, each foot in the crook of the other's knee, over the back."""
+    joints = FOLD.copy()
+    joints[FRONT], joints[HIND] = [0.06, 2.6, -1.4], [-0.08, 4.18, -2.4]
+    return joints
+
+
+def test_legs_that_folded_need_nothing(untangle: Untangle) -> None:
+    assert untangle.plan(FOLD + 0.59) == ()
+    assert len(untangle.plan(FOLD + 0.61)) == 3
+
+
+def test_one_leg_goes_on_while_the_other_gives_way_then_that_one_folds_then_both(
+    untangle: Untangle, hooked: np.ndarray
+) -> None:
+    on, fold, both = untangle.plan(hooked)
+    # 2.6 + 1.6 is beyond the upper joint's 4.18, -1.4 + 1.6 beyond the lower joint's -0.92
+    for pose in (on, fold):
+        np.testing.assert_allclose(pose.position[FRONT], [0.0, 4.18, -0.92])
+    assert on.limp is not None
+    np.testing.assert_array_equal(np.flatnonzero(on.limp), [6, 7, 8])
+    np.testing.assert_allclose(fold.position[HIND], FOLD[HIND])
+    assert fold.limp is None and both.limp is None
+    np.testing.assert_allclose(both.position, FOLD)
+    # 4.18 - 2.6, 4.18 - 1.4 and 4.18 - 1.4 rad at 8 rad/s, and never below blend_time
+    assert [pose.seconds for pose in (on, fold, both)] == pytest.approx([0.4, 0.4, 0.4])
+
+
+def test_it_goes_on_the_way_it_is_astray_and_no_further_than_its_reach(
+    untangle: Untangle, robot: RobotModel, config: ResetConfig
+) -> None:
+    joints = FOLD.copy()
+    joints[FRONT] = [-0.7, 0.2, -2.65]
+    np.testing.assert_allclose(untangle.plan(joints)[0].position[FRONT], [-0.8, -1.04, -2.65])
+    endless = replace(robot, position_max=np.full(12, 9.0), position_min=np.full(12, -9.0))
+    free = Untangle(endless, FOLD, config).plan(joints)[0]
+    np.testing.assert_allclose(free.position[FRONT], [-2.3, -1.4, -2.65])
+
+
+def test_each_try_begins_with_another_leg_and_two_are_enough_after_a_fold(
+    untangle: Untangle, hooked: np.ndarray
+) -> None:
+    limp = []
+    for _ in range(2):
+        first = untangle.plan(hooked)[0].limp
+        assert first is not None
+        limp.append(int(np.flatnonzero(first)[0]))
+    assert limp == [6, 0]
+    assert untangle.plan(hooked) == ()
+    untangle.begin()
+    third = untangle.plan(hooked)[0].limp
+    assert third is not None and np.flatnonzero(third)[0] == 6
