@@ -210,6 +210,7 @@ class GetUp:
         """Ends an attempt; the next one begins with a look at how the robot lies."""
         if self._patience.fail():
             self._trouble = why
+            self._untangle.begin()
             self._enter(State.LIMP, f'attempt {self.attempt}: the last one {why}')
             return
         before = f'; the one before {self._trouble}' if self.attempt > 1 else ''
@@ -381,7 +382,6 @@ class GetUp:
         first = np.where(self._motion.fold_first, self._motion.fold, self._path.position)
         self._move(first, self._config.move_speed, least=0.0)
         self._tucked = False
-        self._untangle.begin()
         self._enter(State.FOLD, why)
 
     def _rise(self, why: str) -> None:

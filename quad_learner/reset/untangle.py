@@ -3,7 +3,8 @@
 Two feet over the back, each in the crook of the other's knee, only jam when both legs fold; nor
 does one come free while the other is limp. So one leg first goes on in the direction in which it
 is astray, to the ends of its joints, while the other caught ones are limp and give way. Then
-those fold, and that leg last. Which leg begins changes from one try to the next.
+those fold, and that leg last. Which leg begins changes from one try to the next. A leg that
+cannot go on, such as one that lies under the body with its hip at its end, is let be.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _TRIES = 2
-"""after each fold; then it rises all the same, which frees some"""
+"""in an attempt; then it rises all the same, which frees others"""
 _REACH = 1.6
 """[rad] that a joint goes on at most: some turn without end"""
 
@@ -46,11 +47,11 @@ class Untangle:
         self.begin()
 
     def begin(self) -> None:
-        """The legs fold anew."""
+        """A new attempt to get up begins."""
         self._left = _TRIES
 
     def plan(self, joints: Array) -> tuple[Keyframe, ...]:
-        """Returns the poses of the next try; none where no leg is caught, or enough was tried.
+        """Returns the poses of the next try; none where no leg can be freed so, or after enough.
 
         Args:
             joints: where they are, when all should be at the fold [rad], (joints,).
@@ -58,18 +59,16 @@ class Untangle:
         astray = joints - self._fold
         far = np.abs(astray) > self._config.caught_error
         caught = far.reshape(self._legs, -1).any(axis=1)
-        if not caught.any() or self._left == 0:
+        low, high = self._robot.position_min, self._robot.position_max
+        on = np.clip(joints + np.copysign(_REACH, astray), low, high)
+        has_room = far & (np.abs(on - joints) > self._config.caught_error)
+        legs = np.flatnonzero(has_room.reshape(self._legs, -1).any(axis=1))
+        if not len(legs) or self._left == 0:
             return ()
         self._left -= 1
-        legs = np.flatnonzero(caught)
         first = np.arange(self._legs) == legs[self._tries % len(legs)]
         self._tries += 1
         limp = self._joints_of(caught & ~first)
-        on = np.clip(
-            joints + np.copysign(_REACH, astray),
-            self._robot.position_min,
-            self._robot.position_max,
-        )
         away = np.where(self._joints_of(first) & far, on, self._fold)
         return (
             self._keyframe(joints, np.where(limp, joints, away), limp),
