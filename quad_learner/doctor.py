@@ -19,6 +19,7 @@ from pathlib import Path
 
 from quad_learner.flow import TRANSPORTS, Flow
 from quad_learner.learn import node_environment
+from quad_learner.memory_lock import may_lock_memory
 from quad_learner.precedence import may_run_first
 from quad_learner.reach import is_secured
 
@@ -99,6 +100,7 @@ def examine(environment: Mapping[str, str], runs: Path) -> list[Finding]:
         check_flow(environment),
         check_cores(len(os.sched_getaffinity(0))),
         check_priority(may_run_first(PRIORITY)),
+        check_lock(may_lock_memory()),
         check_memory(Path('/proc/meminfo')),
         check_disk(runs),
     ]
@@ -203,6 +205,17 @@ def check_priority(allowed: bool) -> Finding:
     )
     what = f'{PRIORITY}' if allowed else f'{PRIORITY} is not allowed'
     return _finding('real-time priority', allowed, what, way_out, needed=False)
+
+
+def check_lock(allowed: bool) -> Finding:
+    """Returns whether what controls a robot may keep its code in memory."""
+    way_out = (
+        f'lift the bound: a line "{getpass.getuser()} - memlock unlimited" in '
+        '/etc/security/limits.conf and a new login, or the container --ulimit memlock=-1; '
+        'without it a machine short of memory makes what controls the robot wait for its disk'
+    )
+    what = 'allowed' if allowed else 'not allowed'
+    return _finding('locked memory', allowed, what, way_out, needed=False)
 
 
 def check_memory(meminfo: Path) -> Finding:

@@ -16,6 +16,7 @@ from rclpy.timer import Timer
 
 from quad_learner.exclusive import Lifeline, claim
 from quad_learner.graph import GraphConfig
+from quad_learner.memory_lock import lock_memory
 from quad_learner.precedence import run_first, threads
 from quad_learner.process_size import MIB, GrowthAlarm, size
 from quad_learner.robot.model import RobotModel, load
@@ -70,10 +71,13 @@ class GraphNode(Node):
     def take_precedence(self) -> None:
         """Lets a control process run before all others, beside a robot that does not wait.
 
+        Nor does it then wait for a disk to read its own code again, where that is allowed.
         Of another node only the middleware's threads: who sends to it must not wait for a lock
         that one of them holds while it has no processor.
         """
         priority = self.graph.real_time_priority
+        if self.controls and not self.graph.lockstep:
+            lock_memory()
         if self.graph.lockstep or priority == 0:
             return
         mine = threads()
