@@ -101,13 +101,12 @@ class Arbiter:
         return course.ended(Mode.STANDBY, Reason.RELEASED, view.now_ns, holding)
 
     def _tripped(self, course: Course, view: View, causes: Reason, stiff: bool) -> Course:
-        trips = course.odd_trips
         if causes & ODD:
             recent = view.now_ns - nanoseconds(self._config.latch_window_s)
-            trips = (*(time for time in trips if time > recent), view.now_ns)
-        course = course._replace(odd_trips=trips)
-        if len(trips) >= self._config.latch_trips and causes & ODD:
-            return _latched(course, view, causes)
+            trips = (*(time for time in course.odd_trips if time > recent), view.now_ns)
+            course = course._replace(odd_trips=trips)
+            if len(trips) >= self._config.latch_trips:
+                return _latched(course, view, causes)
         holding = stiff and not causes & ~GENTLE and view.sight.upright
         return _void(course, view.inputs).ended(Mode.SOFT_STOP, causes, view.now_ns, holding)
 

@@ -94,6 +94,20 @@ def test_a_joint_without_stops_is_believed_as_far_as_its_robot_file_says(
     assert bench.code == code
 
 
+@pytest.mark.parametrize(('angle', 'code'), [(3.49, 'S'), (-1.49, 'S'), (3.51, 'T'), (-1.51, 'T')])
+def test_a_joint_that_bends_further_one_way_is_believed_on_both(
+    bench_on: Any, small: Any, angle: float, code: str
+) -> None:
+    """The left joint's limits are -1 and 3 rad; half a radian more."""
+    bench = bench_on(small.robot, position_max=np.array([3.0, 2.0]))
+    bench.tick(3)
+    for step in np.linspace(0.0, angle, 60):
+        bench.sample['joint_position'] = np.array([step, 0.5])
+        bench.tick()
+    bench.tick(2)
+    assert bench.code == code
+
+
 # Top speed 20 rad/s times 1.5 for 0.01 s is 0.3 rad; 0.25 more may be noise: 0.55 rad.
 # One sample later it could have moved 0.85 rad from where it was seen last.
 @pytest.mark.parametrize('side', [1.0, -1.0])
@@ -213,6 +227,20 @@ def test_the_same_sample_again_is_no_sign_of_life(bench: Bench) -> None:
     assert is_stopped(bench, Reason.SENSORS_STALE)
 
 
+@pytest.mark.parametrize('silence', [1, 7])
+def test_a_sample_that_is_heard_again_and_again_counts_once(make_bench: Any, silence: int) -> None:
+    """Two tilted samples are a fall; silent sensors are a cause of their own after six steps."""
+    bench = make_bench('P')
+    bench.lean(roll=1.5)
+    bench.tick()
+    bench.silent = {'sample'}
+    reasons = Reason.NONE
+    for _ in range(silence):
+        reasons |= bench.tick().reasons
+    assert Reason.TILT not in reasons
+    assert (Reason.SENSORS_STALE in reasons) is (silence == 7)
+
+
 def test_a_sensor_that_starts_over_with_older_stamps_is_taken_up_after_a_stop(
     make_bench: Any,
 ) -> None:
@@ -288,6 +316,20 @@ def test_a_clock_that_runs_backwards_stops_the_robot_and_does_not_block_it_for_e
     bench.wish['reset']['request'] += 5
     bench.tick(200)
     assert bench.code == 'R'
+
+
+def test_what_was_wrong_before_a_clock_ran_backwards_is_forgotten_in_time(
+    make_bench: Any,
+) -> None:
+    bench = make_bench('P')
+    bench.lean(roll=1.5)
+    bench.tick(3)
+    bench.lean()
+    bench.tick(dt_ns=-30_000_000_000)
+    bench.tick(250)
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == 'P'
 
 
 @pytest.mark.parametrize('number', [float('nan'), float('inf')])

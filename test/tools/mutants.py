@@ -37,14 +37,16 @@ SAFETY = 'quad_learner.safety.'
 RULES = tuple(
     f'test/safety/test_{name}.py'
     for name in (
-        *('arbiter', 'modes', 'place', 'boxed', 'body_monitors', 'monitors', 'shaking'),
-        *('mode_table', 'motors', 'lateness', 'core'),
+        *('arbiter', 'latching', 'bounds', 'modes', 'place', 'boxed', 'body_monitors', 'monitors'),
+        *('shaking', 'mode_table', 'motors', 'lateness', 'core', 'storm'),
     )
 )
 """the tests of what the modules decide together, the quick ones first"""
 TESTS: dict[str, tuple[str, ...]] = {
-    f'{SAFETY}limits': ('test/safety/test_limits.py', 'test/safety/test_core.py'),
-    f'{SAFETY}core': ('test/safety/test_core.py', *RULES[:-1]),
+    f'{SAFETY}limits': (
+        *(f'test/safety/test_{name}.py' for name in ('limits', 'bounds', 'core', 'storm')),
+    ),
+    f'{SAFETY}core': ('test/safety/test_core.py', *RULES),
     f'{SAFETY}arbiter': RULES,
     f'{SAFETY}monitors': ('test/safety/test_monitors.py', *RULES),
     f'{SAFETY}motors': ('test/safety/test_motors.py', 'test/safety/test_monitors.py'),
