@@ -14,6 +14,7 @@ import pytest
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.safety.limits import Allowed, Limits
 from quad_learner.safety.modes import Reason
+from quad_learner.safety.monitors import ANEW_NS
 
 Bench = Any
 """The bench of conftest.py."""
@@ -159,3 +160,57 @@ def test_a_target_beyond_by_the_tolerance_is_not_told_of(
     allowed = limits.allow((position, np.ones(2), np.ones(2)), sample, (start, still), 0.01, None)
     np.testing.assert_array_equal(allowed.position, start)
     assert allowed.reasons == reasons
+
+
+@pytest.mark.parametrize('over', [False, True])
+@pytest.mark.parametrize(
+    ('field', 'most'),
+    [
+        ('orientation', (0.0, 0.0, 0.0, 1.25)),
+        ('angular_velocity', (0.0, 40.0, 0.0)),
+        ('specific_force', (0.0, 0.0, 400.0)),
+        ('joint_position', (1.5, 0.5)),  # half a radian beyond its limit
+    ],
+)
+def test_a_reading_at_its_bound_is_believed(
+    make_bench: Any, field: str, most: Any, over: bool
+) -> None:
+    bench = make_bench('S', quaternion_norm_error=0.25, position_jump_rad=9.0)
+    bench.frozen = True  # nothing is added to what the sensor says
+    value = np.array(most)
+    bench.sample[field] = (
+        np.where(value == value.max(), np.nextafter(value, 999.0), value) if over else value
+    )
+    bench.tick()
+    assert bench.state.watch.bad == int(over)
+
+
+@pytest.mark.parametrize('over', [False, True])
+def test_a_joint_may_move_as_far_as_it_can(bench: Bench, over: bool) -> None:
+    far = 20.0 * 1.5 * 0.01 + 0.25  # in a period at its top speed, and what may be noise
+    bench.sample['joint_position'] = np.array([np.nextafter(far, 9.0) if over else far, 0.5])
+    bench.tick()
+    assert bench.state.watch.bad == int(over)
+
+
+@pytest.mark.parametrize(('more_ns', 'anew'), [(0, False), (1, True)])
+def test_stamps_begin_anew_when_they_are_more_than_a_second_older(
+    bench: Bench, more_ns: int, anew: bool
+) -> None:
+    last_ns = bench.now_ns
+    bench.silent = {'sample'}
+    bench.tick(10)
+    bench.silent = set()
+    bench.late_ns = bench.now_ns + 10_000_000 - last_ns + ANEW_NS + more_ns
+    bench.tick()
+    assert bench.state.watch.sample.time_ns == last_ns - ANEW_NS - more_ns
+    assert (bench.state.watch.luck_ns == bench.late_ns) is anew
+
+
+@pytest.mark.parametrize(('late_ns', 'followed'), [(50_000_000, True), (50_000_001, False)])
+def test_lateness_is_taken_for_drift_up_to_the_age_of_a_sample(
+    bench: Bench, late_ns: int, followed: bool
+) -> None:
+    bench.late_ns = late_ns
+    bench.tick(10)  # the first of them are older than what was heard before
+    assert (bench.state.watch.luck_ns > 0) is followed
