@@ -274,6 +274,19 @@ def test_sensors_that_repeat_themselves_while_the_legs_are_told_to_move_stop_the
     assert is_stopped(bench, Reason.SENSORS_FROZEN)
 
 
+@pytest.mark.parametrize('field', ['joint_position', 'specific_force'])
+def test_one_living_group_of_sensors_does_not_vouch_for_the_other(
+    make_bench: Any, field: str
+) -> None:
+    bench = make_bench('P')
+    bench.wish['policy']['position'] = np.array([0.0, 0.6])
+    bench.frozen = True
+    for _ in range(22):
+        bench.sample[field] = bench.sample[field] + 1e-6
+        bench.tick()
+    assert is_stopped(bench, Reason.SENSORS_FROZEN)
+
+
 @pytest.mark.parametrize('field', ['joint_velocity', 'joint_position', 'specific_force'])
 def test_a_sensor_is_alive_when_any_number_of_each_group_changes(
     make_bench: Any, field: str
