@@ -41,7 +41,7 @@ from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import pace_of
 from quad_learner.learning.pessimism import MINIMUM, pessimistic
-from quad_learner.learning.replay import Horizon, Replay
+from quad_learner.learning.replay import replay_of
 from quad_learner.learning.running_mean import RunningMean
 from quad_learner.learning.update_metrics import ActorLosses, CriticLosses, UpdateMetrics
 
@@ -90,9 +90,8 @@ class Learner:
         self.numpy_generator = np.random.default_rng(seed)
         self.actor = Actor(observation_size, action_size, config, self.torch_generator)
         self.critics = critics.build(observation_size, action_size, config, self.torch_generator)
-        beta_1 = config.adam_beta1
-        self.actor_adam = FlatAdam(self.actor.flat, config.actor_rate, beta_1)
-        self.critic_adam = FlatAdam(self.critics.flat, config.critic_rate, beta_1)
+        self.actor_adam = FlatAdam(self.actor.flat, config.actor_rate, config.adam_beta1)
+        self.critic_adam = FlatAdam(self.critics.flat, config.critic_rate, config.adam_beta1)
         self.multiplier = duals.multiplier_of(config)
         self.temperature = duals.temperature_of(config, action_size)
         self.box = duals.box_share_of(config)
@@ -103,9 +102,7 @@ class Learner:
         self._gate = Gate(observation_size, action_size, config)
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = pace_of(config)
-        shown = mirror if config.mirror else None
-        horizon = Horizon(config.n_step, config.discount, config.safety_discount)
-        self.replay = Replay(config.replay_capacity, observation_size, action_size, shown, horizon)
+        self.replay = replay_of(observation_size, action_size, config, mirror)
         self._room = np.zeros((2, config.batch_size, observation_size + action_size), np.float32)
         """for what the critics see, at each step of a batch and at the next"""
         self.updates = 0

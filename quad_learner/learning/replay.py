@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
+from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.replay_kernel import (
     ACCEPTED,
@@ -222,6 +223,22 @@ class Replay:
         fit &= np.abs(steps.reward) <= SINGLE_MAX
         fit &= np.abs(steps.constraint) <= SINGLE_MAX
         return fit
+
+
+def replay_of(
+    observation_size: int, action_size: int, config: LearnerConfig, mirror: Mirror | None
+) -> Replay:
+    """Returns the replay as configured.
+
+    Args:
+        observation_size: numbers in an observation.
+        action_size: numbers in an action.
+        config: how to learn.
+        mirror: the robot's left-right symmetry, used when `config.mirror` is on.
+    """
+    shown = mirror if config.mirror else None
+    horizon = Horizon(config.n_step, config.discount, config.safety_discount)
+    return Replay(config.replay_capacity, observation_size, action_size, shown, horizon)
 
 
 def _half_bits(observation: Table) -> NDArray[np.uint16]:

@@ -187,6 +187,22 @@ def _show(
 
 
 @compiled_at_start(
+    void(_TABLE, _PLACES, int64, int64, _INDEX, _NUMBERS, _TABLE), literal=True, inner=True
+)
+def _show_done(
+    table: Any, rows: Any, mirrored: Any, first: Any, index: Any, sign: Any, out: Any
+) -> None:  # pragma: no cover
+    """Gives the rows' actions, which begin at column `first`; the first rows' mirrored."""
+    size = out.shape[1]
+    for i in range(mirrored):
+        for j in range(size):
+            out[i, j] = table[rows[i], first + index[j]] * sign[j]
+    for i in range(mirrored, len(rows)):
+        for j in range(size):
+            out[i, j] = table[rows[i], first + j]
+
+
+@compiled_at_start(
     int64(
         *(_TABLE, _HALVES, int32[::1], _PLACES, int64, _INDEX, _NUMBERS, _INDEX, _NUMBERS),
         *(int64, float32, float32, _TABLE, _TABLE, _TABLE, _TABLE),
@@ -241,10 +257,5 @@ def gather(
     _look_ahead(table, rows, reward, steps, discount, safety_discount, last, columns)
     _show(halves, rows, mirrored, observation_index, observation_sign, observation)
     _show(halves, last, mirrored, observation_index, observation_sign, next_observation)
-    for i in range(mirrored):
-        for j in range(action.shape[1]):
-            action[i, j] = table[rows[i], first_action + action_index[j]] * action_sign[j]
-    for i in range(mirrored, len(drawn)):
-        for j in range(action.shape[1]):
-            action[i, j] = table[rows[i], first_action + j]
+    _show_done(table, rows, mirrored, first_action, action_index, action_sign, action)
     return touched
