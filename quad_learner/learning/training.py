@@ -22,6 +22,7 @@ from quad_learner.experience.reader import ExperienceReader
 from quad_learner.experience.run_directory import RunDirectory
 from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
+from quad_learner.learning.episode_tally import EpisodeTally
 from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.trainee import Trainee, share_of
@@ -92,9 +93,7 @@ class Training:
         self.unsaved = ''
         """why the last checkpoint was not written, empty where it was"""
         self._unlogged: deque[tuple[Transition, bytes]] = deque()
-        self._falls = 0
-        self._return = self._length = 0.0
-        self._episode_return = self._episode_length = math.nan
+        self._tally = EpisodeTally()
         self._reward = self._constraint = math.nan
 
     @property
@@ -179,7 +178,7 @@ class Training:
         for reward, fell, end in zip(
             steps.reward.tolist(), steps.terminated.tolist(), ended.tolist(), strict=True
         ):
-            self._count(reward, fell, end)
+            self._tally.count(reward, fell, end)
         self._current = self._trainee_of(int(steps.task[-1]))
         self.sequence, self.episode = int(steps.sequence[-1]), int(steps.episode[-1])
         self._reward, self._constraint = float(steps.reward[-1]), float(steps.constraint[-1])
@@ -257,15 +256,7 @@ class Training:
         self.sequence, self.episode = transition.sequence, transition.episode
         self._reward, self._constraint = transition.reward, transition.constraint
         ended = transition.terminated or transition.truncated
-        self._count(transition.reward, transition.terminated, ended)
-
-    def _count(self, reward: float, fell: bool, ended: bool) -> None:
-        self._return += reward
-        self._length += 1.0
-        self._falls += fell
-        if ended:
-            self._episode_return, self._episode_length = self._return, self._length
-            self._return = self._length = 0.0
+        self._tally.count(transition.reward, transition.terminated, ended)
 
     def _models_due(self, ended: bool) -> Models:
         every = self._config.publish_every
@@ -309,9 +300,9 @@ class Training:
             'fell_back': float(self.learner.incumbent.drives),
             'rolled_back': float(sum(each.incumbent.rolled_back for each in learners)),
             'models_refused': float(sum(each.incumbent.refused for each in learners)),
-            'episode_return': self._episode_return,
-            'episode_length': self._episode_length,
-            'falls': float(self._falls),
+            'episode_return': self._tally.last_return,
+            'episode_length': self._tally.last_length,
+            'falls': float(self._tally.falls),
             'critic_loss': last.reward_critic_loss if last else nan,
             'safety_critic_loss': last.safety_critic_loss if last else nan,
             'actor_loss': last.actor_loss if last else nan,
