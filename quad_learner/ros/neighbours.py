@@ -121,6 +121,7 @@ class Neighbours:
             return callback
 
         def hear(message: Any) -> None:
+            """Looks at the name of a message that comes as an object."""
             robot = robot_of(message)
             if robot == self._own:
                 callback(message)
@@ -135,6 +136,7 @@ class Neighbours:
         place, ours = _place(kind), NOT_YET
 
         def hear(data: bytes) -> None:
+            """Looks at the bytes in the name's place; reads the name only where they differ."""
             nonlocal ours
             # Each of them has the same text there: to see that takes a tenth of reading it.
             if data.startswith(ours, place):
