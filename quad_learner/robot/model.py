@@ -196,23 +196,12 @@ class _Reader:
             ConfigurationError: an entry is missing or out of bounds.
         """
         entries, legs = self._entries, self._legs()
-        joints = self._expand(legs, 'joint_names')
-        if len(set(joints)) != len(joints):
-            rule = (
-                'each joint must be named once: the joints of a leg with {leg} in its place, or '
-                'where the names follow no pattern a list of them for each leg'
-            )
-            raise entries.error('joint_names', joints, rule)
-        feet = self._expand(legs, 'feet', 'links')
-        if len(set(feet)) != len(feet) or len(feet) != len(legs):
-            raise entries.error('feet.links', feet, f'must be one link for each of {legs}')
+        joints, feet = self._joints(legs), self._feet(legs)
         values: dict[str, Any] = {name: self._per_joint(name, legs, joints) for name in _PER_JOINT}
         self._check_joints(joints, values)
         rates = self._rates()
-        power = self._falling('power', 'peak', 'continuous')
-        battery = self._falling('battery', 'full_voltage', 'empty_voltage')
-        if battery[0] == battery[1]:
-            raise entries.error('battery', battery, 'empty_voltage must be below full_voltage')
+        peak, continuous = self._falling('power', 'peak', 'continuous')
+        full_voltage, empty_voltage = self._voltages()
         return RobotModel(
             name=entries.text('name'),
             urdf=self._urdf(entries.text('urdf')),
@@ -234,10 +223,10 @@ class _Reader:
             has_foot_force=entries.switch('sensors', 'foot_force'),
             has_motor_temperature=entries.switch('sensors', 'motor_temperature'),
             has_joint_torque=entries.switch('sensors', 'joint_torque'),
-            power_max=power[0],
-            power_continuous=power[1],
-            battery_full_voltage=battery[0],
-            battery_empty_voltage=battery[1],
+            power_max=peak,
+            power_continuous=continuous,
+            battery_full_voltage=full_voltage,
+            battery_empty_voltage=empty_voltage,
             battery_capacity=entries.number('battery', 'capacity', above=0.0),
             motor_temperature_max=entries.number('motor_temperature_max', above=0.0),
             loop_closures=tuple(self._closures(legs)),
@@ -249,6 +238,22 @@ class _Reader:
         if not isinstance(order, list) or not order or len(set(map(str, order))) != len(order):
             raise self._entries.error('joint_order', order, 'must be a list that names each leg')
         return [str(leg) for leg in order]
+
+    def _joints(self, legs: list[str]) -> list[str]:
+        joints = self._expand(legs, 'joint_names')
+        if len(set(joints)) != len(joints):
+            rule = (
+                'each joint must be named once: the joints of a leg with {leg} in its place, or '
+                'where the names follow no pattern a list of them for each leg'
+            )
+            raise self._entries.error('joint_names', joints, rule)
+        return joints
+
+    def _feet(self, legs: list[str]) -> list[str]:
+        feet = self._expand(legs, 'feet', 'links')
+        if len(set(feet)) != len(feet) or len(feet) != len(legs):
+            raise self._entries.error('feet.links', feet, f'must be one link for each of {legs}')
+        return feet
 
     def _expand(self, legs: list[str], *keys: str) -> list[str]:
         """Returns names, leg by leg: patterns for every leg alike, or a list of names a leg."""
@@ -340,6 +345,14 @@ class _Reader:
             rule = f'{lower} must be above 0 and at most {upper}'
             raise self._entries.error(section, {upper: high, lower: low}, rule)
         return high, low
+
+    def _voltages(self) -> tuple[float, float]:
+        """Returns those of the full and of the empty battery, which must differ [V]."""
+        voltages = self._falling('battery', 'full_voltage', 'empty_voltage')
+        if voltages[0] == voltages[1]:
+            rule = 'empty_voltage must be below full_voltage'
+            raise self._entries.error('battery', voltages, rule)
+        return voltages
 
     def _urdf(self, name: str) -> Path:
         beside = self._entries.path.parent / name
