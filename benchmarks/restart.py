@@ -23,14 +23,29 @@ import tempfile
 import time
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 STEPS_AN_EPISODE = 400
 UNEVEN = 1009
 """different steps, over and over: a prime, so that they meet no period of anything else"""
 SCALARS, EPISODE, STEP, TRUNCATED = 13, 1, 3, 11
 """numbers at the beginning of a step's record, and the places of some; its own number is first"""
+CHECKSUM_DIGITS = 8
 GOAL_S = 20.0
+_HEAD = struct.Struct('<HIQQ')
+"""of a message in MCAP: channel, sequence, when it was logged and when published"""
+
+
+class Pattern(NamedTuple):
+    """What the records of a log have in common that are equally long."""
+
+    start: bytes
+    """of the file, before the first"""
+    length: bytes
+    """before each: that it is a message, and how long"""
+    channel: int
+    behind: bytes
+    """after each, but for the digits of the checksum that end it"""
 
 
 def training_of(path: Path) -> Any:
@@ -88,63 +103,67 @@ def write_log(path: Path, steps: int, records: Any, observations: int, actions: 
     """
     import numpy as np
 
-    from quad_learner.experience.log import ExperienceLog
-    from quad_learner.experience.transition import Transition
-    from quad_learner.safety.modes import Reason
-    from quad_learner.task.kinds import FORWARD
-
     chance = np.random.default_rng(0)
     seen = chance.standard_normal((UNEVEN, observations)).astype(np.float32)
     done = np.tanh(chance.standard_normal((UNEVEN, actions))).astype(np.float32)
-    log = ExperienceLog(path, lambda: 0)
-    log.open()
-    empty = os.path.getsize(path)
-    first = records.transition_to(
-        Transition(
-            sequence=1,
-            episode=1,
-            task=FORWARD.number,
-            step=0,
-            time_ns=0,
-            policy_version=1,
-            observation=seen[0],
-            asked=done[0],
-            action=done[0],
-            reward=1.0,
-            constraint=0.1,
-            next_observation=seen[1],
-            terminated=False,
-            truncated=False,
-            reasons=Reason.NONE,
-        )
-    )
-    log.append(1, first, 0)
-    whole = path.read_bytes()
-    start, scalars = whole[:empty], len(first) - 4 * (2 * observations + 2 * actions)
-    at = whole.index(first)
-    channel, pattern = whole[at - 22 : at - 20], whole[empty : at - 22]
-    metadata = whole[at + len(first) : -8]
-    numbers = np.frombuffer(first[scalars - 4 * SCALARS : scalars], np.float32).copy()
-    checksum = zlib.crc32(start)
+    first = records.transition_to(first_step(seen[0], done[0], seen[1]))
+    pattern = pattern_of(path, first)
+    scalars = len(first) - 4 * (2 * observations + 2 * actions)
+    layout = first[: scalars - 4 * SCALARS]
+    numbers = np.frombuffer(first[len(layout) : scalars], np.float32).copy()
+    checksum = zlib.crc32(pattern.start)
     with path.open('wb') as file:
-        file.write(start)
+        file.write(pattern.start)
         for sequence in range(1, steps + 1):
             index, (episode, step) = sequence % UNEVEN, divmod(sequence - 1, STEPS_AN_EPISODE)
             numbers[0], numbers[EPISODE], numbers[STEP] = sequence, 1 + episode, step
             numbers[TRUNCATED] = step == STEPS_AN_EPISODE - 1
-            data = first[: scalars - 4 * SCALARS] + b''.join(
-                part.tobytes()
-                for part in (
-                    numbers,
-                    seen[index],
-                    done[index],
-                    done[index],
-                    seen[index + 1 - UNEVEN],
-                )
-            )
-            record = pattern + channel + struct.pack('<IQQ', sequence, sequence, sequence) + data
-            file.write(record + metadata + b'%08x' % zlib.crc32(record, checksum))
+            parts = (numbers, seen[index], done[index], done[index], seen[index + 1 - UNEVEN])
+            head = _HEAD.pack(pattern.channel, sequence, sequence, sequence)
+            record = pattern.length + head + layout + b''.join(part.tobytes() for part in parts)
+            file.write(record + pattern.behind + b'%08x' % zlib.crc32(record, checksum))
             checksum = 0
+
+
+def first_step(observation: Any, action: Any, next_observation: Any) -> Any:
+    """Returns the first step of a run."""
+    from quad_learner.experience.transition import Transition
+    from quad_learner.safety.modes import Reason
+    from quad_learner.task.kinds import FORWARD
+
+    return Transition(
+        sequence=1,
+        episode=1,
+        task=FORWARD.number,
+        step=0,
+        time_ns=0,
+        policy_version=1,
+        observation=observation,
+        asked=action,
+        action=action,
+        reward=1.0,
+        constraint=0.1,
+        next_observation=next_observation,
+        terminated=False,
+        truncated=False,
+        reasons=Reason.NONE,
+    )
+
+
+def pattern_of(path: Path, message: bytes) -> Pattern:
+    """Returns the parts of the log that its own writer makes at `path` of one message."""
+    from quad_learner.experience.log import ExperienceLog
+
+    log = ExperienceLog(path, lambda: 0)
+    log.open()
+    start = path.read_bytes()
+    log.append(1, message, 0)
+    whole = path.read_bytes()
+    at = whole.index(message)
+    head = at - _HEAD.size
+    channel = _HEAD.unpack_from(whole, head)[0]
+    behind = whole[at + len(message) : -CHECKSUM_DIGITS]
+    return Pattern(start, whole[len(start) : head], channel, behind)
 
 
 def restart(path: Path, began: float) -> dict[str, float]:
