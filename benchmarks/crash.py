@@ -22,24 +22,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import signal
-import struct
 import sys
 import tempfile
-import time
-import traceback
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from crash_damage import bits, lengths
 from crash_disk import Shim, survivor
+from crash_kill import by_chance, killed
+from crash_tally import Tally
 from crash_work import (
     RESTORED,
     STATE,
@@ -52,126 +48,19 @@ from crash_work import (
     Promise,
     Store,
     live,
-    payload,
-    step_bytes,
     steps_found,
 )
-from quad_learner.experience.log import SYNC_PERIOD_NS, ExperienceLog
-from quad_learner.experience.reader import ExperienceReader
-from quad_learner.learning import generations
-from quad_learner.learning.generations import CheckpointError
+from quad_learner.experience.log import SYNC_PERIOD_NS
 
 CANARY_KILLS = 20
 """within which a way known to be wrong must be caught"""
 CANARY_EVERY = 25
 """moment at which the power is cut under it: its folder is never synced, so any will do"""
 TRIALS_A_FOLDER = 20
-PROMISES_MAX = 60
-"""kept before the kill; a state is saved every seven steps"""
-DELAY_S, DELAY_FROM_START_S = 0.003, 0.03
-"""longest wait after the last of them, and, in a part of the trials, from the start on"""
-EARLY = 0.2
-"""part of the trials that are killed while they may still be starting"""
 LEARNER_PROMISES_MAX = 25
-STATE_SMALL_BYTES, LOG_STEPS = 512, 20
-"""of what bits are turned over in"""
+"""kept before the kill of a whole learner"""
 BASE_STEPS, MORE_STEPS, POWER_STEPS = 15, 9, 90
 LOST_STEPS_MAX = SYNC_PERIOD_NS // STEP_NS
-_PROMISE = struct.Struct('=Bq')
-_KINDS = (RESTORED, STEP, STATE)
-_WRITE = os.write
-"""the real one: a promise through the pipe is no change of the disk"""
-Work = Callable[[Promise], None]
-
-
-@dataclass
-class Tally:
-    """What was tried of one kind and what came of it."""
-
-    expected: int
-    executed: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, problem: str) -> None:
-        """Counts a trial; an empty problem is none."""
-        self.executed += 1
-        if problem:
-            self.problems.append(problem)
-
-
-def killed(work: Work, die: Callable[[int, int], None]) -> dict[str, int]:
-    """Runs `work` in a process of its own until `die` has killed it; returns its last promises.
-
-    Args:
-        work: is given a function that tells promises.
-        die: is given the process and the pipe that the promises come through.
-
-    Raises:
-        RuntimeError: the process failed by itself.
-    """
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _child(work, writer)
-    os.close(writer)
-    kept: dict[str, int] = {}
-    try:
-        die(child, reader)
-        _, status = os.waitpid(child, 0)
-        while data := os.read(reader, _PROMISE.size):
-            _keep(kept, data)
-    finally:
-        os.close(reader)
-    if os.waitstatus_to_exitcode(status) not in (0, -signal.SIGKILL):
-        raise RuntimeError('the process to be killed failed by itself')
-    return {'ended': int(status == 0), **kept}
-
-
-def _child(work: Work, writer: int) -> None:
-    code = 1
-    try:
-        work(lambda kind, number: _tell(writer, kind, number))
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-
-
-def _tell(writer: int, kind: str, number: int) -> None:
-    _WRITE(writer, _PROMISE.pack(_KINDS.index(kind), number))
-
-
-def _keep(kept: dict[str, int], data: bytes) -> None:
-    kind, number = _PROMISE.unpack(data)
-    kept[_KINDS[kind]] = number
-
-
-def after(promises: int, delay_s: float, kept: dict[str, int]) -> Callable[[int, int], None]:
-    """Returns what kills so long after so many promises, and puts these into `kept`."""
-
-    def die(child: int, reader: int) -> None:
-        for _ in range(promises):
-            data = os.read(reader, _PROMISE.size)
-            if not data:
-                break
-            _keep(kept, data)
-        time.sleep(delay_s)
-        os.kill(child, signal.SIGKILL)
-
-    return die
-
-
-def by_chance(
-    work: Work, chance: np.random.Generator, promises_max: int = PROMISES_MAX
-) -> dict[str, int]:
-    """Kills `work` at a random moment; returns its last promises."""
-    early = chance.random() < EARLY
-    promises = 0 if early else int(chance.integers(1, promises_max))
-    kept: dict[str, int] = {}
-    delay_s = chance.random() * (DELAY_FROM_START_S if early else DELAY_S)
-    told = killed(work, after(promises, delay_s, kept))
-    return {**kept, **told}
 
 
 def judged(folder: Path, store: Store, promised: dict[str, int], exact: bool = True) -> str:
@@ -274,86 +163,6 @@ def power(store: Store, seed: int, every: int = 1, logs: bool = True) -> Tally:
                 survivor(shim.notes[:moment], dice, Path(name))
                 tally.add(judged(Path(name), store, dict(promised), exact=False))
     return tally
-
-
-def bits(flips: int, seed: int) -> tuple[Tally, Tally]:
-    """Turns bits over: of a checkpoint, all must be found; of a log, all told must be genuine."""
-    chance = np.random.default_rng(seed)
-    checkpoint, log = Tally(flips), Tally(flips)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = small_checkpoint(folder / 'checkpoint')
-        whole = {path: path.read_bytes() for path in files}
-        sizes = np.cumsum([len(content) for content in whole.values()])
-        for position in chance.integers(0, 8 * sizes[-1], flips):
-            index = int(np.searchsorted(sizes, position // 8, side='right'))
-            path = files[index]
-            at = int(position) - 8 * int(sizes[index] - len(whole[path]))
-            path.write_bytes(_turned(whole[path], at))
-            checkpoint.add('' if _is_refused(folder / 'checkpoint') else f'{path.name} bit {at}')
-            path.write_bytes(whole[path])
-        path, count = small_log(folder)
-        content = path.read_bytes()
-        for position in chance.integers(0, 8 * len(content), flips):
-            path.write_bytes(_turned(content, int(position)))
-            log.add(_log_problem(path, folder, count))
-    return checkpoint, log
-
-
-def lengths() -> Tally:
-    """Cuts each file of a checkpoint at every byte."""
-    with tempfile.TemporaryDirectory() as name:
-        files = small_checkpoint(Path(name))
-        tally = Tally(sum(path.stat().st_size for path in files))
-        for path in files:
-            whole = path.read_bytes()
-            for length in range(len(whole)):
-                path.write_bytes(whole[:length])
-                tally.add('' if _is_refused(Path(name)) else f'{path.name} cut at {length}')
-            path.write_bytes(whole)
-    return tally
-
-
-def small_checkpoint(folder: Path) -> list[Path]:
-    """Returns the files of a checkpoint made in `folder`."""
-    made = generations.write(folder, {'number': 1}, payload(STATE, 1, STATE_SMALL_BYTES))
-    return sorted(made.iterdir())
-
-
-def small_log(folder: Path) -> tuple[Path, int]:
-    """Returns a log made in `folder` and its steps."""
-    path = folder / 'experience.mcap'
-    log = ExperienceLog(path, lambda: 0)
-    log.open()
-    for number in range(1, LOG_STEPS + 1):
-        log.append(number, step_bytes(number), number * STEP_NS)
-    log.close()
-    return path, LOG_STEPS
-
-
-def _turned(content: bytes, bit: int) -> bytes:
-    turned = bytearray(content)
-    turned[bit // 8] ^= 1 << bit % 8
-    return bytes(turned)
-
-
-def _is_refused(folder: Path) -> bool:
-    with suppress(CheckpointError):
-        generations.read(folder)
-        return False
-    return True
-
-
-def _log_problem(path: Path, folder: Path, count: int) -> str:
-    """Returns what is wrong with how a changed log was read, empty if nothing is."""
-    found = steps_found(folder)
-    if min(found, default=1) < 1:
-        return 'a step was read that never was'
-    reader = ExperienceReader(path)
-    told = len(list(reader.records())) < count and not (
-        reader.report.damage or reader.report.unclosed
-    )
-    return 'a step is missing and nothing tells why' if told else ''
 
 
 def training(trials: int, seed: int) -> Tally:

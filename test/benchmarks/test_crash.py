@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import crash
+import crash_damage
 from crash_disk import Shim, survivor
+from crash_tally import Tally
 from crash_work import Generations
 from quad_learner.experience.durable import write_synced
 
 
-def _is_fine(tally: crash.Tally) -> None:
+def _is_fine(tally: Tally) -> None:
     assert tally.problems == []
     assert tally.executed == tally.expected > 0
 
@@ -48,13 +50,13 @@ def test_a_power_cut_costs_a_second_at_most() -> None:
 
 
 def test_turned_bits_are_found() -> None:
-    for tally in crash.bits(flips=1000, seed=3):
+    for tally in crash_damage.bits(flips=1000, seed=3):
         _is_fine(tally)
 
 
 @pytest.mark.slow
 def test_a_checkpoint_cut_at_any_byte_is_refused() -> None:
-    _is_fine(crash.lengths())
+    _is_fine(crash_damage.lengths())
 
 
 def test_every_wrong_way_is_caught() -> None:
