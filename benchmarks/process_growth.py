@@ -1,13 +1,21 @@
-"""How processes grow while they are watched."""
+"""How processes grow while they are watched, and which take ever more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from quad_learner.process_size import MIB, SECONDS_AN_HOUR, Size
+
+WARM_UP_S, WATCHED_S = 600.0, 1200.0
+"""[s] of a process's life that do not count, and that must follow for a slope to be judged"""
+SLOPE_MIB_H = 1.0
+FILES_MORE = 4.0
+"""files or threads more that are no leak: a stranger may be there at one of the two looks"""
+FILLS = ('learner',)
+"""processes that grow by what they are for: its replay holds a million steps"""
 
 
 class Growth(NamedTuple):
@@ -38,3 +46,21 @@ def growth(sizes: Sequence[Size], warm_up_s: float) -> Growth | None:
         float(np.median([s.files for s in last]) - np.median([s.files for s in first])),
         float(np.median([s.threads for s in last]) - np.median([s.threads for s in first])),
     )
+
+
+def leaks(sizes: Mapping[tuple[str, int], list[Size]]) -> tuple[dict[str, Growth], list[str]]:
+    """Returns how each process grew in its longest life, and which of them take ever more."""
+    found: dict[str, Growth] = {}
+    wrong = []
+    for (name, _), looked in sizes.items():
+        grew = growth(looked, min(WARM_UP_S, (looked[-1].time_s - looked[0].time_s) / 3.0))
+        if grew is not None and (name not in found or grew.watched_s > found[name].watched_s):
+            found[name] = grew
+    for name, grew in found.items():
+        if grew.watched_s < WATCHED_S:
+            continue
+        if grew.mib_per_hour > SLOPE_MIB_H and name not in FILLS:
+            wrong.append(f'{name} takes {grew.mib_per_hour:.1f} MiB more an hour')
+        if max(grew.files, grew.threads) > FILES_MORE:
+            wrong.append(f'{name}: {grew.files:.0f} files, {grew.threads:.0f} threads more')
+    return found, wrong

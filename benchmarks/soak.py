@@ -32,10 +32,9 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rclpy
@@ -44,22 +43,16 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
-from process_growth import Growth, growth
+from process_growth import Growth, leaks
 from quad_learner.learn import LearnOptions, Preparation, node_environment, prepare
 from quad_learner.process_size import Size, size
-from quad_learner.robot.model import load
 from quad_learner.ros import topics
-from quad_learner.simulation.faults import KINDS
 from quad_learner.supervisor import Supervisor
+from soak_plan import ENDING, FLOODED, NAMES, SENSOR_EVERY_S, plan, sensor_faults
+from soak_watcher import Watcher
 
 DOMAIN = '96'
 """of ROS, for this benchmark alone"""
-RESPAWNED = ('estimator', 'reset', 'policy', 'monitor', 'learner')
-ENDING = ('robot', 'safety')
-"""the run is over without them, and is resumed"""
-FLOODED = (topics.POLICY_TARGET, topics.RESET_TARGET, topics.ODOM, topics.JOINT_COMMAND)
-SENSOR_EVERY_S, SENSOR_LASTS_S = 20.0, 0.5
-"""[s] of robot time between sensor faults, and how long each lasts"""
 LASTS_S = 2.0
 """[s] that whatever is not a kill lasts"""
 STARTED_S = 600.0
@@ -71,72 +64,12 @@ STEPS_AGAIN = 20
 """steps of the policy after a fault that count as going on"""
 LOOK_S = 5.0
 """[s] between looks at memory, files and threads"""
-WARM_UP_S, WATCHED_S = 600.0, 1200.0
-"""[s] of a process's life that do not count, and that must follow for a slope to be judged"""
-SLOPE_MIB_H = 1.0
-FILES_MORE = 4.0
-"""files or threads more that are no leak: a stranger may be there at one of the two looks"""
-FILLS = ('learner',)
-"""processes that grow by what they are for: its replay holds a million steps"""
 TOLD = 10
 """unsafe commands that are told in words; all are counted"""
 SPIN_S = 0.05
 SMALL = {'critic_width': 32, 'actor_width': 32, 'batch_size': 32, 'warmup_steps': 100}
 SMALL |= {'updates_per_step': 0.25, 'eager_updates': 0.0, 'critic_kind': 'crossq'}
 """parameters of a learner for a look at the processes alone, or a machine that does much else"""
-
-
-class Watcher(Node):
-    """Sees what a stranger sees: steps, modes, diagnostics."""
-
-    def __init__(self) -> None:
-        super().__init__('soak')
-        self.steps = self._judged = self._unsafe = 0
-        self.robot_time_s = 0.0
-        self._before: list[tuple[float, int, int]] = []
-        """of robots that were: time [s], judged, unsafe"""
-        self.mode = self.reasons = ''
-        self.stops: Counter[str] = Counter()
-        topics.EXPERIENCE.subscribe(self, self._on_step, raw=True)
-        topics.SAFETY_STATE.subscribe(self, self._on_safety)
-        topics.DIAGNOSTICS.subscribe(self, self._on_diagnostics)
-        services = (topics.SAFETY_STOP, topics.SAFETY_RESUME)
-        self._callers = {
-            service: self.create_client(service.type, service.name) for service in services
-        }
-
-    def _on_step(self, _: bytes) -> None:
-        self.steps += 1
-
-    def _on_safety(self, message: Any) -> None:
-        mode = message.message.split()[0]
-        values = {pair.key: pair.value for pair in message.values}
-        if mode != self.mode and mode.endswith('STOP'):
-            self.stops[values['reasons']] += 1
-        self.mode, self.reasons = mode, values['reasons']
-
-    def _on_diagnostics(self, message: Any) -> None:
-        for status in message.status:
-            if status.name.endswith('/robot'):
-                values = {pair.key: pair.value for pair in status.values}
-                time_s = float(values['robot_time_s'])
-                if time_s < self.robot_time_s:  # another robot begins its own time
-                    self._before.append((self.robot_time_s, self._judged, self._unsafe))
-                self.robot_time_s = time_s
-                self._judged = int(values['judged_commands'])
-                self._unsafe = int(values['unsafe_commands'])
-
-    def totals(self) -> tuple[int, int, int]:
-        """Returns how many sensor faults passed, and commands were judged and found unsafe."""
-        robots = [*self._before, (self.robot_time_s, self._judged, self._unsafe)]
-        faults = sum(int(time_s // SENSOR_EVERY_S) for time_s, _, _ in robots)
-        return faults, sum(each[1] for each in robots), sum(each[2] for each in robots)
-
-    def ask(self, service: topics.Service) -> None:
-        """Calls a service, and does not wait for the answer."""
-        caller = self._callers[service]
-        if caller.service_is_ready():
-            caller.call_async(service.type.Request())
 
 
 class Soak:
@@ -160,7 +93,7 @@ class Soak:
     def _start(self, resume: bool) -> Supervisor:
         run = self._folder / 'run'
         params = self._folder / 'soak.yaml'
-        robot = {'faults': list(sensor_faults(self._options))}
+        robot = {'faults': sensor_faults(self._options.minutes, self._options.seed)}
         small = {'/**': {'ros__parameters': SMALL}} if self._options.small else {}
         params.write_text(yaml.safe_dump(small | {'/robot': {'ros__parameters': robot}}))
         ready: Preparation = prepare(
@@ -294,57 +227,6 @@ FAULTS: dict[str, Callable[[Soak, str], None]] = {
     'disk': Soak.disk,
     'operator': Soak.operator,
 }
-NAMES = (
-    *(f'kill {name}' for name in (*RESPAWNED, *ENDING)),
-    *(f'freeze {name}' for name in (*RESPAWNED, *ENDING, 'all')),
-    *(f'flood {topic.name.replace("/", ".")}' for topic in FLOODED),
-    'rogue',
-    'disk',
-    'operator',
-)
-"""every fault that is drawn from"""
-
-
-def plan(minutes: float, every_s: float, seed: int, names: Sequence[str] = NAMES) -> list[str]:
-    """Returns the faults of a run in their order: each of `names` before any comes again."""
-    random = np.random.default_rng(seed)
-    count = int(minutes * 60.0 // every_s)
-    rounds = -(-count // len(names))
-    drawn = [names[n] for _ in range(rounds) for n in random.permutation(len(names))]
-    return drawn[:count]
-
-
-def sensor_faults(options: argparse.Namespace) -> list[str]:
-    """Returns what befalls the sensors, in robot time, for longer than the soak lasts."""
-    random = np.random.default_rng([options.seed, 1])
-    joints = load('a1').joints
-    kinds = sorted(KINDS)
-    found = []
-    # Lockstep is at most some ten times faster than a robot.
-    count = int(10.0 * options.minutes * 60.0 / SENSOR_EVERY_S)
-    for number in range(1, count + 1):
-        kind = kinds[int(random.integers(len(kinds)))]
-        joint = f':{joints[int(random.integers(len(joints)))]}' if kind.endswith('_joint') else ''
-        found.append(f'{kind}{joint}@{number * SENSOR_EVERY_S:.1f}+{SENSOR_LASTS_S}')
-    return found
-
-
-def leaks(sizes: dict[tuple[str, int], list[Size]]) -> tuple[dict[str, Growth], list[str]]:
-    """Returns how each process grew in its longest life, and which of them take ever more."""
-    found: dict[str, Growth] = {}
-    wrong = []
-    for (name, _), looked in sizes.items():
-        grew = growth(looked, min(WARM_UP_S, (looked[-1].time_s - looked[0].time_s) / 3.0))
-        if grew is not None and (name not in found or grew.watched_s > found[name].watched_s):
-            found[name] = grew
-    for name, grew in found.items():
-        if grew.watched_s < WATCHED_S:
-            continue
-        if grew.mib_per_hour > SLOPE_MIB_H and name not in FILLS:
-            wrong.append(f'{name} takes {grew.mib_per_hour:.1f} MiB more an hour')
-        if max(grew.files, grew.threads) > FILES_MORE:
-            wrong.append(f'{name}: {grew.files:.0f} files, {grew.threads:.0f} threads more')
-    return found, wrong
 
 
 def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]]:
@@ -373,6 +255,21 @@ def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]
     return story, planned
 
 
+def tell(story: Soak, planned: Sequence[str], grown: Mapping[str, Growth]) -> None:
+    """Prints what befell the run, what stopped it, and how its processes grew."""
+    expected = Counter(planned)
+    for name in NAMES:
+        print(f'{name:22s} {story.done[name]:4d} of {expected[name]:4d}')
+    print(f'sensor faults, each {SENSOR_EVERY_S:.0f} s of robot time: {story.watcher.totals()[0]}')
+    for reasons, count in story.watcher.stops.most_common():
+        print(f'stopped {count:4d} times for {reasons}')
+    for name, grew in grown.items():
+        print(
+            f'{name:10s} {grew.resident_mib:6.0f} MiB, {grew.mib_per_hour:+8.2f} MiB/h, '
+            f'{grew.files:+.0f} files, {grew.threads:+.0f} threads in {grew.watched_s:.0f} s'
+        )
+
+
 def main() -> None:
     """Prints tables and one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -396,17 +293,7 @@ def main() -> None:
     sensors, judged, unsafe = story.watcher.totals()
     if unsafe or not judged:
         wrong.append(f'{unsafe} unsafe of {judged} judged commands')
-    expected = Counter(planned)
-    for name in NAMES:
-        print(f'{name:22s} {story.done[name]:4d} of {expected[name]:4d}')
-    print(f'sensor faults, each {SENSOR_EVERY_S:.0f} s of robot time: {sensors}')
-    for reasons, count in story.watcher.stops.most_common():
-        print(f'stopped {count:4d} times for {reasons}')
-    for name, grew in grown.items():
-        print(
-            f'{name:10s} {grew.resident_mib:6.0f} MiB, {grew.mib_per_hour:+8.2f} MiB/h, '
-            f'{grew.files:+.0f} files, {grew.threads:+.0f} threads in {grew.watched_s:.0f} s'
-        )
+    tell(story, planned, grown)
     print(*wrong, sep='\n')
     print('FAILED' if wrong else 'recovered from everything')
     result = {'benchmark': 'soak', **vars(options), 'executed': sum(story.done.values())}

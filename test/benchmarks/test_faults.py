@@ -15,6 +15,7 @@ import pytest
 import fault_graph
 import process_growth
 import soak
+import soak_plan
 from fault_graph import Chronicle, Entry, pack, unpack
 from fault_verdict import Fault, complaints, is_safe, safe_after_ns
 from quad_learner.process_size import Size
@@ -153,24 +154,24 @@ def test_files_and_threads_that_stay_open_are_counted() -> None:
 def test_a_leak_is_found_where_it_was_watched_for_long_enough_and_is_no_work() -> None:
     hours = np.arange(400) * 10.0 / 3600.0
     leaky = sizes(100.0 + 2.0 * hours)
-    grown, wrong = soak.leaks(
+    grown, wrong = process_growth.leaks(
         {('policy', 1): leaky, ('learner', 2): leaky, ('reset', 3): sizes(5)}
     )
     assert set(grown) == {'policy', 'learner', 'reset'}
     assert wrong == ['policy takes 2.0 MiB more an hour']
-    _, wrong = soak.leaks({('policy', 1): leaky[:150]})
+    _, wrong = process_growth.leaks({('policy', 1): leaky[:150]})
     assert wrong == []
 
 
 def test_a_soak_has_a_fault_a_minute_each_kind_before_any_comes_again() -> None:
-    planned = soak.plan(60.0, 60.0, seed=3)
+    planned = soak_plan.plan(60.0, 60.0, seed=3)
     assert len(planned) == 60
-    kinds = len(soak.NAMES)
-    assert set(planned[:kinds]) == set(soak.NAMES)
-    assert set(planned[kinds : 2 * kinds]) == set(soak.NAMES)
-    assert planned == soak.plan(60.0, 60.0, seed=3)
-    assert planned != soak.plan(60.0, 60.0, seed=4)
-    assert {name.partition(' ')[0] for name in soak.NAMES} == set(soak.FAULTS)
+    kinds = len(soak_plan.NAMES)
+    assert set(planned[:kinds]) == set(soak_plan.NAMES)
+    assert set(planned[kinds : 2 * kinds]) == set(soak_plan.NAMES)
+    assert planned == soak_plan.plan(60.0, 60.0, seed=3)
+    assert planned != soak_plan.plan(60.0, 60.0, seed=4)
+    assert {name.partition(' ')[0] for name in soak_plan.NAMES} == set(soak.FAULTS)
 
 
 def test_the_benchmarks_say_how_they_are_used() -> None:

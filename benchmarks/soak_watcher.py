@@ -1,0 +1,64 @@
+"""What is seen of the run in `soak` from outside, by its topics alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rclpy.node import Node
+
+from quad_learner.ros import topics
+from soak_plan import SENSOR_EVERY_S
+
+
+class Watcher(Node):
+    """Sees what a stranger sees: steps, modes, diagnostics."""
+
+    def __init__(self) -> None:
+        super().__init__('soak')
+        self.steps = self._judged = self._unsafe = 0
+        self.robot_time_s = 0.0
+        self._before: list[tuple[float, int, int]] = []
+        """of robots that were: time [s], judged, unsafe"""
+        self.mode = self.reasons = ''
+        self.stops: Counter[str] = Counter()
+        topics.EXPERIENCE.subscribe(self, self._on_step, raw=True)
+        topics.SAFETY_STATE.subscribe(self, self._on_safety)
+        topics.DIAGNOSTICS.subscribe(self, self._on_diagnostics)
+        services = (topics.SAFETY_STOP, topics.SAFETY_RESUME)
+        self._callers = {
+            service: self.create_client(service.type, service.name) for service in services
+        }
+
+    def _on_step(self, _: bytes) -> None:
+        self.steps += 1
+
+    def _on_safety(self, message: Any) -> None:
+        mode = message.message.split()[0]
+        values = {pair.key: pair.value for pair in message.values}
+        if mode != self.mode and mode.endswith('STOP'):
+            self.stops[values['reasons']] += 1
+        self.mode, self.reasons = mode, values['reasons']
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            if status.name.endswith('/robot'):
+                values = {pair.key: pair.value for pair in status.values}
+                time_s = float(values['robot_time_s'])
+                if time_s < self.robot_time_s:  # another robot begins its own time
+                    self._before.append((self.robot_time_s, self._judged, self._unsafe))
+                self.robot_time_s = time_s
+                self._judged = int(values['judged_commands'])
+                self._unsafe = int(values['unsafe_commands'])
+
+    def totals(self) -> tuple[int, int, int]:
+        """Returns how many sensor faults passed, and commands were judged and found unsafe."""
+        robots = [*self._before, (self.robot_time_s, self._judged, self._unsafe)]
+        faults = sum(int(time_s // SENSOR_EVERY_S) for time_s, _, _ in robots)
+        return faults, sum(each[1] for each in robots), sum(each[2] for each in robots)
+
+    def ask(self, service: topics.Service) -> None:
+        """Calls a service, and does not wait for the answer."""
+        caller = self._callers[service]
+        if caller.service_is_ready():
+            caller.call_async(service.type.Request())
