@@ -1,11 +1,13 @@
-"""What is concluded from a robot's record, and from what processes take."""
+"""What is concluded from a robot's record, from many trials, and from what processes take."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import math
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ import process_growth
 import soak
 import soak_plan
 from fault_graph import Chronicle, Entry, pack, unpack
-from fault_verdict import Fault, complaints, is_safe, safe_after_ns
+from fault_report import Findings, table, verdict
+from fault_verdict import Fault, State, complaints, is_safe, safe_after_ns
+from lateness import ticks_late_ms
 from quad_learner.process_size import Size
 from quad_learner.safety.modes import Authority, Mode
 
@@ -101,6 +105,57 @@ def test_unsafe_commands_since_the_fault_are_told_and_earlier_ones_are_not() -> 
     assert complaints(story, fault('policy', before)) == []
     story.append(entry(14, Mode.ACTIVE, P, unsafe=3))
     assert complaints(story, fault('policy', before)) == ['1 unsafe commands']
+
+
+def test_ticks_are_late_by_what_lies_beyond_a_period_between_two() -> None:
+    command = entry(31, Mode.ACTIVE, P, is_command=True)
+    story = [entry(10, None), entry(20, None), command, entry(34, None), entry(40, None)]
+    assert ticks_late_ms(story, 10.0 * MS) == pytest.approx([0.0, 4.0, 0.0])
+
+
+ASKED = Namespace(
+    signals=['SIGKILL'], processes=['policy'], states=['standing', 'walking'], trials=2, orders=1
+)
+
+
+def findings(walking_ms: tuple[float, ...], orders: int = 24) -> Findings:
+    found = Findings(recovered={'SIGKILL': orders})
+    found.latencies['SIGKILL', 'policy', State.STANDING] = [10.0, 20.0]
+    found.latencies['SIGKILL', 'policy', State.WALKING] = list(walking_ms)
+    return found
+
+
+def test_each_state_has_its_row_and_all_of_them_together_one() -> None:
+    standing, walking, every = table(findings((30.0, 70.0)), ASKED)
+    assert (standing['p50_ms'], standing['max_ms'], standing['n']) == (20.0, 20.0, 2)
+    assert (walking['p99_ms'], walking['expected']) == (70.0, 2)
+    assert (every['state'], every['n'], every['expected'], every['max_ms']) == ('all', 4, 4, 70.0)
+
+
+@pytest.mark.parametrize(
+    ('found', 'words'),
+    [
+        (findings((30.0, 80.0)), []),
+        (findings((30.0, 81.0)), ['SIGKILL policy all: 99 % within 81.0 ms, not 80']),
+        (findings((30.0, math.inf)), ['SIGKILL policy all: 99 % within inf ms, not 80']),
+        (
+            findings((30.0,)),
+            [
+                'SIGKILL policy walking: 1 of 2 executed',
+                'SIGKILL policy all: 3 of 4 executed',
+            ],
+        ),
+        (findings((30.0, 30.0), orders=23), ['SIGKILL in every order: 23 of 24']),
+    ],
+)
+def test_a_broken_bound_and_too_few_trials_are_wrong(found: Findings, words: list[str]) -> None:
+    assert verdict(found, table(found, ASKED), ASKED) == words
+
+
+def test_what_was_complained_of_is_wrong_however_soon_it_was_safe() -> None:
+    found = findings((30.0, 30.0))
+    found.complaints += ['a session went on'] * 3
+    assert verdict(found, table(found, ASKED), ASKED) == ['a session went on (3 times)']
 
 
 def test_a_record_comes_back_as_it_was_written_however_it_is_cut(tmp_path: Path) -> None:
