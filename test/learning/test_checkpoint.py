@@ -1,11 +1,9 @@
-"""Checkpoints: exact, whole or refused."""
+"""Checkpoints: all of a learner comes back, to the bit, or nothing does, with the reason."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -69,66 +67,19 @@ def test_a_resumed_learner_agrees_bit_for_bit_for_100_updates(
     assert learner.due_updates == resumed.due_updates
 
 
-def test_two_generations_are_kept(
+def test_a_damaged_generation_is_passed_over_for_the_older_and_it_is_told_why(
     make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
 ) -> None:
     learner = _learner(make_config(), _steps(make_step, 20))
-    names = [checkpoint.save(tmp_path, learner, version).name for version in range(4)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names[-2:]
+    assert not checkpoint.exists(tmp_path)
+    older, newer = (checkpoint.save(tmp_path, learner, version) for version in (1, 2))
     assert checkpoint.exists(tmp_path)
-
-
-def test_what_a_kill_left_half_written_is_not_looked_at(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    learner = _learner(make_config(), _steps(make_step, 20))
-    whole = checkpoint.save(tmp_path, learner, version=1)
-    half = tmp_path / 'writing_00000002'
-    shutil.copytree(whole, half)
-    (half / 'state.safetensors').write_bytes(b'half')
-    assert checkpoint.read(tmp_path).path == whole
-    checkpoint.save(tmp_path, learner, version=2)
-    assert not half.exists()
-
-
-@pytest.mark.parametrize('name', ['state.safetensors', 'manifest.json', 'SHA256SUMS'])
-def test_every_flipped_bit_is_found_and_the_older_generation_used(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path, name: str
-) -> None:
-    learner = _learner(make_config(), _steps(make_step, 20))
-    older = checkpoint.save(tmp_path, learner, version=1)
-    newer = checkpoint.save(tmp_path, learner, version=2)
-    whole = (newer / name).read_bytes()
-    for position in np.random.default_rng(0).integers(0, 8 * len(whole), 40):
-        damaged = bytearray(whole)
-        damaged[position // 8] ^= 1 << (position % 8)
-        (newer / name).write_bytes(damaged)
-        found = checkpoint.read(tmp_path)
-        assert found.path == older
-        assert name in found.passed_over[0] or 'SHA256SUMS' in found.passed_over[0]
-
-
-@pytest.mark.parametrize('name', ['state.safetensors', 'manifest.json', 'SHA256SUMS'])
-@pytest.mark.parametrize('damage', ['missing', 'empty', 'cut', 'longer'])
-def test_a_damaged_only_generation_is_refused_with_its_name(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path, name: str, damage: str
-) -> None:
-    learner = _learner(make_config(), _steps(make_step, 20))
-    path = checkpoint.save(tmp_path, learner, version=1) / name
-    whole = path.read_bytes()
-    changed = {'empty': b'', 'cut': whole[:-1], 'longer': whole + b' '}
-    if damage == 'missing':
-        path.unlink()
-    else:
-        path.write_bytes(changed[damage])
-    with pytest.raises(CheckpointError, match='start anew'):
-        checkpoint.read(tmp_path)
-
-
-def test_an_empty_folder_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    assert not checkpoint.exists(tmp_path / 'none')
-    with pytest.raises(CheckpointError, match='holds no checkpoint; give the folder'):
-        checkpoint.read(tmp_path / 'none')
+    assert checkpoint.read(tmp_path).path == newer
+    (newer / 'state.safetensors').write_bytes(b'half')
+    found = checkpoint.read(tmp_path)
+    assert found.path == older
+    assert found.manifest['version'] == 1
+    assert 'state.safetensors' in found.passed_over[0]
 
 
 @pytest.mark.parametrize(
@@ -165,17 +116,6 @@ def test_a_checkpoint_of_another_robot_is_refused(
         checkpoint.load(tmp_path, learner, {'robot': 'minitaur'})
 
 
-def test_a_format_from_elsewhere_is_refused_before_it_is_parsed(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
-    manifest = json.loads((path / 'manifest.json').read_text())
-    forged = json.dumps({**manifest, 'format': 'other 9'})
-    (path / 'manifest.json').write_text(forged)
-    with pytest.raises(CheckpointError, match='does not match SHA256SUMS'):
-        checkpoint.read(tmp_path)
-
-
 def test_tunables_may_change_from_one_run_to_the_next(
     make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
 ) -> None:
@@ -195,7 +135,7 @@ def _forge(path: Path, change: Change) -> None:
     change(manifest, tensors)
     blob = safetensors.torch.save(tensors)
     blobs = manifest['blobs']
-    for name in blobs if isinstance(blobs, dict) else ():
+    for name in blobs:
         blobs[name] = {'bytes': len(blob), 'sha256': sha256(blob).hexdigest()}
     (path / 'state.safetensors').write_bytes(blob)
     text = json.dumps(manifest).encode()
@@ -298,18 +238,6 @@ def test_another_order_of_joints_is_refused(
         checkpoint.load(tmp_path, learner, {'joints': 'knee,hip'})
 
 
-def _names_another_file(manifest: dict[str, Any], _: Any) -> None:
-    manifest['blobs'] = {'../../../etc/passwd': {}}
-
-
-def _is_a_list(manifest: dict[str, Any], _: Any) -> None:
-    manifest['blobs'] = ['state.safetensors']
-
-
-def _is_older(manifest: dict[str, Any], _: Any) -> None:
-    manifest['generation'] = 7
-
-
 def _has_no_numbers(manifest: dict[str, Any], _: Any) -> None:
     del manifest['numbers']
 
@@ -318,22 +246,14 @@ def _has_a_strange_version(manifest: dict[str, Any], _: Any) -> None:
     manifest['version'] = 'three'
 
 
-def _has_no_format(manifest: dict[str, Any], _: Any) -> None:
-    del manifest['format']
-
-
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        (_names_another_file, 'names other files than state.safetensors'),
-        (_is_a_list, 'names other files than state.safetensors'),
-        (_is_older, 'holds generation 7, put there under another name'),
         (_has_no_numbers, "holds no learner .*'numbers'"),
         (_has_a_strange_version, 'holds no learner'),
-        (_has_no_format, 'is no manifest'),
     ],
 )
-def test_a_forged_manifest_is_refused(
+def test_a_manifest_of_no_learner_is_refused(
     make_config: ConfigBuilder,
     make_step: StepBuilder,
     tmp_path: Path,
@@ -344,85 +264,3 @@ def test_a_forged_manifest_is_refused(
     _forge(path, change)
     with pytest.raises(CheckpointError, match=words):
         checkpoint.read(tmp_path)
-
-
-def test_an_older_generation_under_a_newer_name_is_not_taken_for_it(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    learner = _learner(make_config(), _steps(make_step, 20))
-    older, newer = (checkpoint.save(tmp_path, learner, version) for version in (1, 2))
-    shutil.rmtree(newer)
-    shutil.copytree(older, newer)
-    found = checkpoint.read(tmp_path)
-    assert found.path == older
-    assert 'holds generation 1, put there under another name' in found.passed_over[0]
-
-
-@pytest.mark.parametrize('name', ['state.safetensors', 'manifest.json', 'SHA256SUMS', ''])
-def test_links_are_not_followed(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path, name: str
-) -> None:
-    checkpoints, elsewhere = tmp_path / 'checkpoint', tmp_path / 'elsewhere'
-    path = checkpoint.save(checkpoints, _learner(make_config(), _steps(make_step, 20)), version=1)
-    link = path / name if name else path
-    link.rename(elsewhere)
-    link.symlink_to(elsewhere)
-    with pytest.raises(CheckpointError, match='link'):
-        checkpoint.read(checkpoints)
-
-
-def test_a_hard_link_to_something_else_is_refused_and_one_to_the_same_is_the_same(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
-    blob, other = path / 'state.safetensors', tmp_path / 'other'
-    other.write_bytes(blob.read_bytes())
-    blob.unlink()
-    blob.hardlink_to(other)
-    assert checkpoint.read(tmp_path).path == path
-    other.write_bytes(b'swapped')
-    with pytest.raises(CheckpointError, match='does not match its SHA-256'):
-        checkpoint.read(tmp_path)
-
-
-def test_a_pipe_in_a_files_place_is_not_waited_for(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
-    (path / 'manifest.json').unlink()
-    os.mkfifo(path / 'manifest.json')
-    with pytest.raises(CheckpointError, match='is no plain file'):
-        checkpoint.read(tmp_path)
-
-
-def test_an_oversized_manifest_is_not_read_to_its_end(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
-    os.truncate(path / 'manifest.json', 1 << 40)  # a hole of a terabyte
-    with pytest.raises(CheckpointError, match='is larger than 1000000 bytes'):
-        checkpoint.read(tmp_path)
-
-
-def test_deeply_nested_text_is_refused(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
-    text = b'[' * 100_000
-    (path / 'manifest.json').write_bytes(text)
-    (path / 'SHA256SUMS').write_text(f'{sha256(text).hexdigest()}  manifest.json\n')
-    with pytest.raises(CheckpointError, match='is no manifest'):
-        checkpoint.read(tmp_path)
-
-
-def test_a_link_left_where_a_generation_is_written_is_taken_away(
-    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
-) -> None:
-    checkpoints, precious = tmp_path / 'checkpoint', tmp_path / 'precious'
-    for folder in (checkpoints, precious):
-        folder.mkdir()
-    (precious / 'file').touch()
-    (checkpoints / 'writing_00000001').symlink_to(precious)
-    checkpoint.save(checkpoints, _learner(make_config(), _steps(make_step, 20)), version=1)
-    assert (precious / 'file').exists()
-    assert checkpoint.read(checkpoints).path.name == 'generation_00000001'
