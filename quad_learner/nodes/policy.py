@@ -139,6 +139,15 @@ class PolicyNode(GraphNode):
             return
         self._sample = sample
         self._decide()
+        self._warm_up(sample)
+
+    def _warm_up(self, sample: SensorSample) -> None:
+        """Real time: while the estimator is at work, gets ready for the answer to this sample."""
+        driver = self._driver
+        if self.graph.lockstep or driver is None or driver.phase is not Phase.EPISODE:
+            return
+        if self.ticks.decision(sample.time_ns) != self._decided:
+            self._choosers[self._learned].warm_up(driver.observation)
 
     def _on_command(self) -> None:
         if self.graph.lockstep:

@@ -28,6 +28,7 @@ class ResetNode(GraphNode):
     """Decides once a policy period, like the policy."""
 
     controls = True
+    behind = 1  # where processors are few, the answer to a sample comes first that walks
 
     def __init__(self, **options: Any) -> None:
         super().__init__('reset', ResetConfig, **options)

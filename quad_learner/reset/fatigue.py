@@ -29,6 +29,7 @@ class Fatigue:
         self._cool = self._hot - config.rest_cooling
         self._low = config.rest_charge
         self._charged = config.rest_charge + config.rest_charge_gain
+        self._felt: Health | None = None
         self.cause = FIT
         """why the robot should rest, for people; empty while it need not"""
 
@@ -39,8 +40,9 @@ class Fatigue:
 
     def feel(self, health: Health | None) -> None:
         """Takes in the newest of battery and motors; None: nothing was told yet."""
-        if health is None:
+        if health is None or health is self._felt:  # felt again it says the same
             return
+        self._felt = health
         causes = [
             *self._heat(health, self._cool if self.tired else self._hot),
             *self._hunger(health, self._charged if self.tired else self._low),

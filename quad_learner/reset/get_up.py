@@ -262,7 +262,7 @@ class GetUp:
             self._free_or_rise(sample)
 
     def _free_or_rise(self, sample: SensorSample) -> None:
-        self._frames = list(self._untangle.plan(sample.joint_position))
+        self._frames = list(self._untangle.plan(sample.joint_position, sample.joint_velocity))
         if self._frames:
             self._enter(State.FREE, 'upright, and legs did not fold')
             self._next_frame()

@@ -50,14 +50,16 @@ class Untangle:
         """A new attempt to get up begins."""
         self._left = _TRIES
 
-    def plan(self, joints: Array) -> tuple[Keyframe, ...]:
+    def plan(self, joints: Array, velocity: Array) -> tuple[Keyframe, ...]:
         """Returns the poses of the next try; none where no leg can be freed so, or after enough.
 
         Args:
             joints: where they are, when all should be at the fold [rad], (joints,).
+            velocity: of the joints [rad/s], (joints,); one that still moves is not caught.
         """
         astray = joints - self._fold
-        far = np.abs(astray) > self._config.caught_error
+        still = np.abs(velocity) <= self._config.standing_joint_speed
+        far = still & (np.abs(astray) > self._config.caught_error)
         caught = far.reshape(self._legs, -1).any(axis=1)
         low, high = self._robot.position_min, self._robot.position_max
         on = np.clip(joints + np.copysign(_REACH, astray), low, high)

@@ -38,6 +38,8 @@ class GraphNode(Node):
 
     controls = False
     """whether the robot waits for what the node does"""
+    behind = 0
+    """by how much its real-time priority is lower than that of others which control"""
 
     def __init__(self, name: str, *configs: type[Any], **options: Any) -> None:
         """Loads parameters and robot.
@@ -75,7 +77,7 @@ class GraphNode(Node):
         Of another node only the middleware's threads: who sends to it must not wait for a lock
         that one of them holds while it has no processor.
         """
-        priority = self.graph.real_time_priority
+        priority = max(self.graph.real_time_priority - self.behind, 0)
         if self.controls and not self.graph.lockstep:
             lock_memory()
         if self.graph.lockstep or priority == 0:

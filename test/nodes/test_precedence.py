@@ -51,6 +51,14 @@ def test_in_real_time_control_runs_first_and_of_others_the_middleware_alone(
     assert asked == [(expected, 27)]
 
 
+def test_reset_lets_those_go_first_whose_answer_makes_the_robot_walk(
+    bench: Any, asked: list[tuple[list[int], int]]
+) -> None:
+    node = bench.start(ResetNode, 'reset', gear='real_time', real_time_priority=27)
+    node.take_precedence()
+    assert asked == [(THREADS, 26)]
+
+
 @pytest.mark.parametrize('changed', [{'gear': 'lockstep'}, {'real_time_priority': 0}])
 def test_a_world_that_waits_or_a_user_who_says_so_leaves_all_alike(
     bench: Any, asked: list[tuple[list[int], int]], changed: dict[str, Any]

@@ -54,6 +54,21 @@ def test_exploring_is_as_wide_as_the_policy_wants_and_never_leaves_the_box(model
     assert np.abs(actions).max() <= 1.0
 
 
+def test_warming_up_changes_no_action(model: Make) -> None:
+    ways = []
+    for warm in (False, True):
+        wild = chooser(noise_scale=1.0)
+        wild.warm_up(SEEN)  # without a model there is nothing to warm
+        wild.swap(OnnxPolicy(model(bias=0.5)))
+        actions = []
+        for number in range(5):
+            if warm:
+                wild.warm_up(SEEN + number)
+            actions.append(wild.choose(SEEN, begins=number == 0).action)
+        ways.append(np.array(actions))
+    np.testing.assert_array_equal(*ways)
+
+
 def test_a_new_model_drives_from_the_next_step_on(model: Make) -> None:
     driven = chooser()
     driven.swap(OnnxPolicy(model(bias=0.5, version=1)))

@@ -11,6 +11,7 @@ from quad_learner.robot.model import RobotModel
 
 FOLD = np.tile([0.0, 1.4, -2.65], 4)
 FRONT, HIND = slice(0, 3), slice(6, 9)
+STILL = np.zeros(12)
 
 
 @pytest.fixture
@@ -27,14 +28,14 @@ def hooked() -> np.ndarray:
 
 
 def test_legs_that_folded_need_nothing(untangle: Untangle) -> None:
-    assert untangle.plan(FOLD + 0.59) == ()
-    assert len(untangle.plan(FOLD + 0.61)) == 3
+    assert untangle.plan(FOLD + 0.59, STILL) == ()
+    assert len(untangle.plan(FOLD + 0.61, STILL)) == 3
 
 
 def test_one_leg_goes_on_while_the_other_gives_way_then_that_one_folds_then_both(
     untangle: Untangle, hooked: np.ndarray
 ) -> None:
-    on, fold, both = untangle.plan(hooked)
+    on, fold, both = untangle.plan(hooked, STILL)
     # 2.6 + 1.6 is beyond the upper joint's 4.18, -1.4 + 1.6 beyond the lower joint's -0.92
     for pose in (on, fold):
         np.testing.assert_allclose(pose.position[FRONT], [0.0, 4.18, -0.92])
@@ -52,11 +53,12 @@ def test_it_goes_on_the_way_it_is_astray_and_no_further_than_its_reach(
 ) -> None:
     joints = FOLD.copy()
     joints[FRONT] = [-0.7, 0.2, -2.65]
-    np.testing.assert_allclose(untangle.plan(joints)[0].position[FRONT], [-0.8, -1.04, -2.65])
+    on = untangle.plan(joints, STILL)[0]
+    np.testing.assert_allclose(on.position[FRONT], [-0.8, -1.04, -2.65])
     joints[FRONT] = [-0.7, 1.4, -2.65]
-    assert untangle.plan(joints) == (), 'a hip at its end has nowhere to go'
+    assert untangle.plan(joints, STILL) == (), 'a hip at its end has nowhere to go'
     endless = replace(robot, position_max=np.full(12, 9.0), position_min=np.full(12, -9.0))
-    free = Untangle(endless, FOLD, config).plan(joints)[0]
+    free = Untangle(endless, FOLD, config).plan(joints, STILL)[0]
     np.testing.assert_allclose(free.position[FRONT], [-2.3, 1.4, -2.65])
 
 
@@ -65,11 +67,19 @@ def test_each_try_begins_with_another_leg_and_two_are_enough_in_an_attempt(
 ) -> None:
     limp = []
     for _ in range(2):
-        first = untangle.plan(hooked)[0].limp
+        first = untangle.plan(hooked, STILL)[0].limp
         assert first is not None
         limp.append(int(np.flatnonzero(first)[0]))
     assert limp == [6, 0]
-    assert untangle.plan(hooked) == ()
+    assert untangle.plan(hooked, STILL) == ()
     untangle.begin()
-    third = untangle.plan(hooked)[0].limp
+    third = untangle.plan(hooked, STILL)[0].limp
     assert third is not None and np.flatnonzero(third)[0] == 6
+
+
+def test_a_leg_that_is_still_on_its_way_is_not_caught(
+    untangle: Untangle, hooked: np.ndarray
+) -> None:
+    moving = np.where(np.abs(hooked - FOLD) > 0.6, 1.6, 0.0)
+    assert untangle.plan(hooked, moving) == ()
+    assert untangle.plan(hooked, moving - 0.2) != ()
