@@ -22,6 +22,7 @@ class EstimatorNode(GraphNode):
     """Takes in each sensor sample; publishes where the robot believes it is for each decision."""
 
     controls = True
+    behind = 0  # policy waits for it
 
     def __init__(self, **options: Any) -> None:
         super().__init__('estimator', EstimatorConfig, **options)

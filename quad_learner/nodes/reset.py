@@ -28,7 +28,7 @@ class ResetNode(GraphNode):
     """Decides once a policy period, like the policy."""
 
     controls = True
-    behind = 1  # where processors are few, the answer to a sample comes first that walks
+    behind = 2  # where processors are few, those come first whose answer makes the robot walk
 
     def __init__(self, **options: Any) -> None:
         super().__init__('reset', ResetConfig, **options)

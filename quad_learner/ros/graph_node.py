@@ -38,8 +38,8 @@ class GraphNode(Node):
 
     controls = False
     """whether the robot waits for what the node does"""
-    behind = 0
-    """by how much its real-time priority is lower than that of others which control"""
+    behind = 1
+    """by how much its real-time priority is lower than is allowed: who answers first, goes first"""
 
     def __init__(self, name: str, *configs: type[Any], **options: Any) -> None:
         """Loads parameters and robot.
@@ -77,11 +77,12 @@ class GraphNode(Node):
         Of another node only the middleware's threads: who sends to it must not wait for a lock
         that one of them holds while it has no processor.
         """
-        priority = max(self.graph.real_time_priority - self.behind, 0)
+        allowed = self.graph.real_time_priority
         if self.controls and not self.graph.lockstep:
             lock_memory()
-        if self.graph.lockstep or priority == 0:
+        if self.graph.lockstep or allowed == 0:
             return
+        priority = max(allowed - self.behind, 1)
         mine = threads()
         if not run_first(mine if self.controls else mine[1:], priority) and self.controls:
             self.get_logger().warning(

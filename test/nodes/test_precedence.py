@@ -51,12 +51,26 @@ def test_in_real_time_control_runs_first_and_of_others_the_middleware_alone(
     assert asked == [(expected, 27)]
 
 
-def test_reset_lets_those_go_first_whose_answer_makes_the_robot_walk(
-    bench: Any, asked: list[tuple[list[int], int]]
+@pytest.mark.parametrize(
+    'kind, name, allowed, priority',
+    [
+        (EstimatorNode, 'estimator', 27, 27),
+        (SafetyNode, 'safety', 27, 26),
+        (ResetNode, 'reset', 27, 25),
+        (ResetNode, 'reset', 1, 1),
+    ],
+)
+def test_who_answers_first_goes_first(
+    bench: Any,
+    asked: list[tuple[list[int], int]],
+    kind: Any,
+    name: str,
+    allowed: int,
+    priority: int,
 ) -> None:
-    node = bench.start(ResetNode, 'reset', gear='real_time', real_time_priority=27)
+    node = bench.start(kind, name, gear='real_time', real_time_priority=allowed)
     node.take_precedence()
-    assert asked == [(THREADS, 26)]
+    assert asked == [(THREADS, priority)]
 
 
 @pytest.mark.parametrize('changed', [{'gear': 'lockstep'}, {'real_time_priority': 0}])

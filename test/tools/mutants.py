@@ -170,7 +170,7 @@ def _statement_plants(
     if isinstance(node, ast.AugAssign) and type(node.op) in ARITHMETIC:
         new = ARITHMETIC[type(node.op)]()
         yield 'arithmetic', lambda: setattr(node, 'op', new)
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and getattr(node.value, 'value', node) is not None:
         yield 'return', lambda: setattr(node, 'value', ast.Constant(None))
     if isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Raise, ast.Break)):
         yield 'removed statement', lambda: put(ast.Pass())
