@@ -33,7 +33,7 @@ from quad_learner.reset.session import Session
 from quad_learner.reset.standing import Standing, is_standing, what_is_missing
 from quad_learner.reset.state import State
 from quad_learner.reset.untangle import Untangle
-from quad_learner.reset.usable import is_usable
+from quad_learner.reset.usable import what_is_unusable
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import NANOSECONDS, Health, JointCommand, JointTarget, SensorSample
 from quad_learner.safety.modes import Authority
@@ -140,10 +140,10 @@ class GetUp:
         """
         self._fatigue.feel(health)
         dt = self._elapsed(sample)
-        usable = is_usable(sample)
-        turn = self._session.turn(executed, usable and self._state is not State.GIVE_UP, dt)
-        if not usable:
-            self._enter(State.WAIT, 'the sensor sample holds values that are not finite')
+        broken = what_is_unusable(sample, self._robot)
+        turn = self._session.turn(executed, not broken and self._state is not State.GIVE_UP, dt)
+        if broken:
+            self._enter(State.WAIT, broken)
             return self._wish(sample, 0, self._robot.stance, self._all)
         if executed is not None and executed.authority is Authority.POLICY:
             self._begin_afresh()

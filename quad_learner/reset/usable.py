@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import math
 
+from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import SensorSample
 
 
-def is_usable(sample: SensorSample) -> bool:
-    """Returns whether all that the get-up goes by is finite."""
+def what_is_unusable(sample: SensorSample, robot: RobotModel) -> str:
+    """Returns what keeps the get-up from going by `sample`, for people; '': nothing.
+
+    Args:
+        sample: what the robot senses now.
+        robot: whose joints and feet there must be.
+    """
+    joints, feet = (len(robot.joints),), (len(robot.feet),)
     parts = (
-        sample.joint_position,
-        sample.joint_velocity,
-        sample.orientation,
-        sample.angular_velocity,
-        sample.foot_force,
+        (sample.joint_position, joints),
+        (sample.joint_velocity, joints),
+        (sample.joint_effort, joints),
+        (sample.orientation, (4,)),
+        (sample.angular_velocity, (3,)),
+        (sample.foot_force, feet),
     )
-    # A sum of squares is finite where all are, and none is so large that it could not be meant.
-    return all(math.isfinite(part.dot(part)) for part in parts)
+    if any(part.shape != shape for part, shape in parts):
+        return 'the sensor sample holds arrays of another length'
+    # An effort that is not a number is unknown, and not counted. A sum of squares is finite where
+    # all are, and none is so large that it could not be meant.
+    rest = (part for part, _ in parts if part is not sample.joint_effort)
+    if not all(math.isfinite(part.dot(part)) for part in rest):
+        return 'the sensor sample holds values that are not finite'
+    return ''

@@ -39,7 +39,7 @@ class GraphNode(Node):
     controls = False
     """whether the robot waits for what the node does"""
     behind = 1
-    """by how much its real-time priority is lower than is allowed: who answers first, goes first"""
+    """by how much its real-time priority is lower than is allowed: first goes who answers first"""
 
     def __init__(self, name: str, *configs: type[Any], **options: Any) -> None:
         """Loads parameters and robot.
