@@ -214,3 +214,43 @@ def test_lateness_is_taken_for_drift_up_to_the_age_of_a_sample(
     bench.late_ns = late_ns
     bench.tick(10)  # the first of them are older than what was heard before
     assert (bench.state.watch.luck_ns > 0) is followed
+
+
+@pytest.mark.parametrize(('moved', 'code'), [(0.0625, 'P'), (0.0626, 'T')])
+def test_who_is_told_to_move_by_what_noise_could_be_may_read_the_same(
+    make_bench: Any, moved: float, code: str
+) -> None:
+    bench = make_bench('P', frozen_motion_rad=0.0625)
+    bench.frozen = True
+    bench.wish['policy']['position'] = np.array([0.0, 0.5 + moved])
+    bench.tick(40)
+    assert bench.code == code
+
+
+@pytest.mark.parametrize(('metres', 'code'), [(0.5, 'P'), (0.5 + 1e-12, 'T')])
+def test_a_place_may_move_as_far_as_a_motion_leads(
+    make_bench: Any, metres: float, code: str
+) -> None:
+    # Half a metre of jump and, at no speed, nothing more.
+    bench = make_bench('P', place_jump_m=0.5, place_speed_max_m_s=0.0)
+    bench.estimate['position'] = np.array([metres, 0.0, 0.0])
+    bench.tick()
+    assert bench.code == code
+
+
+@pytest.mark.parametrize(('metres', 'code'), [(2.0, 'P'), (2.0 + 1e-12, 'T')])
+def test_who_stands_at_the_fence_is_within_it(make_bench: Any, metres: float, code: str) -> None:
+    bench = make_bench('P', fence_m=2.0, place_jump_m=9.0)
+    bench.estimate['position'] = np.array([0.0, -metres, 0.0])
+    bench.tick()
+    assert bench.code == code
+
+
+@pytest.mark.parametrize(('volts', 'code'), [(20.0, 'P'), (20.0 - 1e-12, 'T')])
+def test_a_battery_at_its_lowest_voltage_is_not_empty(
+    make_bench: Any, volts: float, code: str
+) -> None:
+    bench = make_bench('P')
+    bench.health['battery_voltage'] = volts
+    bench.tick()
+    assert bench.code == code

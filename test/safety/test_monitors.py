@@ -267,6 +267,8 @@ def test_sensors_that_repeat_themselves_while_the_legs_are_told_to_move_stop_the
 ) -> None:
     bench = make_bench('P')
     bench.wish['policy']['position'] = np.array([0.0, 0.6])
+    bench.sample |= {'joint_velocity': np.array([0.1, 0.2]), 'angular_velocity': np.arange(3.0)}
+    bench.sample['specific_force'] = np.array([0.1, 0.2, 9.8])
     bench.frozen = True
     bench.tick(21)
     assert bench.code == 'P'
@@ -343,6 +345,16 @@ def test_what_was_wrong_before_a_clock_ran_backwards_is_forgotten_in_time(
     bench.ask('policy')
     bench.tick()
     assert bench.code == 'P'
+
+
+def test_who_has_never_heard_an_estimate_does_not_walk(small: Any, bench_on: Any) -> None:
+    bench = bench_on(small.robot)
+    bench.silent = {'estimate'}
+    bench.tick(60)
+    bench.ask('policy')
+    bench.tick()
+    assert bench.code == 'S'
+    assert Reason.ESTIMATE_STALE in bench.command.reasons
 
 
 @pytest.mark.parametrize('number', [float('nan'), float('inf')])

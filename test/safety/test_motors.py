@@ -124,6 +124,31 @@ def test_damping_takes_from_the_load_and_speed_from_the_motor(
     assert (seconds is not None) is found
 
 
+@pytest.mark.parametrize(
+    ('error', 'effort', 'speed', 'kd', 'found'),
+    [
+        (0.2, 0.0, 0.0, 0.0, (True, False)),  # 2 N·m: 0.2 of 10
+        (0.4, 1.0, 0.0, 0.0, (False, False)),  # a quarter of 4 N·m
+        (0.4, 0.0, 10.0, 0.0, (True, False)),  # half of the top speed of 20
+        (0.6, 6.0, 0.0, 0.0, (False, True)),  # 6 N·m: 0.6 of 10
+        (0.8, 8.0, 0.1, 0.0, (False, True)),
+    ],
+)
+def test_at_each_bound_itself(
+    motors: Motors, error: float, effort: float, speed: float, kd: float, found: Any
+) -> None:
+    first = sensed(0, (effort, 0.0))
+    second = dataclasses.replace(sensed(1, (effort, 0.0)), joint_velocity=np.array((speed, 1e-9)))
+    seconds = motors.slack(Watch(first), Watch(second), told((error, 0.0), kd=kd))
+    counted = (False, False) if seconds is None else tuple((seconds > 0.0).any(axis=1))
+    assert counted == found
+
+
+def test_damping_on_top_of_the_spring_makes_no_load_of_it(motors: Motors) -> None:
+    """1.9 N·m of the spring are none; moving away, 3 more of damping do not make it 2."""
+    assert slack(motors, told((0.19, 0.0)), effort=(0.0, 0.0), speed=(-3.0, 0.0)) is None
+
+
 def test_damping_alone_is_no_load(motors: Motors) -> None:
     assert slack(motors, told((0.0, 0.0)), effort=(0.0, 0.0), speed=(-9.0, 9.0)) is None
 
@@ -134,6 +159,7 @@ def test_damping_alone_is_no_load(motors: Motors) -> None:
         (1, (0.0, 0.0), (0.04, 0.03)),
         (2, (0.0, 0.0), (0.05, 0.04)),
         (9, (0.0, 0.0), (0.05, 0.04)),  # a gap counts as two periods of 0.01 s
+        (100, (0.0, 0.0), (0.05, 0.04)),
         (2, (4.0, 0.0), (0.0, 0.04)),
         (0, (4.0, 0.0), (0.03, 0.02)),  # no newer sample tells nothing new
     ],
