@@ -27,6 +27,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], int]]:
     """Returns whom the node lets run first, and how much; nothing of this process changes."""
     calls: list[tuple[list[int], int]] = []
     monkeypatch.setattr(graph_node, 'threads', lambda: list(THREADS))
+    monkeypatch.setattr(graph_node, 'lock_memory', lambda: True)
     monkeypatch.setattr(graph_node, 'run_first', lambda *call: not calls.append(call))  # type: ignore[func-returns-value]
     return calls
 
@@ -71,6 +72,25 @@ def test_who_answers_first_goes_first(
     node = bench.start(kind, name, gear='real_time', real_time_priority=allowed)
     node.take_precedence()
     assert asked == [(THREADS, priority)]
+
+
+@pytest.mark.parametrize(
+    'controls, gear, locked',
+    [(True, 'real_time', 1), (False, 'real_time', 0), (True, 'lockstep', 0)],
+)
+def test_in_real_time_what_controls_keeps_its_code_in_memory(
+    bench: Any,
+    asked: list[tuple[list[int], int]],
+    monkeypatch: pytest.MonkeyPatch,
+    controls: bool,
+    gear: str,
+    locked: int,
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(EstimatorNode, 'controls', controls)
+    monkeypatch.setattr(graph_node, 'lock_memory', lambda: calls.append('locked'))
+    bench.start(EstimatorNode, 'estimator', gear=gear).take_precedence()
+    assert len(calls) == locked
 
 
 @pytest.mark.parametrize('changed', [{'gear': 'lockstep'}, {'real_time_priority': 0}])
