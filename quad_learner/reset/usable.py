@@ -19,16 +19,15 @@ def what_is_unusable(sample: SensorSample, robot: RobotModel) -> str:
     parts = (
         (sample.joint_position, joints),
         (sample.joint_velocity, joints),
-        (sample.joint_effort, joints),
         (sample.orientation, (4,)),
         (sample.angular_velocity, (3,)),
         (sample.foot_force, feet),
     )
-    if any(part.shape != shape for part, shape in parts):
+    alike = all(part.shape == shape for part, shape in parts)
+    if not alike or sample.joint_effort.shape != joints:
         return 'the sensor sample holds arrays of another length'
     # An effort that is not a number is unknown, and not counted. A sum of squares is finite where
     # all are, and none is so large that it could not be meant.
-    rest = (part for part, _ in parts if part is not sample.joint_effort)
-    if not all(math.isfinite(part.dot(part)) for part in rest):
+    if not all(math.isfinite(part.dot(part)) for part, _ in parts):
         return 'the sensor sample holds values that are not finite'
     return ''

@@ -80,26 +80,27 @@ def test_a_reading_is_believed_up_to_its_bound(
         assert bench.code == code
 
 
-@pytest.mark.parametrize(('angle', 'code'), [(2.99, 'S'), (-2.99, 'S'), (3.01, 'T')])
-def test_a_joint_without_stops_is_believed_as_far_as_its_robot_file_says(
-    bench_on: Any, small: Any, angle: float, code: str
-) -> None:
-    """The left joint's limits are ±1 rad; two more."""
-    bench = bench_on(small.robot, position_overrun=2.0)
-    bench.tick(3)
-    for step in np.linspace(0.0, angle, 60):
-        bench.sample['joint_position'] = np.array([step, 0.5])
-        bench.tick()
-    bench.tick(2)
-    assert bench.code == code
+WITHOUT_STOPS = {'position_overrun': 2.0}
+"""the left joint's limits are ±1 rad; two more"""
+ONE_WAY = {'position_max': np.array([3.0, 2.0])}
+"""the left joint's limits are -1 and 3 rad; half a radian more"""
 
 
-@pytest.mark.parametrize(('angle', 'code'), [(3.49, 'S'), (-1.49, 'S'), (3.51, 'T'), (-1.51, 'T')])
-def test_a_joint_that_bends_further_one_way_is_believed_on_both(
-    bench_on: Any, small: Any, angle: float, code: str
+@pytest.mark.parametrize(
+    ('facts', 'angle', 'code'),
+    [
+        *(
+            (WITHOUT_STOPS, angle, code)
+            for angle, code in ((2.99, 'S'), (-2.99, 'S'), (3.01, 'T'))
+        ),
+        *((ONE_WAY, angle, 'S') for angle in (3.49, -1.49)),
+        *((ONE_WAY, angle, 'T') for angle in (3.51, -1.51)),
+    ],
+)
+def test_a_joint_is_believed_as_far_as_its_robot_file_says(
+    bench_on: Any, small: Any, facts: dict[str, Any], angle: float, code: str
 ) -> None:
-    """The left joint's limits are -1 and 3 rad; half a radian more."""
-    bench = bench_on(small.robot, position_max=np.array([3.0, 2.0]))
+    bench = bench_on(small.robot, **facts)
     bench.tick(3)
     for step in np.linspace(0.0, angle, 60):
         bench.sample['joint_position'] = np.array([step, 0.5])
