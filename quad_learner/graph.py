@@ -32,7 +32,7 @@ class GraphConfig:
         'Whether safety may start though other machines can speak to it.'
     )
     real_time_priority: int = parameter(
-        'Of the estimator, one more than of the other control processes and two more than of reset, '
+        'Of the estimator, one more than of other control processes and two more than of reset, '
         'where gear is real_time and the machine allows it; 0: ordinary.',
         '',
         0,
