@@ -13,7 +13,7 @@ from rclpy.task import Future
 from std_msgs.msg import UInt8MultiArray
 
 from fault_graph import NAMES, Entry, Graph, entry_of
-from fault_report import Findings
+from fault_report import BOUND_MS, Findings, heard
 from fault_verdict import Fault, State, complaints, safe_after_ns
 from lateness import NS_PER_MS, ticks_late_ms
 from quad_learner.robot.model import load
@@ -117,10 +117,13 @@ class Bench:
             self._stop_sent_ns(sent_ns) if process == 'robot' else safe_after_ns(entries, fault)
         )
         self._undo(name, process)
-        self.found.latencies[name, process, state].append(
-            float('inf') if after_ns is None else after_ns / NS_PER_MS
-        )
-        self._remember(f'{name} {process} {state.value}', fault)
+        after_ms = float('inf') if after_ns is None else after_ns / NS_PER_MS
+        self.found.latencies[name, process, state].append(after_ms)
+        trial = f'{name} {process} {state.value}'
+        if after_ms > BOUND_MS[process]:
+            told = heard(self._stranger.commands, sent_ns)
+            self.found.slow.append(f'{trial}: safe after {after_ms:.1f} ms; heard [ms]: {told}')
+        self._remember(trial, fault)
 
     def order(self, name: str, order: Sequence[str]) -> None:
         """Strikes all of `order`, one soon after the other; all of them come back."""

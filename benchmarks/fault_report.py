@@ -13,11 +13,17 @@ from typing import Any
 import numpy as np
 
 from fault_verdict import State
+from lateness import NS_PER_MS
+from quad_learner.safety.modes import Mode
 
 BOUND_MS = {'policy': 80.0, 'estimator': 80.0, 'safety': 60.0, 'robot': 100.0}
 """[ms] 99 % must be below; the robot's is no goal: tight ages, and three periods of safety's"""
 ORDERS = math.factorial(len(BOUND_MS))
 """in which all four can be struck"""
+BEFORE_MS = 50.0
+"""[ms] before a signal from which on commands are told"""
+SILENT_MS = 30.0
+"""[ms] between two commands that are told as a silence: more than two periods"""
 
 
 @dataclass
@@ -34,6 +40,8 @@ class Findings:
     """orders of all four after which it walked again, by name of the signal"""
     tick_late_ms: list[float] = field(default_factory=list)
     """by how much each tick of the robot was late while nothing was wrong [ms]"""
+    slow: list[str] = field(default_factory=list)
+    """what was heard in each trial that took longer than its bound"""
 
 
 def shares(values: Sequence[float]) -> dict[str, float]:
@@ -43,6 +51,27 @@ def shares(values: Sequence[float]) -> dict[str, float]:
         name: float(np.percentile(values, point, method='higher'))
         for name, point in points.items()
     }
+
+
+def heard(commands: Sequence[tuple[int, Mode]], sent_ns: int) -> str:
+    """Returns in words when which commands were heard around a signal.
+
+    Args:
+        commands: when each came [ns], and its mode; in order.
+        sent_ns: when the signal was sent, by the same clock [ns].
+    """
+    stretches: list[tuple[float, float, Mode]] = []
+    for time_ns, mode in commands:
+        after_ms = (time_ns - sent_ns) / NS_PER_MS
+        if after_ms < -BEFORE_MS:
+            continue
+        began, last, of = stretches[-1] if stretches else (after_ms, after_ms, mode)
+        if stretches and of is mode and after_ms - last <= SILENT_MS:
+            stretches[-1] = began, after_ms, mode
+        else:
+            stretches.append((after_ms, after_ms, mode))
+    told = [f'{mode.name} {began:+.1f} to {last:+.1f}' for began, last, mode in stretches]
+    return ', '.join(told) or 'nothing'
 
 
 def table(found: Findings, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -89,6 +118,7 @@ def tell(found: Findings, rows: list[dict[str, Any]], options: argparse.Namespac
             f'{row["signal"]} {row["process"]:9s} {row["state"]:10s} {row["n"]:4d} of '
             f'{row["expected"]:4d}  p50, p99, max {figures}  bound {row["bound_ms"]:.0f} ms'
         )
+    print(*found.slow, sep='\n', end='\n' if found.slow else '')
     for name in options.signals:
         orders = f'{found.recovered[name]} of {ORDERS * options.orders}'
         print(f'{name} of all four, every order: {orders}')

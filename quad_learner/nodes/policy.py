@@ -148,6 +148,7 @@ class PolicyNode(GraphNode):
             return
         if self.ticks.decision(sample.time_ns) != self._decided:
             self._choosers[self._learned].warm_up(driver.observation)
+            self._task.on_the_spot(sample.time_ns)
 
     def _on_command(self) -> None:
         if self.graph.lockstep:

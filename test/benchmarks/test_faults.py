@@ -19,7 +19,7 @@ import process_growth
 import soak
 import soak_plan
 from fault_graph import Chronicle, Entry, pack, unpack
-from fault_report import Findings, table, verdict
+from fault_report import Findings, heard, table, verdict
 from fault_verdict import Fault, State, complaints, is_safe, safe_after_ns
 from lateness import ticks_late_ms
 from quad_learner.process_size import Size
@@ -72,6 +72,16 @@ def test_the_time_is_from_the_signal_to_the_first_safe_moment_after_it() -> None
     assert safe_after_ns(story, fault('policy', WALKS)) == 37_500_000
     assert safe_after_ns(story, fault('safety', WALKS)) == 50_000_000
     assert safe_after_ns(story[:3], fault('policy', WALKS)) is None
+
+
+def test_a_slow_trial_tells_what_was_heard_and_the_silence() -> None:
+    active, stop = Mode.ACTIVE, Mode.SOFT_STOP
+    commands = [(t * MS, m) for t, m in [(10, active), (60, active), (75, active), (140, active)]]
+    commands += [(152 * MS, stop), (164 * MS, stop)]
+    assert heard(commands, 100 * MS) == (
+        'ACTIVE -40.0 to -25.0, ACTIVE +40.0 to +40.0, SOFT_STOP +52.0 to +64.0'
+    )
+    assert heard(commands[:1], 100 * MS) == 'nothing'
 
 
 @pytest.mark.parametrize(
