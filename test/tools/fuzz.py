@@ -121,7 +121,7 @@ class World:
         self.now_ns += int(GAPS[int(gap * len(GAPS))] * self.period)
         self._move(noise)
         told = self._told(ask, knock)
-        told |= {'operator_resume': resume < 0.1, 'operator_stop': False}
+        told |= {'operator_resume': resume < 0.1, 'operator_stop': False, 'let_go': False}
         if self.fault:
             getattr(self, self.fault)(told, pick)
         known = self.inputs.health
@@ -242,6 +242,10 @@ class World:
 
     def bad_operator(self, told: dict[str, Any], pick: float) -> None:
         told['operator_stop'] = True
+
+    def bad_follower(self, told: dict[str, Any], pick: float) -> None:
+        """The robot follows nobody."""
+        told['let_go'] = True
 
     def bad_nonsense(self, told: dict[str, Any], pick: float) -> None:
         """`_broken` hands something over that is no input at all."""
