@@ -121,8 +121,9 @@ class Bench:
         self.found.latencies[name, process, state].append(after_ms)
         trial = f'{name} {process} {state.value}'
         if after_ms > BOUND_MS[process]:
-            told = heard(self._stranger.commands, sent_ns)
-            self.found.slow.append(f'{trial}: safe after {after_ms:.1f} ms; heard [ms]: {told}')
+            words = heard(self._stranger.commands, sent_ns)
+            told = f'{trial}: safe after {after_ms:.1f} ms; heard [ms]: {words}'
+            self.found.slow.append((sent_ns, told))
         self._remember(trial, fault)
 
     def order(self, name: str, order: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from fault_verdict import State
 from lateness import NS_PER_MS
+from pauses import Pause, near, told
 from quad_learner.safety.modes import Mode
 
 BOUND_MS = {'policy': 80.0, 'estimator': 80.0, 'safety': 60.0, 'robot': 100.0}
@@ -22,6 +23,8 @@ ORDERS = math.factorial(len(BOUND_MS))
 """in which all four can be struck"""
 BEFORE_MS = 50.0
 """[ms] before a signal from which on commands are told"""
+LOOK_S = 0.4
+"""[s] after a signal in which a pause of the machine may be why a trial was slow"""
 SILENT_MS = 30.0
 """[ms] between two commands that are told as a silence: more than two periods"""
 
@@ -40,8 +43,9 @@ class Findings:
     """orders of all four after which it walked again, by name of the signal"""
     tick_late_ms: list[float] = field(default_factory=list)
     """by how much each tick of the robot was late while nothing was wrong [ms]"""
-    slow: list[str] = field(default_factory=list)
-    """what was heard in each trial that took longer than its bound"""
+    slow: list[tuple[int, str]] = field(default_factory=list)
+    """of each trial that took longer than its bound, when its signal was sent [ns] and what was
+    heard"""
 
 
 def shares(values: Sequence[float]) -> dict[str, float]:
@@ -70,8 +74,8 @@ def heard(commands: Sequence[tuple[int, Mode]], sent_ns: int) -> str:
             stretches[-1] = began, after_ms, mode
         else:
             stretches.append((after_ms, after_ms, mode))
-    told = [f'{mode.name} {began:+.1f} to {last:+.1f}' for began, last, mode in stretches]
-    return ', '.join(told) or 'nothing'
+    words = [f'{mode.name} {began:+.1f} to {last:+.1f}' for began, last, mode in stretches]
+    return ', '.join(words) or 'nothing'
 
 
 def table(found: Findings, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -108,8 +112,13 @@ def verdict(found: Findings, rows: list[dict[str, Any]], options: argparse.Names
     return wrong
 
 
-def tell(found: Findings, rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    """Prints the rows, and how often all four came back."""
+def tell(
+    found: Findings,
+    rows: list[dict[str, Any]],
+    options: argparse.Namespace,
+    pauses: Sequence[Pause],
+) -> None:
+    """Prints the rows, what may explain slow trials, and how often all four came back."""
     for row in rows:
         figures = '  '.join(
             f'{row[key]:6.1f}' for key in ('p50_ms', 'p99_ms', 'max_ms') if key in row
@@ -118,7 +127,8 @@ def tell(found: Findings, rows: list[dict[str, Any]], options: argparse.Namespac
             f'{row["signal"]} {row["process"]:9s} {row["state"]:10s} {row["n"]:4d} of '
             f'{row["expected"]:4d}  p50, p99, max {figures}  bound {row["bound_ms"]:.0f} ms'
         )
-    print(*found.slow, sep='\n', end='\n' if found.slow else '')
+    for sent_ns, words in found.slow:
+        print(f'{words}; {told(near(pauses, sent_ns, 0.0, LOOK_S))}')
     for name in options.signals:
         orders = f'{found.recovered[name]} of {ORDERS * options.orders}'
         print(f'{name} of all four, every order: {orders}')

@@ -16,6 +16,9 @@ all four, in each of the 24 orders, so many times with each signal, while walkin
 parameter file; without it the ages are those that the package ships. To save time a stop may end
 at once here, and reset makes fresh requests soon: neither changes how a stop begins.
 
+A trial that took longer than its bound is told with what was heard, and with whether the machine
+itself stood still meanwhile (pauses.py). It counts all the same.
+
 It ends with 1 if a bound is not kept, a session went on that a stop had ended, the judge found a
 command unsafe, or less was tried than asked for; with 2, whatever was found, if a plain loop of
 5 ms, or the robot's tick while nothing was wrong, was later than 10 ms more than once in a
@@ -42,6 +45,7 @@ from fault_graph import Graph
 from fault_report import BOUND_MS, Findings, shares, table, tell, verdict
 from fault_verdict import State
 from lateness import lateness_ms
+from pauses import Sleepers
 from quad_learner.configuration import read
 from quad_learner.learn import node_environment
 from quad_learner.resources import config_directory
@@ -162,10 +166,11 @@ def main() -> None:
     os.environ |= node_environment({**os.environ, 'ROS_DOMAIN_ID': DOMAIN})
     began = time.monotonic()
     late = lateness_ms()
-    found = tried(options)
+    with Sleepers() as sleepers:
+        found = tried(options)
     late += lateness_ms()
     rows = table(found, options)
-    tell(found, rows, options)
+    tell(found, rows, options, sleepers.pauses)
     late_ms = lateness_told({'a plain loop of 5 ms': late, "the robot's tick": found.tick_late_ms})
     wrong = verdict(found, rows, options)
     print(*wrong, sep='\n')

@@ -1,4 +1,4 @@
-"""What is seen of the run in `soak` from outside, by its topics alone."""
+"""What is seen of a run from outside, by its topics alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from rclpy.node import Node
 
 from quad_learner.ros import topics
+from quad_learner.ros.clock import steady_ns
 from soak_plan import SENSOR_EVERY_S
 
 
@@ -15,13 +16,15 @@ class Watcher(Node):
     """Sees what a stranger sees: steps, modes, diagnostics."""
 
     def __init__(self) -> None:
-        super().__init__('soak')
+        super().__init__('watcher')
         self.steps = self._judged = self._unsafe = 0
         self.robot_time_s = 0.0
         self._before: list[tuple[float, int, int]] = []
         """of robots that were: time [s], judged, unsafe"""
         self.mode = self.reasons = ''
         self.stops: Counter[str] = Counter()
+        self.stopped: list[tuple[int, str]] = []
+        """when each stop was heard, by the steady clock [ns], and its reasons"""
         topics.EXPERIENCE.subscribe(self, self._on_step, raw=True)
         topics.SAFETY_STATE.subscribe(self, self._on_safety)
         topics.DIAGNOSTICS.subscribe(self, self._on_diagnostics)
@@ -38,6 +41,7 @@ class Watcher(Node):
         values = {pair.key: pair.value for pair in message.values}
         if mode != self.mode and mode.endswith('STOP'):
             self.stops[values['reasons']] += 1
+            self.stopped.append((steady_ns(), values['reasons']))
         self.mode, self.reasons = mode, values['reasons']
 
     def _on_diagnostics(self, message: Any) -> None:
