@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
-from quad_learner.resources import config_directory
+from quad_learner.resources import config_directory, urdf_places
 from quad_learner.robot.entries import Entries, read_yaml
 
 Array = NDArray[np.float64]
@@ -355,17 +355,10 @@ class _Reader:
         return voltages
 
     def _urdf(self, name: str) -> Path:
-        beside = self._entries.path.parent / name
-        if beside.is_file():
-            return beside
-        try:
-            import pybullet_data
-
-            shipped = Path(pybullet_data.getDataPath()) / name
-        except ImportError:
-            shipped = Path('pybullet_data') / name
-        if shipped.is_file():
-            return shipped
+        beside, shipped = urdf_places(name, self._entries.path.parent)
+        for place in (beside, shipped):
+            if place.is_file():
+                return place
         rule = f'there is no such file at {beside} nor at {shipped}'
         raise self._entries.error('urdf', name, rule)
 
