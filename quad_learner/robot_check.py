@@ -86,7 +86,8 @@ def examine(name: str) -> list[Finding]:
             return legs.solve(joints, np.zeros_like(joints)).position
 
         return [
-            Finding('robot file', True, f'{robot.urdf.name}, {stood.mass:.1f} kg'),
+            Finding('robot file', True, robot.urdf.name),
+            urdf_check.check_mass(robot, legs.mass, stood.mass),
             *urdf_check.examine(robot, feet, safety.position_margin_rad),
             *check_stand(robot, stood, reset.standing_joint_error),
             *check_mirror(robot, feet),

@@ -19,6 +19,10 @@ BELOW = 2.0
 """times as far below the root link as fore, aft or aside: feet under a trunk whose z points up"""
 ROUNDING = 0.01
 """[rad] by which limits may go beyond the URDF's: two digits"""
+MASS_ERROR = 0.01
+"""of the URDF's mass by which the simulated robot may be heavier or lighter"""
+ROUNDING_ERROR = 1e-9
+"""[rad] of a difference of two angles: a pose that is cut to the limit less the margin is there"""
 _AXES = (
     'its axes must be x forwards, y left, z up: take a URDF that is drawn so. If they are, change '
     'joints.stance until the feet are below the trunk'
@@ -58,6 +62,28 @@ def check_axes(places: Array) -> Finding:
     )
 
 
+def check_mass(robot: RobotModel, drawn: float, simulated: float) -> Finding:
+    """Returns whether the simulated robot weighs what the URDF says.
+
+    Args:
+        robot: which robot.
+        drawn: mass of all links of the URDF [kg].
+        simulated: of the simulated robot [kg]; the engine takes a link without mass for 1 kg.
+    """
+    if abs(simulated - drawn) <= MASS_ERROR * drawn:
+        return Finding('mass', True, f'{simulated:.1f} kg')
+    links = ElementTree.parse(robot.urdf).getroot().findall('link')
+    bare = [str(link.get('name')) for link in links if link.find('inertial') is None]
+    named = ', '.join(bare[:NAMED])
+    more = f' and {len(bare) - NAMED} more' if len(bare) > NAMED else ''
+    way_out = (
+        f'the simulation takes links without <inertial> for 1 kg each: {named}{more}; give them '
+        'their mass and inertia in a copy of the URDF beside the robot file'
+    )
+    what = f'{simulated:.1f} kg in simulation, {drawn:.1f} kg in the URDF'
+    return Finding('mass', False, what, way_out)
+
+
 def check_stops(robot: RobotModel) -> Finding:
     """Returns whether the limits are within those that the URDF gives its joints."""
     root = ElementTree.parse(robot.urdf).getroot()
@@ -88,7 +114,8 @@ def check_poses(robot: RobotModel, margin: float) -> Finding:
     }
     poses['from_side, mirrored'] = [frame.position for frame in asked.from_left_side]
     poses['from_back, mirrored'] = [frame.position for frame in asked.from_left_back]
-    low, high = robot.position_min + margin, robot.position_max - margin
+    room = margin - ROUNDING_ERROR
+    low, high = robot.position_min + room, robot.position_max - room
     cut = [
         f'{name}: {pose[joint]:g} of {robot.joints[joint]} is cut to '
         f'{low[joint]:.3g} … {high[joint]:.3g}'
