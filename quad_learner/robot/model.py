@@ -33,8 +33,11 @@ _PER_JOINT = (
     'kd_damping',
     'action_box',
 )
+_TURNS = ('position_min', 'position_max', 'action_box')
 _ANGLES = ('fall_roll', 'fall_pitch', 'constraint_roll', 'constraint_pitch')
 _ENDS = ('link_a', 'point_a', 'link_b', 'point_b')
+_TURN_MOST = 4.0 * math.pi
+"""[rad] two turns, a limit of a joint: beyond it somebody wrote degrees"""
 _FOOT_LARGEST = 0.3
 """[m] radius of a foot: beyond it somebody wrote millimetres"""
 
@@ -302,7 +305,9 @@ class _Reader:
 
     def _check_joints(self, joints: list[str], values: Mapping[str, Array]) -> None:
         low, high, stance = values['position_min'], values['position_max'], values['stance']
+        far = f'must be within ±{_TURN_MOST:.2f} rad; degrees?'
         rules = [
+            *((name, np.abs(values[name]) <= _TURN_MOST, far) for name in _TURNS),
             *(
                 (name, values[name] > 0.0, 'must be above 0')
                 for name in ('speed_max', 'torque_max', 'kp', 'kd', 'kd_damping', 'action_box')
