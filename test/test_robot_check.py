@@ -91,6 +91,8 @@ def test_what_keeps_it_from_standing_is_found_by_name(
         ('joints.action_box', [0.2, 0.32, 1.0], "the policy's reach", 'joints.action_box'),
         ('joints.stance', [0.0, 3.1, -1.8], 'axes of the root link', 'x forwards, y left, z up'),
         ('joints.kd', [2.0, 5.0, 5.0], 'calm in the air', 'joints.kd is too much'),
+        ('feet.links', [['FL_toe'], ['FR_toe'], ['RR_toe'], ['RL_toe']], 'legs', 'feet.links'),
+        ('reset.right_feet', ['FL_toe', 'RL_toe'], 'legs', 'whose y is negative'),
     ],
 )
 def test_what_does_not_fit_its_legs_is_found_by_name(
