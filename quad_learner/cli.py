@@ -1,4 +1,4 @@
-"""`quad-learner`: learn, evaluate, drive, rehearse, report, export, doctor."""
+"""`quad-learner`: learn, evaluate, drive, rehearse, report, export, urdf, doctor."""
 
 from __future__ import annotations
 
@@ -78,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     export.add_argument('--output', type=Path, default=Path('policy.onnx'), help='where to')
     export.set_defaults(run=_export)
+    listing = commands.add_parser(
+        'urdf', help='list what a robot file has to name: joints, their axes and places, feet'
+    )
+    listing.add_argument('file', help='path of a URDF, or its name in pybullet_data')
+    listing.set_defaults(run=_urdf)
     doctor = commands.add_parser(
         'doctor',
         help='say what is missing on this machine and how to get it; with --robot, what does not '
@@ -341,6 +346,14 @@ def _export(options: argparse.Namespace) -> int:
         )
     shutil.copyfile(source, options.output)
     sys.stdout.write(f'{options.output}\n')
+    return 0
+
+
+def _urdf(options: argparse.Namespace) -> int:
+    from quad_learner.urdf_listing import WIDTH, listing
+
+    table, console = listing(options.file), Console()
+    Console(width=max(WIDTH, console.width)).print(table)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Where the package's own data files are: the source tree, or an installation's share folder."""
+"""Where files are: the package's own (source tree, or share folder of an installation); URDFs."""
 
 from __future__ import annotations
 
@@ -26,3 +26,14 @@ def config_directory() -> Path:
         f'the folder config/robots of {PACKAGE} was not found (tried {tried}); '
         'install the package again, or run from its source tree'
     )
+
+
+def urdf_places(name: str, folder: Path) -> tuple[Path, Path]:
+    """Returns where the URDF called `name` may lie: in `folder`, else in pybullet_data."""
+    try:
+        import pybullet_data
+
+        shipped = Path(pybullet_data.getDataPath())
+    except ImportError:
+        shipped = Path('pybullet_data')
+    return folder / name, shipped / name

@@ -85,9 +85,11 @@ def examine(name: str) -> list[Finding]:
         def feet(joints: Array) -> Array:
             return legs.solve(joints, np.zeros_like(joints)).position
 
+        slopes = legs.solve(robot.stance, np.zeros_like(robot.stance)).jacobian
         return [
-            Finding('robot file', True, f'{robot.urdf.name}, {stood.mass:.1f} kg'),
-            *urdf_check.examine(robot, feet, safety.position_margin_rad),
+            Finding('robot file', True, robot.urdf.name),
+            urdf_check.check_mass(robot, legs.mass, stood.mass),
+            *urdf_check.examine(robot, feet, slopes, safety.position_margin_rad),
             *check_stand(robot, stood, reset.standing_joint_error),
             *check_mirror(robot, feet),
             *check_rhythm(robot, feet),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,12 @@ BELOW = 2.0
 """times as far below the root link as fore, aft or aside: feet under a trunk whose z points up"""
 ROUNDING = 0.01
 """[rad] by which limits may go beyond the URDF's: two digits"""
+STILL = 1e-6
+"""[m/rad] of a foot that a joint does not move"""
+MASS_ERROR = 0.01
+"""of the URDF's mass by which the simulated robot may be heavier or lighter"""
+ROUNDING_ERROR = 1e-9
+"""[rad] of a difference of two angles: a pose that is cut to the limit less the margin is there"""
 _AXES = (
     'its axes must be x forwards, y left, z up: take a URDF that is drawn so. If they are, change '
     'joints.stance until the feet are below the trunk'
@@ -27,15 +33,19 @@ NAMED = 3
 """so many joints are named at most"""
 
 
-def examine(robot: RobotModel, feet: Callable[[Array], Array], margin: float) -> Iterator[Finding]:
+def examine(
+    robot: RobotModel, feet: Callable[[Array], Array], slopes: Array, margin: float
+) -> Iterator[Finding]:
     """Yields what each check found.
 
     Args:
         robot: which robot.
         feet: gives the places of the feet in the body frame [m], (feet, 3), for joint angles.
+        slopes: of those places in the stance by the angles [m/rad], (feet, 3, joints).
         margin: that safety keeps off the limits [rad].
     """
     yield check_axes(feet(robot.stance))
+    yield check_legs(robot, feet(robot.stance), slopes)
     yield check_stops(robot)
     yield check_poses(robot, margin)
     yield check_action_box(robot)
@@ -55,6 +65,59 @@ def check_axes(places: Array) -> Finding:
         ok,
         f'in the stance the feet are about x {x:+.2f}, y {y:+.2f}, z {z:+.2f} m from it',
         '' if ok else _AXES,
+    )
+
+
+def check_mass(robot: RobotModel, drawn: float, simulated: float) -> Finding:
+    """Returns whether the simulated robot weighs what the URDF says.
+
+    Args:
+        robot: which robot.
+        drawn: mass of all links of the URDF [kg].
+        simulated: of the simulated robot [kg]; the engine takes a link without mass for 1 kg.
+    """
+    if abs(simulated - drawn) <= MASS_ERROR * drawn:
+        return Finding('mass', True, f'{simulated:.1f} kg')
+    links = ElementTree.parse(robot.urdf).getroot().findall('link')
+    bare = [str(link.get('name')) for link in links if link.find('inertial') is None]
+    named = ', '.join(bare[:NAMED])
+    more = f' and {len(bare) - NAMED} more' if len(bare) > NAMED else ''
+    way_out = (
+        f'the simulation takes links without <inertial> for 1 kg each: {named}{more}; give them '
+        'their mass and inertia in a copy of the URDF beside the robot file'
+    )
+    what = f'{simulated:.1f} kg in simulation, {drawn:.1f} kg in the URDF'
+    return Finding('mass', False, what, way_out)
+
+
+def check_legs(robot: RobotModel, places: Array, slopes: Array) -> Finding:
+    """Returns whether each foot hangs on its own leg, and the right ones are on the right.
+
+    Args:
+        robot: which robot.
+        places: of the feet in the stance, body frame [m], (feet, 3).
+        slopes: of those places by the joint angles [m/rad], (feet, 3, joints).
+    """
+    moved = (np.abs(slopes).max(axis=1) > STILL).reshape(len(places), len(places), -1).any(axis=2)
+    astray = [
+        f'{foot} is moved by joints of leg {" and ".join(map(str, np.flatnonzero(row)))}, '
+        f'and stands for leg {leg}'
+        for leg, (foot, row) in enumerate(zip(robot.feet, moved, strict=True))
+        if np.flatnonzero(row).tolist() != [leg]
+    ]
+    section = robot.sections.get('reset')
+    named = section.get('right_feet', []) if isinstance(section, Mapping) else []
+    right = [foot for foot, place in zip(robot.feet, places, strict=True) if place[1] < 0.0]
+    if named and not set(named) <= set(right):
+        astray.append(f'reset.right_feet are {", ".join(named)}, on the right are {right}')
+    return Finding(
+        'legs',
+        not astray,
+        '; '.join(astray[:NAMED]) or 'each foot is moved by the joints of its own leg',
+        'joint_names and feet.links: both leg by leg in the order of joint_order, counted from '
+        '0; reset.right_feet: those whose y is negative'
+        if astray
+        else '',
     )
 
 
@@ -88,7 +151,8 @@ def check_poses(robot: RobotModel, margin: float) -> Finding:
     }
     poses['from_side, mirrored'] = [frame.position for frame in asked.from_left_side]
     poses['from_back, mirrored'] = [frame.position for frame in asked.from_left_back]
-    low, high = robot.position_min + margin, robot.position_max - margin
+    room = margin - ROUNDING_ERROR
+    low, high = robot.position_min + room, robot.position_max - room
     cut = [
         f'{name}: {pose[joint]:g} of {robot.joints[joint]} is cut to '
         f'{low[joint]:.3g} … {high[joint]:.3g}'

@@ -193,3 +193,19 @@ def test_no_episodes_are_refused(call: Call, run: RunDirectory) -> None:
     code, _, err = call('evaluate', str(run.path), '--episodes', '0')
     assert code == 2
     assert '--episodes 0 must be 1 or more' in err
+
+
+def test_urdf_lists_what_a_robot_file_has_to_name(call: Call) -> None:
+    code, out, _ = call('urdf', 'a1/a1.urdf')
+    assert code == 0
+    assert 'root link trunk, 12.46 kg' in out
+    (upper,) = (line for line in out.splitlines() if 'FL_upper_joint' in line)
+    for word in ('FL_upper ', '0 1 0', '-1.05 … 4.19'):
+        assert word in upper
+    assert 'FL_toe' in out
+
+
+def test_urdf_says_where_it_looked(call: Call) -> None:
+    code, _, errors = call('urdf', 'nobody.urdf')
+    assert code == cli.USAGE_ERROR
+    assert 'no such file at nobody.urdf nor at' in errors

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from quad_learner import configuration
+from quad_learner import configuration, urdf_check
 from quad_learner.doctor import Finding, fit
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
@@ -90,6 +91,8 @@ def test_what_keeps_it_from_standing_is_found_by_name(
         ('joints.action_box', [0.2, 0.32, 1.0], "the policy's reach", 'joints.action_box'),
         ('joints.stance', [0.0, 3.1, -1.8], 'axes of the root link', 'x forwards, y left, z up'),
         ('joints.kd', [2.0, 5.0, 5.0], 'calm in the air', 'joints.kd is too much'),
+        ('feet.links', [['FL_toe'], ['FR_toe'], ['RR_toe'], ['RL_toe']], 'legs', 'feet.links'),
+        ('reset.right_feet', ['FL_toe', 'RL_toe'], 'legs', 'whose y is negative'),
     ],
 )
 def test_what_does_not_fit_its_legs_is_found_by_name(
@@ -98,6 +101,32 @@ def test_what_does_not_fit_its_legs_is_found_by_name(
     found = {finding.name: finding for finding in examine(change('a1', entry, value))}[name]
     assert not found.ok
     assert way_out in found.way_out
+
+
+def test_links_that_the_engine_takes_for_a_kilogram_are_named(tmp_path: Path) -> None:
+    path = tmp_path / 'robot.urdf'
+    path.write_text(
+        '<robot name="x"><link name="hull"><inertial/></link><link name="lid"/></robot>'
+    )
+    robot = replace(model.load('a1'), urdf=path)
+    found = urdf_check.check_mass(robot, drawn=12.0, simulated=13.0)
+    assert not found.ok
+    assert '13.0 kg in simulation, 12.0 kg in the URDF' in found.what
+    assert 'lid' in found.way_out
+    assert 'hull' not in found.way_out
+    assert urdf_check.check_mass(robot, drawn=12.0, simulated=12.1).ok
+
+
+def test_a_pose_that_is_cut_as_the_document_says_is_within_the_limits(change: Change) -> None:
+    # 0.7 - 0.02 is a little less than 0.68 in the computer's numbers
+    path = change('a1', 'joints.position_max', [0.7, 4.18, -0.92])
+    robot = model.load(path)
+    robot.sections['reset'].update(from_back=[], rise_again=[])
+    frame = {'seconds': 0.3, 'right': [0.0, 1.4, -2.6], 'left': [0.68, 1.4, -2.6]}
+    robot.sections['reset']['from_side'] = [frame]
+    assert urdf_check.check_poses(robot, 0.02).ok
+    frame['left'] = [0.6801, 1.4, -2.6]
+    assert '0.6801 of FL_hip_joint is cut' in urdf_check.check_poses(robot, 0.02).what
 
 
 def test_damping_that_shakes_a_limp_robot_is_found(change: Change) -> None:

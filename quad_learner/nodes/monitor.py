@@ -19,16 +19,17 @@ from quad_learner.experience.metrics_table import LEARNER_COLUMNS, Episode, Tota
 from quad_learner.experience.run_directory import open_run
 from quad_learner.experience.truth_track import TruthTrack
 from quad_learner.policy.driver import EpisodeEnd, Phase
+from quad_learner.reset.state import State
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
-from quad_learner.ros.diagnostics import OK
+from quad_learner.ros.diagnostics import ERROR, OK
 from quad_learner.ros.graph_node import GraphNode
 from quad_learner.ros.messages import odometry_from, stamp_from
 from quad_learner.ros.neighbours import robot_of
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
-from quad_learner.safety.modes import Reason
+from quad_learner.safety.modes import Mode, Reason
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.kinds import NUMBERED
 
@@ -36,6 +37,8 @@ NO_FAULT = Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY | Reason.OPERATOR
 """stops that say nothing of the walking"""
 LATENCIES = ('latency_ms', 'latency_max_ms')
 """of the robot's diagnostics, kept in metrics.csv"""
+LONG = (State.REST, State.GIVE_UP)
+"""in which reset leaves the robot lying for minutes, or until somebody comes"""
 TRACK_EPISODES = 4
 """lengths of an episode that the true path is remembered for"""
 
@@ -62,6 +65,7 @@ class MonitorNode(GraphNode):
         self._track = TruthTrack(round(TRACK_EPISODES * task.episode_s * self.robot.policy_hz))
         self._waiting: list[EpisodeEnd] = []
         self._latest: dict[str, float] = {}
+        self._stop, self._rest = '', ''
         self._speed = float('nan')
         self._robot_time_s = 0.0
         self._printed = 0.0, 0.0
@@ -141,12 +145,18 @@ class MonitorNode(GraphNode):
         return total + 2.0 * period + self._halt_s >= self.graph.minutes * 60.0
 
     def _on_safety(self, message: DiagnosticStatus) -> None:
+        stopped = message.level == ERROR
+        self._stop = f'  {message.message}: {_value(message, "reasons", "")}' if stopped else ''
+        if stopped and message.message.startswith(Mode.LATCHED_STOP.name):
+            self._stop += ' (the robot stays stopped until somebody calls safety/resume)'
         trips = int(_value(message, 'trips', '0'))
         for _ in range(self._seen.trips, trips):
             self._recorder.trip()
         self._seen.trips = max(self._seen.trips, trips)
 
     def _on_reset(self, message: DiagnosticStatus) -> None:
+        long = next((state for state in LONG if state.name == message.message), None)
+        self._rest = f'  {long.value}' if long else ''
         finished = int(_value(message, 'finished', '0'))
         failed = int(_value(message, 'failed', '0'))
         if finished > self._seen.resets:
@@ -206,7 +216,7 @@ class MonitorNode(GraphNode):
             f'  λ {latest.get("lambda", float("nan")):.2f}'
             f'  α {latest.get("alpha", float("nan")):.4f}'
             f'  updates/s {latest.get("updates_per_second", 0.0):.0f}'
-            f'  policy v{latest.get("policy_version", 0):.0f}'
+            f'  policy v{latest.get("policy_version", 0):.0f}' + self._stop + self._rest
         )
         sys.stdout.write(line + '\n')
         sys.stdout.flush()

@@ -131,12 +131,8 @@ class _Reader:
         value = self._section.get('fold')
         if value is None:
             return self._robot.stance
-        if isinstance(value, list) and len(value) == self._joints:
-            starts = range(0, self._joints, self._per_leg)
-            return np.concatenate(
-                [self._leg('fold', value[start : start + self._per_leg]) for start in starts]
-            )
-        return np.tile(self._leg('fold', value), len(self._robot.feet))
+        legs = len(self._robot.feet)
+        return np.resize(self._legs('fold', value, legs), self._joints)
 
     def _fold_first(self) -> NDArray[np.bool_]:
         names = self._section.get('fold_first') or []
@@ -159,13 +155,15 @@ class _Reader:
             seconds = item['seconds']
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
                 raise self._error(f'{name}.seconds', seconds, 'must be a number above 0 [s]')
-            right, left = (self._side(f'{name}.{side}', item[side]) for side in ('right', 'left'))
+            right, left = (
+                self._legs(f'{name}.{side}', item[side], len(self._robot.feet) // 2)
+                for side in ('right', 'left')
+            )
             frames.append((float(seconds), right, left))
         return frames
 
-    def _side(self, name: str, value: Any) -> Array:
-        """Returns the angles of the legs of one side, (legs of a side or 1, joints of a leg)."""
-        legs = len(self._robot.feet) // 2
+    def _legs(self, name: str, value: Any, legs: int) -> Array:
+        """Returns a number a joint, for one leg or `legs`, (1 or legs, joints of a leg)."""
         if not isinstance(value, list) or len(value) != legs * self._per_leg:
             return self._leg(name, value)[np.newaxis]
         starts = range(0, len(value), self._per_leg)
@@ -218,7 +216,7 @@ class _Reader:
                 raise self._error(
                     f'mirror.{name}', order, f'must be 0 to {size - 1} in some order'
                 )
-        sign = self._leg('mirror.joint_sign', section.get('joint_sign'))
+        sign = self._legs('mirror.joint_sign', section.get('joint_sign'), len(position))
         return np.asarray(position[legs][:, joints] * sign)
 
     def _within(self, position: Array) -> Array:

@@ -25,6 +25,7 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
+from quad_learner.robot import urdf
 from quad_learner.robot.entries import is_number
 from quad_learner.robot.foot_motion import foot_motion
 from quad_learner.robot.model import RobotModel
@@ -263,11 +264,9 @@ class LegKinematics:
 
 def _tree(robot: RobotModel) -> Any:
     try:
-        return pin.buildModelFromUrdf(str(robot.urdf))
-    except ValueError as error:
-        raise ConfigurationError(
-            f'robot {robot.name}: urdf = {str(robot.urdf)!r} is no URDF: {error}'
-        ) from error
+        return urdf.tree(robot.urdf)
+    except ConfigurationError as error:
+        raise ConfigurationError(f'robot {robot.name}: urdf = {error}') from error
 
 
 def _passive_angles(robot: RobotModel) -> dict[str, float]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
-from quad_learner.resources import config_directory
+from quad_learner.resources import config_directory, urdf_places
 from quad_learner.robot.entries import Entries, read_yaml
 
 Array = NDArray[np.float64]
@@ -33,8 +33,11 @@ _PER_JOINT = (
     'kd_damping',
     'action_box',
 )
+_TURNS = ('position_min', 'position_max', 'action_box')
 _ANGLES = ('fall_roll', 'fall_pitch', 'constraint_roll', 'constraint_pitch')
 _ENDS = ('link_a', 'point_a', 'link_b', 'point_b')
+_TURN_MOST = 4.0 * math.pi
+"""[rad] two turns, a limit of a joint: beyond it somebody wrote degrees"""
 _FOOT_LARGEST = 0.3
 """[m] radius of a foot: beyond it somebody wrote millimetres"""
 
@@ -302,7 +305,9 @@ class _Reader:
 
     def _check_joints(self, joints: list[str], values: Mapping[str, Array]) -> None:
         low, high, stance = values['position_min'], values['position_max'], values['stance']
+        far = f'must be within ±{_TURN_MOST:.2f} rad; degrees?'
         rules = [
+            *((name, np.abs(values[name]) <= _TURN_MOST, far) for name in _TURNS),
             *(
                 (name, values[name] > 0.0, 'must be above 0')
                 for name in ('speed_max', 'torque_max', 'kp', 'kd', 'kd_damping', 'action_box')
@@ -355,17 +360,10 @@ class _Reader:
         return voltages
 
     def _urdf(self, name: str) -> Path:
-        beside = self._entries.path.parent / name
-        if beside.is_file():
-            return beside
-        try:
-            import pybullet_data
-
-            shipped = Path(pybullet_data.getDataPath()) / name
-        except ImportError:
-            shipped = Path('pybullet_data') / name
-        if shipped.is_file():
-            return shipped
+        beside, shipped = urdf_places(name, self._entries.path.parent)
+        for place in (beside, shipped):
+            if place.is_file():
+                return place
         rule = f'there is no such file at {beside} nor at {shipped}'
         raise self._entries.error('urdf', name, rule)
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from quad_learner.simulation.robot import SimulatedRobot
 
-_DISTANCE = 1.1
-"""[m] from the robot: all of it with some ground around"""
+_HEIGHTS_AWAY = 4.0
+"""of the robot's own: all of it with some ground around, be it small or large"""
 _YAW_DEG = 50.0
 """[deg] seen from the front left, the direction of travel to the right"""
 _PITCH_DEG = -18.0
@@ -30,9 +30,10 @@ def render(robot: SimulatedRobot, width: int, height: int) -> NDArray[np.uint8]:
     """
     world = robot.world
     x, y, _ = robot.truth().position.tolist()
-    middle = world.ground_height(x, y) + robot.robot.height / 2.0
+    tall = robot.robot.height
+    middle = world.ground_height(x, y) + tall / 2.0
     view = pybullet.computeViewMatrixFromYawPitchRoll(
-        (x, y, middle), _DISTANCE, _YAW_DEG, _PITCH_DEG, 0.0, 2
+        (x, y, middle), _HEIGHTS_AWAY * tall, _YAW_DEG, _PITCH_DEG, 0.0, 2
     )
     projection = pybullet.computeProjectionMatrixFOV(
         _FIELD_OF_VIEW_DEG, width / height, _NEAR, _FAR

@@ -35,6 +35,7 @@ _LINK_POSITION, _LINK_TURN = 4, 5
 class _Loop:
     """One closure by the engine's numbers, and the motorless joints that move its points."""
 
+    names: str
     link_a: int
     point_a: Array
     link_b: int
@@ -82,6 +83,15 @@ class Closures:
             self._turn(joint, angle)
         return all([self._close(loop) for loop in self._loops])
 
+    def open(self) -> str:
+        """Returns which loops are open and by how much, along the world's axes."""
+        gaps = ((loop.names, self._gap(loop)) for loop in self._loops)
+        return '; '.join(
+            f'{names} miss each other by x {gap[0]:+.3f}, y {gap[1]:+.3f}, z {gap[2]:+.3f} m'
+            for names, gap in gaps
+            if np.abs(gap).max() >= _CLOSED
+        )
+
     def hold(self) -> None:
         """Makes the engine keep the loops closed from now on."""
         for loop in self._loops:
@@ -101,7 +111,8 @@ class Closures:
         a, b = find(body.links, closure.link_a, robot), find(body.links, closure.link_b, robot)
         chain = self._chain(a) ^ self._chain(b)
         passive = tuple(joint for joint in self._start if joint in chain)
-        return _Loop(a, np.array(closure.point_a), b, np.array(closure.point_b), passive)
+        names = f'{closure.link_a} and {closure.link_b}'
+        return _Loop(names, a, np.array(closure.point_a), b, np.array(closure.point_b), passive)
 
     def _chain(self, link: int) -> set[int]:
         chain = set()
@@ -115,6 +126,8 @@ class Closures:
             gap = self._gap(loop)
             if np.abs(gap).max() < _CLOSED:
                 return True
+            if not loop.passive:
+                return False
             slopes = np.array([self._slope(loop, joint, gap) for joint in loop.passive]).T
             step = np.linalg.lstsq(slopes, -gap, rcond=None)[0]
             bounded = np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)

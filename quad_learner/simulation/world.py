@@ -92,8 +92,9 @@ class World:
         self._add_payload()
         if not self.place(_OUT_OF_THE_WAY, np.array(rotations.IDENTITY), self._robot.stance):
             raise ConfigurationError(
-                f'robot {self._robot.name!r}: the loops do not close in the stance; correct '
-                'loop_closures, or the angles under passive, in the robot file'
+                f'robot {self._robot.name!r}: the loops do not close in the stance: '
+                f'{self._closures.open()} (body frame); correct loop_closures, or the angles '
+                'under passive, in the robot file'
             )
         self._closures.hold()
 

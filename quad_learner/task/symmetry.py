@@ -2,7 +2,8 @@
 
 A step seen in a mirror is a step that could have happened too. The robot's YAML says which leg
 takes the place of which (`mirror.leg_swap`), which joint within a leg (`mirror.joint_swap`) and
-which joints turn the other way (`mirror.joint_sign`); without that section there is no mirror.
+which joints turn the other way (`mirror.joint_sign`, one for each joint of a leg or one for each
+joint); without that section there is no mirror.
 """
 
 from __future__ import annotations
@@ -110,10 +111,11 @@ def joint_mirror(robot: RobotModel) -> JointMirror | None:
     legs = _whole_numbers(robot, section, 'leg_swap')
     joints = _whole_numbers(robot, section, 'joint_swap')
     signs = _whole_numbers(robot, section, 'joint_sign')
-    if len(legs) * len(joints) != len(robot.joints) or len(signs) != len(joints):
+    every = len(robot.joints)
+    if len(legs) * len(joints) != every or len(signs) not in (len(joints), every):
         raise ConfigurationError(
-            f'robot {robot.name}: mirror.leg_swap needs one number a leg, mirror.joint_swap and '
-            f'mirror.joint_sign one a joint of a leg ({len(robot.joints)} joints in all)'
+            f'robot {robot.name}: mirror.leg_swap needs one number a leg, mirror.joint_swap one a '
+            f'joint of a leg, mirror.joint_sign the same or one a joint ({every} joints in all)'
         )
     feet = len(robot.feet) // len(legs)
     if not np.isin(signs, (-1, 1)).all():
@@ -122,7 +124,7 @@ def joint_mirror(robot: RobotModel) -> JointMirror | None:
         )
     swap = JointMirror(
         (legs[:, None] * len(joints) + joints[None, :]).ravel(),
-        np.tile(signs, len(legs)).astype(np.float32),
+        np.resize(signs, every).astype(np.float32),
         (legs[:, None] * feet + np.arange(feet)[None, :]).ravel(),
     )
     _check(robot, swap)
@@ -146,6 +148,11 @@ def _check(robot: RobotModel, swap: JointMirror) -> None:
         raise ConfigurationError(
             f'robot {robot.name}: mirror.leg_swap and mirror.joint_swap must count from 0 and '
             'lead back to the start when done twice'
+        )
+    if (swap.joint_sign * swap.joint_sign[swap.joint_index] < 0).any():
+        raise ConfigurationError(
+            f'robot {robot.name}: mirror.joint_sign must be the same for two joints that take '
+            "each other's place"
         )
     for name in ('stance', 'action_box'):
         values = getattr(robot, name)

@@ -12,7 +12,7 @@ import pytest
 from quad_learner.experience.run_directory import create_at
 from quad_learner.nodes.monitor import MonitorNode
 from quad_learner.ros import topics
-from quad_learner.ros.diagnostics import OK, status
+from quad_learner.ros.diagnostics import ERROR, OK, WARN, status
 from quad_learner.ros.wire import TruthWire
 from quad_learner.safety.modes import Reason
 from quad_learner.task.kinds import FORWARD
@@ -108,6 +108,28 @@ def test_an_episode_that_is_said_twice_counts_once(monitor: Any, run: Path, end_
     monitor.until(lambda: rows(run), 'a row')
     monitor.settle()
     assert len(rows(run)) == 1
+
+
+@pytest.mark.parametrize(
+    'topic, told, words',
+    [
+        ('SAFETY_STATE', ('SOFT_STOP', ERROR), '  SOFT_STOP: OVER_SPEED'),
+        ('SAFETY_STATE', ('LATCHED_STOP', ERROR), 'OVER_SPEED (the robot stays stopped until'),
+        ('RESET_STATE', ('REST', WARN), '  rests until motors are cool'),
+        ('RESET_STATE', ('GIVE_UP', ERROR), '  needs help'),
+    ],
+)
+def test_the_line_says_why_nothing_goes_on_and_no_longer_than_that(
+    monitor: Any, capsys: pytest.CaptureFixture[str], topic: str, told: Any, words: str
+) -> None:
+    node, (summary, level) = monitor.node, told
+    values = {'reasons': 'OVER_SPEED', 'trips': 0}
+    for state, grade in ((summary, level), ('ACTIVE POLICY', OK)):
+        monitor.say(getattr(topics, topic), status('node', grade, state, values))
+        halted = state == summary
+        monitor.until(lambda h=halted: bool(node._stop or node._rest) == h, 'the state')
+        node._print()
+        assert (words in capsys.readouterr().out.splitlines()[-1]) == halted
 
 
 def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> None:

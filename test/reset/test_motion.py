@@ -62,6 +62,14 @@ def test_the_other_side_is_the_mirror_image(robot: RobotModel) -> None:
     np.testing.assert_array_equal(frame.position, expected)
 
 
+def test_the_signs_of_the_mirror_image_may_be_given_joint_by_joint(robot: RobotModel) -> None:
+    signs = [-1, 1, 1, -1, 1, 1, 1, 1, -1, 1, 1, -1]  # hips in front, lower legs behind
+    found = motion(with_section(robot, SECTION, {**MIRROR, 'joint_sign': signs}))
+    expected = [-0.2, 2.0, -2.0, -0.1, 1.0, -1.0, 0.2, 2.0, -0.92, 0.1, 1.0, -0.92]
+    # 2.0 and 1.0 of the lower legs behind are cut to the A1's limit of -0.92
+    np.testing.assert_array_equal(found.from_left_side[0].position, expected)
+
+
 def test_frames_keep_their_order_and_times(robot: RobotModel) -> None:
     found = motion(with_section(robot, SECTION))
     assert [frame.seconds for frame in found.from_back] == [0.5, 0.25]

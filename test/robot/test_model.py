@@ -213,6 +213,8 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
         (('joints', 'kd'), [2.0, 0.0, 2.0], 'joints.kd = .*: must be above 0'),
         (('joints', 'stance'), [0.0, 9.0, -1.8], 'joints.stance = .*: must be within the limits'),
         (('joints', 'position_min'), [0.8, -1.0, -2.6], 'must be below position_max'),
+        (('joints', 'position_max'), [45.0, 4.1, -0.9], r'within ±12\.57 rad; degrees\?; 45 of'),
+        (('joints', 'action_box'), [0.2, 18.0, 18.0], r'within ±12\.57 rad; degrees\?'),
         (('joint_names',), ['{leg}_hip_joint'] * 3, 'each joint must be named once'),
         (('urdf',), 'a1/a2.urdf', "urdf = 'a1/a2.urdf': there is no such file"),
         (('power', 'peak'), 449.0, 'power = .*: continuous must be above 0 and at most peak'),

@@ -55,6 +55,17 @@ def test_the_right_leg_acts_for_the_left_and_its_hip_the_other_way(of_a1: Symmet
     np.testing.assert_allclose(mirrored, expected, rtol=1e-6)
 
 
+def test_hips_in_front_and_behind_may_be_drawn_against_each_other(
+    robot: RobotModel, task_config: Configure
+) -> None:
+    signs = [-1, 1, 1, -1, 1, 1, 1, 1, 1, 1, 1, 1]
+    drawn = {**robot.sections, 'mirror': {**robot.sections['mirror'], 'joint_sign': signs}}
+    found = symmetry(replace(robot, sections=drawn), task_config())
+    assert found is not None
+    mirrored = found.action_sign * np.arange(1.0, 13.0)[found.action_index]
+    np.testing.assert_array_equal(mirrored, [-4, 5, 6, -1, 2, 3, 10, 11, 12, 7, 8, 9])
+
+
 class Life:
     """A few steps of a robot, or of its image in a mirror on its left side."""
 
@@ -263,6 +274,7 @@ def test_a_robot_without_the_section_has_no_mirror(
         ({'joint_swap': None}, 'joint_swap = None must be a list of whole numbers'),
         ({'joint_sign': [1, -1, 1]}, 'stance = .* is not its own mirror image'),
         ({'joint_sign': [-2, 1, 1]}, r'joint_sign = \[-2, 1, 1\] must be 1 or -1 each'),
+        ({'joint_sign': [1, 1, 1, -1, 1, 1, 1, 1, 1, 1, 1, 1]}, "take each other's place"),
         ({'leg_swop': [1, 0, 3, 2]}, 'mirror = .* must hold exactly leg_swap, joint_swap'),
     ],
 )
