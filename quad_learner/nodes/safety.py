@@ -39,6 +39,7 @@ from quad_learner.ros.samples import SampleAssembler
 from quad_learner.ros.wire import EstimateWire
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
+from quad_learner.safety.evidence import evidence
 from quad_learner.safety.modes import Authority, Mode, Reason, is_trip
 from quad_learner.safety.state import SafetyInputs
 
@@ -62,6 +63,7 @@ LEVELS = {
     Mode.LATCHED_STOP: ERROR,
 }
 """how bad a mode is, for `/diagnostics`"""
+STOPS = (Mode.SOFT_STOP, Mode.LATCHED_STOP)
 
 
 class SafetyNode(GraphNode):
@@ -92,6 +94,8 @@ class SafetyNode(GraphNode):
         self._waiting_since_ns = steady_ns()
         self._last_message: bytes | None = None
         self._closing = False
+        self._evidence = ''
+        """what was measured when the stop began that lasts"""
         self._trips = 0
         self._changed = 0
         self._wire()
@@ -281,11 +285,16 @@ class SafetyNode(GraphNode):
         self._commands.publish(self._last_message)
         self.diagnostics.count('commands')
         if (before.mode, before.authority) != (command.mode, command.authority):
-            self._note(command.reasons, command.mode)
+            self._note(before.mode, command.mode, command.reasons)
 
-    def _note(self, reasons: Reason, mode: Mode) -> None:
+    def _note(self, before: Mode, mode: Mode, reasons: Reason) -> None:
         # The stop at the end of a run is no trip.
         self._trips += is_trip(mode, reasons) and not self._closing
+        if mode not in STOPS:
+            self._evidence = ''
+        elif before not in STOPS:
+            health = self._newest.get('health')
+            self._evidence = evidence(reasons, self._sample, health, self.robot)
         self._changed += 1
         self._tell()
 
@@ -299,11 +308,13 @@ class SafetyNode(GraphNode):
         level = LEVELS[command.mode]
         values = {
             'reasons': reasons,
+            'evidence': self._evidence,
             'trips': self._trips,
             'robot_time_s': command.time_ns / NANOSECONDS,
         }
         if self._says.publish(level, summary, values) and level == ERROR:
-            self.get_logger().warning(f'{summary}: {values["reasons"]}')
+            why = f'{reasons} ({self._evidence})' if self._evidence else reasons
+            self.get_logger().warning(f'{summary}: {why}')
 
     def _operator_stop(self) -> tuple[bool, str]:
         self._stop = True

@@ -113,8 +113,8 @@ def test_an_episode_that_is_said_twice_counts_once(monitor: Any, run: Path, end_
 @pytest.mark.parametrize(
     'topic, told, words',
     [
-        ('SAFETY_STATE', ('SOFT_STOP', ERROR), '  SOFT_STOP: OVER_SPEED'),
-        ('SAFETY_STATE', ('LATCHED_STOP', ERROR), 'OVER_SPEED (the robot stays stopped until'),
+        ('SAFETY_STATE', ('SOFT_STOP', ERROR), '  SOFT_STOP: OVER_SPEED (FL_hip at 30.0 rad/s)'),
+        ('SAFETY_STATE', ('LATCHED_STOP', ERROR), 'rad/s) (the robot stays stopped until'),
         ('RESET_STATE', ('REST', WARN), '  rests until motors are cool'),
         ('RESET_STATE', ('GIVE_UP', ERROR), '  needs help'),
     ],
@@ -123,7 +123,7 @@ def test_the_line_says_why_nothing_goes_on_and_no_longer_than_that(
     monitor: Any, capsys: pytest.CaptureFixture[str], topic: str, told: Any, words: str
 ) -> None:
     node, (summary, level) = monitor.node, told
-    values = {'reasons': 'OVER_SPEED', 'trips': 0}
+    values = {'reasons': 'OVER_SPEED', 'evidence': 'FL_hip at 30.0 rad/s', 'trips': 0}
     for state, grade in ((summary, level), ('ACTIVE POLICY', OK)):
         monitor.say(getattr(topics, topic), status('node', grade, state, values))
         halted = state == summary

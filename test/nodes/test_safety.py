@@ -19,7 +19,7 @@ from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.messages import battery_to, odometry_to
 from quad_learner.ros.packed import Records
-from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.state import SafetyInputs
 
 BETWEEN = 1_000_000_000 // load('a1').command_hz  # no decision falls on it: it is answered at once
@@ -125,6 +125,28 @@ def tick(bench: Any, number: int, builders: Any) -> Any:
             bench.say(topic, bench.records.target_to(target))
     bench.sense(sample_of(time_ns=stamp))
     return answer(bench, stamp)
+
+
+def test_a_stop_is_told_with_what_was_measured_when_it_began(
+    safety: Any, sample_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def look(reasons: Reason, sample: Any, health: Any, robot: Any) -> str:
+        looks.append((reasons, sample.time_ns))
+        return f'look {len(looks)}'
+
+    monkeypatch.setattr(module, 'evidence', look)
+    safety.sense(sample_of(time_ns=BETWEEN))
+    answer(safety, BETWEEN)
+    for _ in range(2):
+        safety.heard['safety/state'].clear()
+        safety.call(topics.SAFETY_STOP)
+        safety.node._tell()
+        assert state(safety, Mode.LATCHED_STOP)['evidence'] == 'look 1'
+    assert looks == [(Reason.OPERATOR, BETWEEN)]
+    safety.node._note(Mode.LATCHED_STOP, Mode.STANDBY, Reason.NONE)
+    assert safety.node._evidence == ''
 
 
 def test_an_operator_stops_the_robot_for_good_and_lets_it_go_on(
