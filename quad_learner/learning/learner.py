@@ -27,11 +27,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics, duals
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.compiled_updater import CompiledUpdater
+from quad_learner.learning.device_updater import DeviceUpdater
 from quad_learner.learning.flat import FlatAdam
 from quad_learner.learning.gate import Gate
 from quad_learner.learning.incumbent import incumbent_of
@@ -66,6 +68,9 @@ class Learner:
         config: how to learn.
         seed: of the networks' start, of exploration in updates and of the batches drawn.
         mirror: the robot's left-right symmetry, used when `config.mirror` is on.
+
+        Raises:
+            ConfigurationError: `config.device` is not there.
         """
         self.observation_size = observation_size
         self.action_size = action_size
@@ -78,7 +83,7 @@ class Learner:
         self.critic_adam = FlatAdam(self.critics.flat, config.critic_rate, config.adam_beta1)
         networks = self.actor, self.critics, self.actor_adam, self.critic_adam
         self.parts = Parts(*networks, self.numpy_generator, self.torch_generator)
-        self.updater: Updater = CompiledUpdater(config, self.parts)
+        self.updater = _updater_of(config, self.parts)
         self.multiplier = duals.multiplier_of(config)
         self.temperature = duals.temperature_of(config, action_size)
         self.box = duals.box_share_of(config)
@@ -292,3 +297,21 @@ class Learner:
         self.temperature.restore(state['temperature'])
         self.box.restore(state['box'])
         self.actor.box = self.box.value
+
+
+def _updater_of(config: LearnerConfig, parts: Parts) -> Updater:
+    """Returns what computes the updates, as configured.
+
+    Raises:
+        ConfigurationError: it is to be a GPU, and none can be used.
+    """
+    if config.device == 'cpu':
+        return CompiledUpdater(config, parts)
+    if not torch.cuda.is_available():
+        raise ConfigurationError(
+            f'device = {config.device!r}: torch {torch.__version__} finds no GPU of that kind; '
+            'install a build for it where there is one, or set device: cpu (config/learner.yaml)'
+        )
+    updater = DeviceUpdater(config, parts, torch.device(config.device))
+    updater.record()
+    return updater

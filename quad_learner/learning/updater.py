@@ -1,6 +1,7 @@
 """What the learner asks of whoever computes its updates, and what it gives him.
 
-`compiled_updater.CompiledUpdater` does it on one core of the processor.
+`compiled_updater.CompiledUpdater` does it on one core of the processor,
+`device_updater.DeviceUpdater` on a GPU.
 """
 
 from __future__ import annotations
