@@ -72,18 +72,13 @@ class Learner:
         Raises:
             ConfigurationError: `config.device` is not there.
         """
-        self.observation_size = observation_size
-        self.action_size = action_size
+        self.observation_size, self.action_size = observation_size, action_size
         self.config = config
-        self.torch_generator = torch.Generator().manual_seed(seed)
-        self.numpy_generator = np.random.default_rng(seed)
-        self.actor = Actor(observation_size, action_size, config, self.torch_generator)
-        self.critics = critics.build(observation_size, action_size, config, self.torch_generator)
-        self.actor_adam = FlatAdam(self.actor.flat, config.actor_rate, config.adam_beta1)
-        self.critic_adam = FlatAdam(self.critics.flat, config.critic_rate, config.adam_beta1)
-        networks = self.actor, self.critics, self.actor_adam, self.critic_adam
-        self.parts = Parts(*networks, self.numpy_generator, self.torch_generator)
-        self.updater = _updater_of(config, self.parts)
+        self.parts = parts = _parts_of(observation_size, action_size, config, seed)
+        self.numpy_generator, self.torch_generator = parts.numpy_generator, parts.torch_generator
+        self.actor, self.critics = parts.actor, parts.critics
+        self.actor_adam, self.critic_adam = parts.actor_adam, parts.critic_adam
+        self.updater = _updater_of(config, parts)
         self.multiplier = duals.multiplier_of(config)
         self.temperature = duals.temperature_of(config, action_size)
         self.box = duals.box_share_of(config)
@@ -97,8 +92,7 @@ class Learner:
         self.replay = replay_of(observation_size, action_size, config, mirror)
         self._room = np.zeros((2, config.batch_size, observation_size + action_size), np.float32)
         """for what the critics see, at each step of a batch and at the next"""
-        self.updates = 0
-        self.skipped = 0
+        self.updates = self.skipped = 0
         self.last_sequence = 0
         """of the last step taken in or refused"""
         self.mean_reward = RunningMean(config.center_steps)
@@ -297,6 +291,17 @@ class Learner:
         self.temperature.restore(state['temperature'])
         self.box.restore(state['box'])
         self.actor.box = self.box.value
+
+
+def _parts_of(observation_size: int, action_size: int, config: LearnerConfig, seed: int) -> Parts:
+    """Returns untrained networks, their optimisers and all chance, from one seed."""
+    numpy_generator = np.random.default_rng(seed)
+    torch_generator = torch.Generator().manual_seed(seed)
+    given = observation_size, action_size, config, torch_generator
+    actor, ensemble = Actor(*given), critics.build(*given)
+    actor_adam = FlatAdam(actor.flat, config.actor_rate, config.adam_beta1)
+    critic_adam = FlatAdam(ensemble.flat, config.critic_rate, config.adam_beta1)
+    return Parts(actor, ensemble, actor_adam, critic_adam, numpy_generator, torch_generator)
 
 
 def _updater_of(config: LearnerConfig, parts: Parts) -> Updater:
