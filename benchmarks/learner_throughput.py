@@ -7,7 +7,8 @@ has its turn in every nth. Ours is measured as it ships (two critics of the rewa
 constraint, actor 1/2) and with as many critics in all as the peers have; the peers as they ship,
 and CrossQ with its actor 1/1 too. The peers make all updates of a round in one call, which suits
 them: SBX compiles the loop over updates. The limit is the time of the matrix products alone that
-our updates consist of, by the library that ours uses.
+our updates consist of, by the library that ours uses. Where there is a GPU, ours on it takes part
+too, operation by operation and as CUDA graphs, by the time on the wall.
 
     pip install -r requirements/bench.txt
     python benchmarks/learner_throughput.py --width 128 256 --rounds 9
@@ -38,6 +39,7 @@ import torch
 
 from quad_learner import configuration
 from quad_learner.experience.transition import Transition
+from quad_learner.learning.device_updater import DeviceUpdater
 from quad_learner.learning.learner import Learner
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.products import product
@@ -55,6 +57,10 @@ STEPS = 2000
 """in the replay"""
 REFERENCE = 'sbx CrossQ, as shipped: actor 1/3'
 """whose rate the others' are divided by"""
+EAGER, GRAPHS = 'ours on a GPU, eager', 'ours on a GPU, CUDA graphs'
+"""by the time on the wall: while the GPU works, the processor need not"""
+GRAPHS_GOAL = 5.0
+"""times eager's rate"""
 WARM_UPS = 4
 """rounds that do not count: SBX compiles anew for each place of the actor's turn in a round"""
 Run = Callable[[int], Any]
@@ -81,13 +87,22 @@ class RandomTask(gymnasium.Env[Any, Any]):
         return self._chance.standard_normal(OBSERVATIONS).astype(np.float32)
 
 
-def ours(width: int, batch: int, **changes: Any) -> Run:
-    """Returns a function that makes so many updates of our learner."""
+def ours(width: int, batch: int, eager: bool = False, **changes: Any) -> Run:
+    """Returns a function that makes so many updates of our learner.
+
+    Args:
+        width: of the networks.
+        batch: steps.
+        eager: on a GPU, operation by operation.
+        changes: of the parameters.
+    """
     values = {'critic_width': width, 'actor_width': width, 'batch_size': batch, 'mirror': False}
     config = configuration.read(
         LearnerConfig, config_directory() / 'learner.yaml', {**values, **changes}
     )
     learner = Learner(OBSERVATIONS, ACTIONS, config, seed=0)
+    if eager:
+        learner.updater = DeviceUpdater(config, learner.parts, torch.device('cuda'))
     task = RandomTask()
     before, _ = task.reset()
     for number in range(1, STEPS + 1):
@@ -203,6 +218,11 @@ def contenders(width: int, batch: int) -> tuple[dict[str, Run], list[str]]:
         ),
     }
     missing = []
+    if torch.cuda.is_available():
+        found[EAGER] = ours(width, batch, eager=True)
+        found[GRAPHS] = ours(width, batch, device='cuda')
+    else:
+        missing.append(f'{EAGER}; {GRAPHS}: there is none that torch {torch.__version__} can use')
     # SBX has DroQ as its SAC with these critics.
     droq = {'dropout_rate': 0.01, 'layer_norm': True}
     for words, module, name, options in (
@@ -226,9 +246,10 @@ def measure(found: dict[str, Run], updates: int, rounds: int) -> dict[str, dict[
         run(updates)
     for _ in range(rounds):
         for name, run in found.items():
-            began = time.process_time()
+            clock = time.perf_counter if name in (EAGER, GRAPHS) else time.process_time
+            began = clock()
             run(updates)
-            rates[name].append(updates / (time.process_time() - began))
+            rates[name].append(updates / (clock() - began))
     reference = rates.get(REFERENCE)
     rows: dict[str, dict[str, Any]] = {}
     for name, each in rates.items():
@@ -237,6 +258,12 @@ def measure(found: dict[str, Run], updates: int, rounds: int) -> dict[str, dict[
             ratios = [one / other for one, other in zip(each, reference, strict=True)]
             rows[name]['ratio'] = round(statistics.median(ratios), 3)
     return rows
+
+
+def of_eager(rows: dict[str, dict[str, Any]]) -> float:
+    """Returns the median of the rounds' ratios of graphs to eager."""
+    both = (rows[name]['updates_per_s'] for name in (GRAPHS, EAGER))
+    return statistics.median(one / other for one, other in zip(*both, strict=True))
 
 
 def main() -> None:
@@ -259,6 +286,8 @@ def main() -> None:
                 f'{name:42s} {statistics.median(each):10.0f}  '
                 f'{min(each):6.0f} …{max(each):6.0f}  {row.get("ratio", math.nan):14.2f}'
             )
+        if GRAPHS in rows:
+            print(f'CUDA graphs: {of_eager(rows):.2f} times eager, goal {GRAPHS_GOAL}')
         for words in missing:
             print(f'left out: {words}')
     result = {**vars(options), 'rows': tables}

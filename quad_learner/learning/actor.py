@@ -8,6 +8,8 @@ The density is that of tanh(u): how wide the box is open is not a matter of chan
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,6 +36,8 @@ class Actor:
         generator: torch.Generator,
     ) -> None:
         width, heads = config.actor_width, 2 * action_size
+        self.actions = action_size
+        """numbers in an action"""
         self.log_std_min = config.log_std_min
         self.log_std_max = config.log_std_max
         self._middle = 0.5 * (config.log_std_max + config.log_std_min)
@@ -69,9 +73,16 @@ class Actor:
         """Puts what the networks see of `observation` into the first columns of `out`."""
         normalise(observation, self.shift.numpy(), self.scale.numpy(), OBSERVATION_BOUND, out)
 
-    def gaussian(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the mean and the log std of u, (batch, actions) each."""
-        weights = self.flat.values
+    def gaussian(
+        self, normalised: Tensor, weights: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the mean and the log std of u, (batch, actions) each.
+
+        Args:
+            normalised: what `normalised` returned, (batch, observations).
+            weights: those of `flat`, by name, on the device of `normalised`; None for its own.
+        """
+        weights = weights or self.flat.values
         hidden = normalised
         for layer in (1, 2):
             hidden = (hidden @ weights[f'weight_{layer}'] + weights[f'bias_{layer}']).relu()

@@ -181,9 +181,10 @@ def _tensors(learner: Learner) -> dict[str, Tensor]:
 
 def _restore_tensors(learner: Learner, saved: Mapping[str, Tensor]) -> None:
     kept = {f'incumbent.{name}': part for name, part in learner.incumbent.tensors().items()}
-    for name, tensor in {**learner.learned_tensors(), **kept}.items():
+    for name, tensor in kept.items():
         with torch.no_grad():
             tensor.copy_(saved[name])
+    learner.restore_learned(saved)
     learner.torch_generator.set_state(saved['torch_generator'])
     learner.normaliser.mean = saved['normaliser.mean'].numpy().copy()
     learner.normaliser.squares = saved['normaliser.squares'].numpy().copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,20 +35,22 @@ class Flat:
         """Args:
         values: copied; what they begin with.
         """
-        self._shapes = {name: value.shape for name, value in values.items()}
+        self.shapes = {name: value.shape for name, value in values.items()}
         self.vector = torch.cat([value.reshape(-1) for value in values.values()])
         self.gradient = torch.zeros_like(self.vector)
-        self.values = self._named(self.vector)
+        self.values = named(self.vector, self.shapes)
         """parts of `vector`, by name"""
-        self.slopes = self._named(self.gradient)
+        self.slopes = named(self.gradient, self.shapes)
         """parts of `gradient`, by name"""
 
-    def _named(self, vector: Tensor) -> dict[str, Tensor]:
-        parts = vector.split([shape.numel() for shape in self._shapes.values()])
-        return {
-            name: part.view(shape)
-            for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
-        }
+
+def named(vector: Tensor, shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+    """Returns the parts of `vector` by name; they lie side by side in the order of `shapes`."""
+    parts = vector.split([math.prod(shape) for shape in shapes.values()])
+    return {
+        name: part.view(tuple(shape))
+        for (name, shape), part in zip(shapes.items(), parts, strict=True)
+    }
 
 
 def arrays(tensors: Iterable[Tensor]) -> tuple[Numbers, ...]:
@@ -74,13 +76,20 @@ class FlatAdam:
 
     def step(self) -> bool:
         """Moves the parameters; does nothing and returns False if the gradient is not finite."""
+        if not _adam(*self._arrays, self._beta_1, *self.corrections()):
+            return False
+        self.count()
+        return True
+
+    def corrections(self) -> tuple[float, float]:
+        """Returns the next step's size and the factor of its root, which correct the bias."""
         count = float(self._steps) + 1.0
         rate = self._rate / (1.0 - self._beta_1**count)
-        root = 1.0 / math.sqrt(1.0 - ADAM_BETA_2**count)
-        if not _adam(*self._arrays, self._beta_1, rate, root):
-            return False
+        return rate, 1.0 / math.sqrt(1.0 - ADAM_BETA_2**count)
+
+    def count(self) -> None:
+        """Counts a step that was made, here or elsewhere with the same corrections."""
         self._steps += 1.0
-        return True
 
     def state(self) -> dict[str, Tensor]:
         """Returns the parameters and Adam's memory by name; not copies."""

@@ -21,6 +21,10 @@ class Recoverable(Protocol):
         """Returns all that updates change, by name; not copies."""
         ...
 
+    def restore_learned(self, saved: Mapping[str, Tensor]) -> None:
+        """Takes up copies of what `learned_tensors` returned."""
+        ...
+
     def dual_state(self) -> dict[str, dict[str, float]]:
         """Returns the states of λ, α and the share of the box."""
         ...
@@ -65,14 +69,12 @@ class LastGood:
         for name, tensor in live.items():
             self._tensors[name].copy_(tensor)
 
-    @torch.no_grad()
     def bad(self, learner: Recoverable) -> None:
         """Counts a bad update; the last one of too many puts the copy back."""
         self._bad += 1
         if self._bad >= self._patience:
             self._go_back(learner)
 
-    @torch.no_grad()
     def recover(self, learner: Recoverable) -> None:
         """Puts the copy back at once if the state is not finite: it is about to be given away."""
         if not _is_finite(learner.learned_tensors()):
@@ -81,8 +83,7 @@ class LastGood:
     def _go_back(self, learner: Recoverable) -> None:
         if not self._tensors:
             return
-        for name, tensor in learner.learned_tensors().items():
-            tensor.copy_(self._tensors[name])
+        learner.restore_learned(self._tensors)
         learner.restore_duals(self._duals)
         self.rollbacks += 1
         self._bad = 0

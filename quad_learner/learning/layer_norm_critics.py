@@ -82,18 +82,11 @@ class LayerNormCritics:
         self, weights: tuple[Numbers, ...], inputs: Tensor, tape: _Tape, dropout: float
     ) -> Tensor:
         """Returns the values, (members, batch); leaves on `tape` what the gradients need."""
-        tape.inputs, tape.masks = inputs.numpy(), self._masks(len(inputs), dropout)
+        tape.inputs = inputs.numpy()
+        tape.masks = drawn_masks((len(inputs), self._shape[1]), dropout, self._generator)
         value = torch.empty(self._shape[0], len(inputs))
         values(tape.inputs, *weights, *tape.kept(), value.numpy())
         return value
-
-    def _masks(self, rows: int, share: float) -> Numbers:
-        if share <= 0.0:
-            return np.empty((len(LAYERS), 0, 0), np.float32)
-        # One draw serves all members: unit i of one has nothing in common with unit i of another.
-        shape = (len(LAYERS), rows, self._shape[1])
-        kept = torch.rand(shape, generator=self._generator) >= share
-        return (kept / (1.0 - share)).numpy()
 
     def backward(self, slope: Tensor) -> None:
         """Writes the gradients of the last `pair`."""
@@ -111,6 +104,21 @@ class LayerNormCritics:
     def settle(self) -> None:
         """Moves the target networks a little towards the learned ones."""
         self._target.vector.lerp_(self.flat.vector, self._smoothing)
+
+
+def drawn_masks(shape: tuple[int, int], share: float, generator: torch.Generator) -> Numbers:
+    """Returns what both layers are multiplied by, (2, batch, width), or (2, 0, 0) for nothing.
+
+    Args:
+        shape: (batch, width).
+        share: of the units, dropped; the others are made larger by as much.
+        generator: of chance.
+    """
+    if share <= 0.0:
+        return np.empty((len(LAYERS), 0, 0), np.float32)
+    # One draw serves all members: unit i of one has nothing in common with unit i of another.
+    kept = torch.rand((len(LAYERS), *shape), generator=generator) >= share
+    return (kept / (1.0 - share)).numpy()
 
 
 class _Tape:

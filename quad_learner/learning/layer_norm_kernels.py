@@ -28,7 +28,7 @@ from quad_learner.learning.compiled_at_start import (
 from quad_learner.learning.products import product, product_left, product_right
 
 BIAS, GAMMA, BETA, HEAD = range(4)
-_EPSILON = np.float32(1e-5)
+EPSILON = np.float32(1e-5)
 """added to the variance in layer norm"""
 
 
@@ -49,7 +49,7 @@ def _normalise(z: Any, units: Any, mask: Any, scale: Any) -> None:  # pragma: no
         mean = total * share
         for j in range(width):
             squares += (z[i, j] - mean) * (z[i, j] - mean)
-        inverse = ONE / np.sqrt(squares * share + _EPSILON)
+        inverse = ONE / np.sqrt(squares * share + EPSILON)
         scale[i] = inverse
         for j in range(width):
             z[i, j] = (z[i, j] - mean) * inverse

@@ -10,59 +10,45 @@ upright margin f_s stays at or above what is required. With λ ≥ 0 the price o
     λ, α ← multiplier.py, from the average margin (1 − γ_s) Q_s and the entropy −log π
 
 The critics learn the values less what the average step is worth for ever, mean(r) / (1 − γ) and
-mean(f) / (1 − γ_s). That is exact (`_reward_slope`) and spares them a long way: a value moves by
-no more than a few Adam steps an update, and while it still travels it ranks actions badly.
+mean(f) / (1 − γ_s). That is exact (compiled_updater.py) and spares them a long way: a value moves
+by no more than a few Adam steps an update, and while it still travels it ranks actions badly.
 
 Only `terminated` ends the future; a truncated step is valued by what would have come.
+
+How the first three lines are computed, and on what, is the updater's business (updater.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import critics, duals
 from quad_learner.learning.actor import Actor
-from quad_learner.learning.bellman import bellman_slope
-from quad_learner.learning.compiled_at_start import ONE
-from quad_learner.learning.flat import FlatAdam, Numbers
-from quad_learner.learning.gate import Gate, deviations_of
+from quad_learner.learning.compiled_updater import CompiledUpdater
+from quad_learner.learning.device_updater import DeviceUpdater
+from quad_learner.learning.flat import FlatAdam
+from quad_learner.learning.gate import Gate
 from quad_learner.learning.incumbent import incumbent_of
 from quad_learner.learning.last_good import LastGood
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.normaliser import Normaliser
 from quad_learner.learning.pace import pace_of
-from quad_learner.learning.pessimism import MINIMUM, pessimistic
 from quad_learner.learning.replay import replay_of
 from quad_learner.learning.running_mean import RunningMean
-from quad_learner.learning.update_metrics import ActorLosses, CriticLosses, UpdateMetrics
+from quad_learner.learning.update_metrics import ActorLosses, UpdateMetrics
+from quad_learner.learning.updater import Batch, Parts, Terms, Updater
 
-VALUE_SLACK = 10.0
-"""So many times what the largest reward for ever is worth: honest critics err by less."""
 LARGEST_REWARD_MIN = 1.0
 """of a step, in units of reward or [rad]: while less was seen, values are held against this"""
-
-
-class _Batch(NamedTuple):
-    """A batch on its way through an update; observations are normalised."""
-
-    now: Numbers
-    """observation and action side by side, (batch, inputs)"""
-    following: Numbers
-    """the same some steps later; which action, the policy is to say"""
-    reward: Numbers
-    constraint: Numbers
-    terminated: Numbers
-    discount: Numbers
-    safety_discount: Numbers
 
 
 class Learner:
@@ -82,16 +68,17 @@ class Learner:
         config: how to learn.
         seed: of the networks' start, of exploration in updates and of the batches drawn.
         mirror: the robot's left-right symmetry, used when `config.mirror` is on.
+
+        Raises:
+            ConfigurationError: `config.device` is not there.
         """
-        self.observation_size = observation_size
-        self.action_size = action_size
+        self.observation_size, self.action_size = observation_size, action_size
         self.config = config
-        self.torch_generator = torch.Generator().manual_seed(seed)
-        self.numpy_generator = np.random.default_rng(seed)
-        self.actor = Actor(observation_size, action_size, config, self.torch_generator)
-        self.critics = critics.build(observation_size, action_size, config, self.torch_generator)
-        self.actor_adam = FlatAdam(self.actor.flat, config.actor_rate, config.adam_beta1)
-        self.critic_adam = FlatAdam(self.critics.flat, config.critic_rate, config.adam_beta1)
+        self.parts = parts = _parts_of(observation_size, action_size, config, seed)
+        self.numpy_generator, self.torch_generator = parts.numpy_generator, parts.torch_generator
+        self.actor, self.critics = parts.actor, parts.critics
+        self.actor_adam, self.critic_adam = parts.actor_adam, parts.critic_adam
+        self.updater = _updater_of(config, parts)
         self.multiplier = duals.multiplier_of(config)
         self.temperature = duals.temperature_of(config, action_size)
         self.box = duals.box_share_of(config)
@@ -105,8 +92,7 @@ class Learner:
         self.replay = replay_of(observation_size, action_size, config, mirror)
         self._room = np.zeros((2, config.batch_size, observation_size + action_size), np.float32)
         """for what the critics see, at each step of a batch and at the next"""
-        self.updates = 0
-        self.skipped = 0
+        self.updates = self.skipped = 0
         self.last_sequence = 0
         """of the last step taken in or refused"""
         self.mean_reward = RunningMean(config.center_steps)
@@ -131,6 +117,7 @@ class Learner:
 
     def propose(self) -> Actor:
         """Returns the policy to give to the robot now; `incumbent.accept` says that it was."""
+        self.updater.fetch()
         incumbent, gate, replay = self.incumbent, self._gate, self.replay
         incumbent.refusal = ''
         newest_drives = incumbent.known and not incumbent.drives
@@ -182,16 +169,17 @@ class Learner:
         Raises:
             ValueError: nothing was ingested yet.
         """
-        batch, skipped_before = self._draw(), self.skipped
-        critic_losses = self.update_critics(batch)
-        if self.skipped == skipped_before and self.updates % self.config.actor_period == 0:
-            self.actor_losses = self.update_actor(batch)
+        batch, terms = self._draw(), self._terms()
+        critic_losses, moved = self.updater.update_critics(batch, terms)
+        if moved and self.updates % self.config.actor_period == 0:
+            self.actor_losses, moved = self.updater.update_actor(batch, terms)
             self.update_multipliers(self.actor_losses)
         self.updates += 1
         self.pace.done()
-        if self.skipped == skipped_before:
+        if moved:
             self._last_good.good(self)
         else:
+            self.skipped += 1
             self._last_good.bad(self)
         return UpdateMetrics(
             reward_critic_loss=critic_losses.reward,
@@ -207,117 +195,24 @@ class Learner:
             rollbacks=self._last_good.rollbacks,
         )
 
-    def update_critics(self, batch: _Batch) -> CriticLosses:
-        """Moves every critic towards its target.
-
-        Does nothing if their gradient is not finite, or a value is more than rewards add up to.
-        """
-        log_density = self._act(batch.following)
-        inputs = (torch.from_numpy(batch.now), torch.from_numpy(batch.following))
-        value, next_value = (each.numpy() for each in self.critics.pair(*inputs))
-        reward, margin = slice(self.config.reward_critics), slice(self.config.reward_critics, None)
-        slope = np.empty_like(value)
-        reward_loss = self._reward_slope(
-            batch, value[reward], next_value[reward], log_density, slope[reward]
-        )
-        margin_loss = self._margin_slope(batch, value[margin], next_value[margin], slope[margin])
-        self.critics.backward(torch.from_numpy(slope))
-        if self._is_plausible(value, log_density) and self.critic_adam.step():
-            self.critics.settle()
-        else:
-            self.skipped += 1
-        reward_value = _mean(value[reward]) + self._centers()[0]
-        return CriticLosses(reward_loss, margin_loss, reward_value)
-
-    def _is_plausible(self, value: Numbers, log_density: Numbers) -> bool:
-        """Returns whether all members' values, (members, batch), could come of rewards seen."""
-        config = self.config
-        largest = np.abs(value).max(1)
-        bonus = self.temperature.value * float(np.abs(log_density).max())
-        reward = max(self.replay.largest_reward, LARGEST_REWARD_MIN) + bonus
-        margin = max(self.replay.largest_margin, LARGEST_REWARD_MIN, -config.fallen_margin_rad)
-        reward_bound = VALUE_SLACK * reward / (1.0 - config.discount)
-        margin_bound = VALUE_SLACK * margin / (1.0 - config.safety_discount)
-        members = config.reward_critics
-        return bool((largest[:members] <= reward_bound).all()) and bool(
-            (largest[members:] <= margin_bound).all()
-        )
-
-    def _act(self, inputs: Numbers) -> Numbers:
-        """Puts the policy's actions beside observations; returns their log density, (batch,)."""
-        size = (len(inputs), self.action_size)
-        noise = torch.from_numpy(self.numpy_generator.standard_normal(size, np.float32))
-        observation = torch.from_numpy(inputs[:, : self.observation_size])
-        action, log_density = self.actor.sample(observation, noise)
-        inputs[:, self.observation_size :] = action.numpy()
-        return log_density.numpy()
-
-    # With Q = q + c the law Q ← r + γ (1 − fallen) Q' becomes, for the q that is learned,
-    # q ← r − (1 − γ) c + γ [(1 − fallen) q' − fallen · c]. Over k steps r is their discounted sum
-    # and γ^k stands in γ's place.
-
-    def _reward_slope(
-        self,
-        batch: _Batch,
-        value: Numbers,
-        next_value: Numbers,
-        log_density: Numbers,
-        slope: Numbers,
-    ) -> float:
-        """Gives d loss / d value of the reward's critics, (members, batch); returns their loss."""
-        discount, (center, _) = batch.discount, self._centers()
-        least, _ = pessimistic(next_value, MINIMUM)
-        future = least - np.float32(self.temperature.value) * log_density
-        now = batch.reward - (ONE - discount) * np.float32(center)
-        bound, ended = self.config.reward_error_max, batch.terminated
-        return float(bellman_slope(value, now, future, ended, -center, discount, bound, slope))
-
-    def _margin_slope(
-        self, batch: _Batch, value: Numbers, next_value: Numbers, slope: Numbers
-    ) -> float:
-        """Does the same for the critics of the margin."""
-        discount, (_, center) = batch.safety_discount, self._centers()
-        future, _ = pessimistic(next_value, deviations_of(self.config))
-        now = batch.constraint - (ONE - discount) * np.float32(center)
-        end = self.config.fallen_margin_rad / (1.0 - self.config.safety_discount) - center
-        bound, ended = self.config.margin_error_max, batch.terminated
-        return float(bellman_slope(value, now, future, ended, end, discount, bound, slope))
-
-    def update_actor(self, batch: _Batch) -> ActorLosses:
-        """Moves the policy up Q_r + λ Q_s + α entropy; nothing if its gradient is not finite.
-
-        The policy's actions take the place of the batch's own.
-        """
-        config = self.config
-        log_density = self._act(batch.now)
-        value = self.critics.probe(torch.from_numpy(batch.now)).numpy()
-        reward, reward_share = pessimistic(value[: config.reward_critics], MINIMUM)
-        deviations = deviations_of(config)
-        margin, margin_share = pessimistic(value[config.reward_critics :], deviations)
-        price = self.value_of_multiplier
-        scale = 1.0 / (1.0 + price) if config.rescale_by_multiplier else 1.0
-        value_of_margin = _mean(margin)
-        gain = scale * (_mean(reward) + price * value_of_margin)
-        entropy = -_mean(log_density)
-        constraint = (1.0 - config.safety_discount) * (value_of_margin + self._centers()[1])
-        weight = scale / len(log_density)
-        slope = np.concatenate(
-            (reward_share * np.float32(-weight), margin_share * np.float32(-weight * price))
-        )
-        self.actor.backward(
-            self.critics.action_slope(torch.from_numpy(slope)), weight * self.temperature.value
-        )
-        if not self.actor_adam.step():
-            self.skipped += 1
-        loss = -gain - scale * self.temperature.value * entropy
-        return ActorLosses(loss, entropy, constraint)
-
     def update_multipliers(self, losses: ActorLosses) -> None:
         """Moves α by the entropy and λ by the average margin."""
         self.temperature.update(losses.entropy)
         if self.config.constrained:
             recent = self.recent_constraint.value
             self.multiplier.update(duals.measured_margin(self.config, losses.constraint, recent))
+
+    def _terms(self) -> Terms:
+        reward_center, margin_center = self._centers()
+        least, fallen = LARGEST_REWARD_MIN, -self.config.fallen_margin_rad
+        return Terms(
+            temperature=self.temperature.value,
+            multiplier=self.value_of_multiplier,
+            reward_center=reward_center,
+            margin_center=margin_center,
+            largest_reward=max(self.replay.largest_reward, least),
+            largest_margin=max(self.replay.largest_margin, least, fallen),
+        )
 
     def _centers(self) -> tuple[float, float]:
         """Returns what the average step is worth for ever: in reward, and in margin [rad]."""
@@ -334,13 +229,13 @@ class Learner:
         self.actor.shift.copy_(torch.from_numpy(self.normaliser.mean))
         self.actor.scale.copy_(torch.from_numpy(1.0 / self.normaliser.deviation))
 
-    def _draw(self) -> _Batch:
+    def _draw(self) -> Batch:
         steps = self.replay.sample(self.config.batch_size, self.numpy_generator)
         now, following = self._room
         self.actor.normalise(np.ascontiguousarray(steps.observation), now)
         now[:, self.observation_size :] = steps.action
         self.actor.normalise(np.ascontiguousarray(steps.next_observation), following)
-        return _Batch(
+        return Batch(
             now,
             following,
             steps.reward,
@@ -359,12 +254,20 @@ class Learner:
 
     def learned_tensors(self) -> dict[str, Tensor]:
         """Returns all that updates change, by name; not copies."""
+        self.updater.fetch()
         groups = {
             'actor': self.actor_adam.state(),
             'critic': self.critic_adam.state(),
             'critic_memory': self.critics.memory(),
         }
         return {f'{g}.{name}': t for g, group in groups.items() for name, t in group.items()}
+
+    @torch.no_grad()
+    def restore_learned(self, saved: Mapping[str, Tensor]) -> None:
+        """Takes up what `learned_tensors` returned, or copies of it."""
+        for name, tensor in self.learned_tensors().items():
+            tensor.copy_(saved[name])
+        self.updater.push()
 
     def running_means(self) -> dict[str, RunningMean]:
         """Returns the running means, by name."""
@@ -390,6 +293,30 @@ class Learner:
         self.actor.box = self.box.value
 
 
-def _mean(numbers: Numbers) -> float:
-    """Returns what numpy's own `mean` does, which takes as long as a small matrix product."""
-    return float(np.add.reduce(numbers, axis=None)) / numbers.size
+def _parts_of(observation_size: int, action_size: int, config: LearnerConfig, seed: int) -> Parts:
+    """Returns untrained networks, their optimisers and all chance, from one seed."""
+    numpy_generator = np.random.default_rng(seed)
+    torch_generator = torch.Generator().manual_seed(seed)
+    given = observation_size, action_size, config, torch_generator
+    actor, ensemble = Actor(*given), critics.build(*given)
+    actor_adam = FlatAdam(actor.flat, config.actor_rate, config.adam_beta1)
+    critic_adam = FlatAdam(ensemble.flat, config.critic_rate, config.adam_beta1)
+    return Parts(actor, ensemble, actor_adam, critic_adam, numpy_generator, torch_generator)
+
+
+def _updater_of(config: LearnerConfig, parts: Parts) -> Updater:
+    """Returns what computes the updates, as configured.
+
+    Raises:
+        ConfigurationError: it is to be a GPU, and none can be used.
+    """
+    if config.device == 'cpu':
+        return CompiledUpdater(config, parts)
+    if not torch.cuda.is_available():
+        raise ConfigurationError(
+            f'device = {config.device!r}: torch {torch.__version__} finds no GPU of that kind; '
+            'install a build for it where there is one, or set device: cpu (config/learner.yaml)'
+        )
+    updater = DeviceUpdater(config, parts, torch.device(config.device))
+    updater.record()
+    return updater

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from quad_learner.configuration import parameter
 
+DEVICES = ('cpu', 'cuda')
 CRITIC_KINDS = ('crossq', 'layer_norm')
 PESSIMISM_KINDS = ('minimum', 'mean_minus_std')
 MULTIPLIER_LAWS = ('ascent', 'pid')
@@ -27,6 +28,7 @@ class LearnerConfig:
     batch_size: int = parameter('Steps drawn for one update.', 'steps', 2, 4096)
     mirror: bool = parameter('Show every other step of a batch left-right mirrored.')
 
+    device: str = parameter('What computes the updates.', choices=DEVICES)
     critic_kind: str = parameter('What steadies the critics.', choices=CRITIC_KINDS)
     critic_width: int = parameter('Units in each of two hidden layers.', 'units', 1, 4096)
     reward_critics: int = parameter('Members that value reward.', '', 1, 16)
@@ -102,6 +104,12 @@ class LearnerConfig:
     skips_before_rollback: int = parameter('Bad updates in a row before going back.', '', 1)
 
     def __post_init__(self) -> None:
+        if self.device != 'cpu' and self.critic_kind != 'layer_norm':
+            raise ValueError(
+                f'device = {self.device!r} needs critic_kind = layer_norm, not '
+                f'{self.critic_kind}: no other critics are written for it; change one of them '
+                '(config/learner.yaml)'
+            )
         if self.log_std_min >= self.log_std_max:
             raise ValueError(
                 f'log_std_min = {self.log_std_min} must be below log_std_max = {self.log_std_max}'

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -154,3 +156,33 @@ def run(tmp_path: Path) -> RunDirectory:
 def robot() -> RobotModel:
     """Returns the robot that the models are said to be for."""
     return load('a1')
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stands in for CUDA's streams and graphs; returns what they were asked. No replay runs."""
+    events: list[str] = []
+
+    @contextmanager
+    def within(name: str) -> Iterator[None]:
+        events.append(f'{name} begins')
+        yield
+        events.append(f'{name} ends')
+
+    def stream(name: str) -> SimpleNamespace:
+        def wait(other: SimpleNamespace) -> None:
+            events.append(f'{name} waits for {other.name}')
+
+        return SimpleNamespace(name=name, wait_stream=wait)
+
+    main, beside = stream('main'), stream('beside')
+    stand_ins = {
+        'Stream': lambda: beside,
+        'current_stream': lambda: main,
+        'stream': lambda stream: within(stream.name),
+        'CUDAGraph': lambda: SimpleNamespace(replay=lambda: events.append('replay')),
+        'graph': lambda _: within('recording'),
+    }
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    return events

@@ -21,6 +21,9 @@ class _Student:
     def learned_tensors(self) -> dict[str, Tensor]:
         return {'weight': self.weight}
 
+    def restore_learned(self, saved: Mapping[str, Tensor]) -> None:
+        self.weight.copy_(saved['weight'])
+
     def dual_state(self) -> dict[str, dict[str, float]]:
         return {'multiplier': {'value': self.price}}
 

@@ -26,6 +26,8 @@ def test_the_shipped_parameters_are_accepted() -> None:
         ({'warmup_steps': 8, 'batch_size': 16}, 'warmup_steps'),
         ({'replay_capacity': 10}, 'replay_capacity'),
         ({'critic_kind': 'magic'}, 'crossq, layer_norm'),
+        ({'critic_kind': 'crossq', 'device': 'cuda'}, "device = 'cuda' needs critic_kind"),
+        ({'device': 'gpu'}, 'cpu, cuda'),
         ({'discount': 1.0}, 'discount'),
     ],
 )
