@@ -71,6 +71,8 @@ TRUE_HEIGHT = 0.6
 """of the robot's height: the true body above the ground, at least"""
 CONFIDENCE = 0.95
 """of the bound on the share of falls that it gets up from"""
+TOLD_EVERY = 50
+"""falls, a minute or two"""
 PICTURES_A_SECOND = 8
 PICTURES = 9
 """in a strip"""
@@ -267,6 +269,9 @@ def measure(options: argparse.Namespace, terrain: str) -> dict[str, Any]:
         outcomes.append(outcome)
         if not outcome.up:
             print(f'{terrain}: {outcome}', file=sys.stderr, flush=True)
+        if len(outcomes) % TOLD_EVERY == 0:
+            up = sum(each.up for each in outcomes)
+            print(f'{terrain}: {up} of {len(outcomes)} up', file=sys.stderr, flush=True)
     lay = sorted({outcome.lay for outcome in outcomes})
     parts = {way: summary([o for o in outcomes if o.lay == way]) for way in lay}
     return {'all': summary(outcomes), **parts}
