@@ -153,7 +153,7 @@ class CommandJudge:
         if sample is not None:
             mean = past.power_mean
             past, wrong = self._power(command, past, now_ns, sample)
-            if 'INTERNAL' in _words(command):  # a step that failed predicts nothing
+            if 'INTERNAL' in _words(command.reasons):  # a step that failed predicts nothing
                 past = replace(past, power_mean=min(mean, past.power_mean))
             else:
                 yield from self._torque(command, sample, witness.temperature)
@@ -205,7 +205,7 @@ class CommandJudge:
                 stays = self._pull(replace(command, position=past.command.position), sample)
                 harder = np.abs(self._pull(command, sample)) > np.abs(stays) + EPSILON
                 # The torque limit moves a target towards its joint; power may then weaken it.
-                here, powered = sample.joint_position, 'CLIPPED_POWER' in _words(command)
+                here, powered = sample.joint_position, 'CLIPPED_POWER' in _words(command.reasons)
                 away = abs(command.position - here) > abs(past.command.position - here) + EPSILON
                 if (harder & (away | (not powered)) & stiff & was_stiff).any():
                     yield 'I15 a stop moves the legs'
@@ -245,7 +245,7 @@ class CommandJudge:
     def _rearms(self, past: _Past, now_ns: int, stopped_s: float) -> list[str]:
         if not self._exact or stopped_s < 0.0:
             return []
-        of_body = any(word.startswith(BODY) for word in _words(past.command))
+        of_body = any(word.startswith(BODY) for word in _words(past.command.reasons))
         early = stopped_s < self._set['clear_time_s'] and of_body
         driven_s = (now_ns - (past.rearmed_ns or 0)) * 1e-9
         often = past.rearmed_ns is not None and 0.0 <= driven_s < self._set['rearm_interval_s']
@@ -291,7 +291,7 @@ class CommandJudge:
 
     def _told(self, command: JointCommand, target: JointTarget | None) -> Iterator[str]:
         """Whoever is not heard, or not heard in full, finds out why."""
-        words = _words(command)
+        words = _words(command.reasons)
         if command.mode.name != 'ACTIVE' and not words:
             yield 'I17 no reason for not driving'
         if command.mode.name != 'ACTIVE' or target is None or words:
@@ -307,10 +307,9 @@ class CommandJudge:
             yield 'I17 changed without a word'
 
     def _answered(self, command: JointCommand) -> SensorSample | None:
-        for sample, is_calm in reversed(self._heard):
-            if sample.time_ns == command.time_ns:
-                return sample if is_calm else None
-        return None
+        stamp = command.time_ns
+        found = (s if calm else None for s, calm in reversed(self._heard) if s.time_ns == stamp)
+        return next(found, None)
 
     def _is_credible(self, sample: SensorSample) -> bool:
         """Whether a robot can have sensed this after the last: others prove nothing of torque."""
@@ -319,18 +318,17 @@ class CommandJudge:
         before, most = self._heard[-1][0], self._set
         dt = (sample.time_ns - before.time_ns) * 1e-9
         reach = self._robot.speed_max * most['over_speed_scale'] * dt + most['position_jump_rad']
+        beyond = np.maximum(self._low - sample.joint_position, sample.joint_position - self._high)
+        most_beyond = max(self._robot.position_overrun, most['position_overrun_rad'])
         return bool(
             (np.abs(sample.joint_position - before.joint_position) <= reach).all()
+            and (beyond <= most_beyond + most['position_margin_rad']).all()
             and abs(np.linalg.norm(sample.orientation) - 1.0) <= most['quaternion_norm_error']
             and np.linalg.norm(sample.angular_velocity) <= most['angular_velocity_max_rad_s']
             and np.linalg.norm(sample.specific_force) <= most['specific_force_max_m_s2']
         )
 
 
-def _words(command: JointCommand) -> frozenset[str]:
-    return _names(command.reasons)
-
-
 @lru_cache(maxsize=4096)  # far more than the combinations that occur
-def _names(reasons: IntFlag) -> frozenset[str]:
+def _words(reasons: IntFlag) -> frozenset[str]:
     return frozenset(reason.name or '' for reason in type(reasons) if reason & reasons)

@@ -274,12 +274,18 @@ def test_a_sample_that_was_heard_is_found_by_its_stamp(drive: Drive, sample_of: 
         drive.judge.hear(sample_of(time_ns=drive.now_ns + PERIOD_NS, **changed))
         return drive.send(witness=Witness())
 
-    # From 0.2 to 0.5 rad is no further than a joint may move in a period; nor is 0.5 to 1.2,
-    # but it would take more than its top speed, so that nothing is proven by it.
+    # From 0.2 to 0.5 rad is no further than a joint may move in a period; from 0.5 to 1.1 would
+    # take more than its top speed, so that nothing is proven by it. It ends at 0.80 and may be
+    # sensed up to 0.35 beyond that: no robot was ever at 1.2.
     assert [send(0.0), send(0.2)] == [[], []]
     assert send(0.5) == ['I6 torque of RR_hip_joint']
-    assert [send(1.2), send(1.2)] == [[], []]
-    assert send(1.2) == ['I6 torque of RR_hip_joint']
+    assert [send(1.1), send(1.1)] == [[], []]
+    assert send(1.1) == send(1.15) == ['I6 torque of RR_hip_joint']
+    assert [send(1.16), send(1.2), send(1.2), send(1.2)] == [[]] * 4
+    assert [send(1.1), send(1.1)] == [[], ['I6 torque of RR_hip_joint']]
+    assert [send(hip) for hip in (0.6, 0.1, -0.4, -0.9)][3] == ['I6 torque of RR_hip_joint']
+    assert [send(-1.16), send(-1.2), send(-1.2)] == [[]] * 3
+    assert [send(hip) for hip in (-0.9, -0.4, 0.1, 0.6, 1.1)][4] == ['I6 torque of RR_hip_joint']
     level = np.array([0.0, 0.0, 0.0, 1.1])
     for broken in (
         {'orientation': level},
@@ -288,7 +294,7 @@ def test_a_sample_that_was_heard_is_found_by_its_stamp(drive: Drive, sample_of: 
         {'joint_velocity': np.full(JOINTS, np.nan)},
         {'joint_position': np.zeros(3)},
     ):
-        assert send(1.2, **broken) == [], broken
+        assert send(1.1, **broken) == [], broken
 
 
 def test_the_judge_shares_no_code_with_what_it_judges() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quad_learner.robot.command_judge import CommandJudge, Witness
 from quad_learner.safety.modes import Mode, Reason
 
 Bench = Any
@@ -228,3 +229,26 @@ def test_a_robot_that_follows_nobody_ends_the_session_and_needs_a_fresh_one(
     bench.tick(200)
     assert bench.code == 'PR'[driver == 'reset']
     assert bench.command.reasons is Reason.NONE
+
+
+def test_nobody_judges_a_stop_by_senses_that_nobody_believes(small: Any, make_bench: Any) -> None:
+    """A joint seems far beyond its stop while another falls fast: safety damps by what it last
+    believed, and a judge that hears what the robot says must not take it for too much torque."""
+    bench = make_bench('S')
+    judge = CommandJudge(small.robot, dataclasses.asdict(small.config), exact=False)
+
+    def tick() -> list[str]:
+        bench.tick()
+        judge.hear(bench.inputs.sample)
+        return judge.check(bench.command, bench.now_ns, Witness())
+
+    assert [tick() for _ in range(3)] == [[]] * 3
+    bench.ask('policy')
+    assert [tick() for _ in range(3)] == [[]] * 3
+    assert bench.code == 'P'
+    # It ends at 2 and may read 0.5 beyond. Damping of 2 N·m·s/rad at 8 rad/s is more than the
+    # 5 N·m that the left one is allowed.
+    bench.sample |= {'joint_position': np.array([0.0, 3.0]), 'joint_velocity': np.array([8.0, 0])}
+    assert [tick() for _ in range(8)] == [[]] * 8
+    assert bench.code == 'T'
+    assert 8.0 * bench.command.kd[0] > 0.5 * small.robot.torque_max[0]
