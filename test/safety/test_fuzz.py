@@ -58,7 +58,7 @@ def test_a_world_is_known_by_its_seed() -> None:
 
 @pytest.mark.parametrize('cause', ['motor lost', 'motor stalled', 'lifted'])
 def test_what_is_seldom_is_noticed_in_some_world(cause: str) -> None:
-    assert sum(live(seed, 1000).seen[cause] for seed in range(6)) > 0
+    assert sum(live(seed, 1000).seen[cause] for seed in range(12)) > 0
 
 
 @pytest.mark.parametrize(
