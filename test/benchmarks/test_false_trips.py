@@ -13,7 +13,7 @@ from false_trips import Findings, tell, verdict
 from pauses import Pause, Sleepers, near, told
 
 SECOND = 1_000_000_000
-SOUND = Findings(walked_s=60.0, steps=900, judged=4000)
+SOUND = Findings(lasted_s=60.0, steps=900, judged=4000)
 
 
 def test_a_fall_a_rest_and_a_person_are_no_false_trips() -> None:
@@ -28,6 +28,12 @@ def test_a_pause_counts_for_a_stop_that_it_reaches() -> None:
     assert near(pauses, round(10.7 * SECOND), 0.5, 0.1) == pauses[:1]  # it ended 0.4 s before
     assert near(pauses, round(10.9 * SECOND), 0.5, 0.1) == []
     assert near(pauses, round(11.95 * SECOND), 0.5, 0.1) == pauses[1:]
+
+
+def test_only_a_pause_as_long_as_an_age_allows_none_excuses_a_stop_and_none_in_lockstep() -> None:
+    pauses = [Pause(0, SECOND, 19.9), Pause(1, SECOND, 20.1)]
+    assert false_trips.excuses(pauses, lockstep=False) == pauses[1:]
+    assert false_trips.excuses(pauses, lockstep=True) == []
 
 
 def test_only_a_false_trip_while_the_machine_ran_is_held_against_safety(
