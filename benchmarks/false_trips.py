@@ -36,7 +36,7 @@ from pauses import Pause, Sleepers, near, told
 from quad_learner.experience.run_directory import open_run
 from quad_learner.learn import LOCKSTEP_FACTOR, LearnOptions, node_environment, prepare
 from quad_learner.supervisor import Supervisor
-from soak_watcher import Watcher
+from run_watcher import Watcher
 
 DOMAIN = '95'
 """of ROS, for this benchmark alone"""
@@ -106,7 +106,7 @@ def walk(run: Path, minutes: float, lockstep: bool) -> Findings:
             elif walks_s is not None and now_s - walks_s >= minutes * SECONDS_A_MINUTE:
                 break
         found.lasted_s = 0.0 if walks_s is None else time.monotonic() - walks_s
-        _, found.judged, found.unsafe = watcher.totals()
+        found.judged, found.unsafe = watcher.totals()
         found.steps, found.stopped = watcher.steps, list(watcher.stopped)
     finally:
         supervisor.stop()

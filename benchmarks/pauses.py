@@ -28,7 +28,7 @@ PRIORITY = 90
 """above the robot's nodes (real_time_priority in config/graph.yaml), below the kernel's threads"""
 SLEEP_S = 0.001
 LONG_MS = 5.0
-"""[ms] late that counts as a pause: half a period of the robot's commands"""
+"""[ms] late that counts as a pause: some five times that of a sleeper on a sound machine"""
 NS_PER_MS = 1_000_000
 
 
@@ -69,7 +69,7 @@ class Sleepers:
         self._folder = tempfile.TemporaryDirectory(prefix='pauses_')
         self._processes: list[subprocess.Popen[bytes]] = []
         self.pauses: list[Pause] = []
-        """what they noticed, in no order; there after their end"""
+        """what they noticed until their end, in no order; there after it"""
 
     def __enter__(self) -> Sleepers:
         """Starts them."""
@@ -89,12 +89,18 @@ class Sleepers:
         for process in self._processes:
             process.kill()
             process.wait()
+        self.pauses = self.noticed()
+        self._folder.cleanup()
+
+    def noticed(self) -> list[Pause]:
+        """Returns what they have noticed so far, in no order."""
+        found = []
         for path in Path(self._folder.name).iterdir():
             # The last line may be only half written.
             for line in path.read_text().split('\n')[:-1]:
                 began, lasted = line.split()
-                self.pauses.append(Pause(int(path.name), int(began), float(lasted)))
-        self._folder.cleanup()
+                found.append(Pause(int(path.name), int(began), float(lasted)))
+        return found
 
 
 def sleep_and_tell(processor: int) -> None:

@@ -15,10 +15,11 @@ with a fault drawn by the seed every --every seconds:
     make soak MINUTES=240
     python benchmarks/soak.py --minutes 5 --every 15
 
-Each fault must be over within a time, with the policy driving again; where the stop latches it
-must say why, and is resumed by hand, which is counted. It ends with 1 if the judge found a command
-unsafe, a fault was not recovered from, less was done than planned, or a process that was watched
-for long enough takes 1 MiB an hour more, or more files or threads. One JSON line comes last.
+Nobody is killed in the first half, so that what each process takes can be judged. Each fault must
+be over within a time, with the policy driving again; where the stop latches it must say why, and
+is resumed by hand, which is counted. It ends with 1 if the judge found a command unsafe, a fault
+was not recovered from, less was done than planned, or a process that was watched for long enough
+takes 1 MiB an hour more, or more files or threads. One JSON line comes last.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ from quad_learner.learn import LearnOptions, Preparation, node_environment, prep
 from quad_learner.process_size import Size, size
 from quad_learner.ros import topics
 from quad_learner.supervisor import Supervisor
+from run_watcher import Watcher
 from soak_plan import ENDING, FLOODED, NAMES, SENSOR_EVERY_S, plan, sensor_faults
-from soak_watcher import Watcher
 
 DOMAIN = '96'
 """of ROS, for this benchmark alone"""
@@ -255,13 +256,23 @@ def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]
     return story, planned
 
 
+def sensors_struck(story: Soak) -> int:
+    """Returns how many sensor faults have passed."""
+    return sum(int(time_s // SENSOR_EVERY_S) for time_s in story.watcher.robot_times_s())
+
+
+def stops(story: Soak) -> Counter[str]:
+    """Returns how often each reason stopped the robot."""
+    return Counter(reasons for _, reasons in story.watcher.stopped)
+
+
 def tell(story: Soak, planned: Sequence[str], grown: Mapping[str, Growth]) -> None:
     """Prints what befell the run, what stopped it, and how its processes grew."""
     expected = Counter(planned)
     for name in NAMES:
         print(f'{name:22s} {story.done[name]:4d} of {expected[name]:4d}')
-    print(f'sensor faults, each {SENSOR_EVERY_S:.0f} s of robot time: {story.watcher.totals()[0]}')
-    for reasons, count in story.watcher.stops.most_common():
+    print(f'sensor faults, each {SENSOR_EVERY_S:.0f} s of robot time: {sensors_struck(story)}')
+    for reasons, count in stops(story).most_common():
         print(f'stopped {count:4d} times for {reasons}')
     for name, grew in grown.items():
         print(
@@ -290,7 +301,7 @@ def main() -> None:
     wrong = story.wrong + leaking
     if sum(story.done.values()) != len(planned):
         wrong.append(f'{sum(story.done.values())} of {len(planned)} faults executed')
-    sensors, judged, unsafe = story.watcher.totals()
+    judged, unsafe = story.watcher.totals()
     if unsafe or not judged:
         wrong.append(f'{unsafe} unsafe of {judged} judged commands')
     tell(story, planned, grown)
@@ -298,8 +309,8 @@ def main() -> None:
     print('FAILED' if wrong else 'recovered from everything')
     result = {'benchmark': 'soak', **vars(options), 'executed': sum(story.done.values())}
     result |= {'expected': len(planned), 'latched': dict(story.latched), 'wrong': wrong}
-    result |= {'steps': story.watcher.steps, 'sensors': sensors, 'judged': judged}
-    result |= {'unsafe': unsafe, 'stops': dict(story.watcher.stops)}
+    result |= {'steps': story.watcher.steps, 'sensors': sensors_struck(story), 'judged': judged}
+    result |= {'unsafe': unsafe, 'stops': dict(stops(story))}
     print(json.dumps(result | {'grew': {name: g._asdict() for name, g in grown.items()}}))
     sys.exit(1 if wrong else 0)
 

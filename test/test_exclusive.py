@@ -115,3 +115,41 @@ def test_a_killed_process_is_seen_and_a_frozen_one_is_not(tmp_path: Path) -> Non
         process.kill()
         process.wait()
         assert lifeline.is_cut()
+
+
+def test_who_is_gone_is_seen_before_the_system_lets_go_of_the_claim(tmp_path: Path) -> None:
+    # A child that shares the open file holds the lock on, as a slow end of the process does.
+    lives = (
+        'import os, sys, time; from quad_learner.exclusive import claim; c = claim("a", "7", "");'
+        'child = os.fork(); child and print(child, flush=True); time.sleep(600.0)'
+    )
+    lifeline = Lifeline('a', '7', '')
+    with subprocess.Popen(
+        [sys.executable, '-c', lives],
+        env={**os.environ, 'TMPDIR': str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert [lifeline.is_cut() for _ in range(3)] == [False] * 3
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(ConfigurationError, match='runs already'):
+            claim('a', '7', '')
+        assert [lifeline.is_cut() for _ in range(3)] == [True, False, False]
+        os.kill(child, signal.SIGKILL)
+    lifeline.close()
+
+
+def test_a_stranger_of_the_same_number_is_no_holder() -> None:
+    lifeline = Lifeline('safety', '7', '')
+    with claim('safety', '7', '') as lock, subprocess.Popen(['sleep', '600']) as stranger:
+        lock.truncate(0)
+        lock.write(str(stranger.pid))
+        lock.flush()
+        assert not lifeline.is_cut()
+        stranger.kill()
+        stranger.wait()
+        assert not lifeline.is_cut()
+    assert lifeline.is_cut()

@@ -147,8 +147,9 @@ class MonitorNode(GraphNode):
     def _on_safety(self, message: DiagnosticStatus) -> None:
         stopped = message.level == ERROR
         self._stop = f'  {message.message}: {_value(message, "reasons", "")}' if stopped else ''
-        if stopped and _value(message, 'evidence', ''):
-            self._stop += f' ({_value(message, "evidence", "")})'
+        evidence = _value(message, 'evidence', '')
+        if stopped and evidence:
+            self._stop += f' ({evidence})'
         if stopped and message.message.startswith(Mode.LATCHED_STOP.name):
             self._stop += ' (the robot stays stopped until somebody calls safety/resume)'
         trips = int(_value(message, 'trips', '0'))

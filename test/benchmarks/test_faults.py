@@ -229,14 +229,17 @@ def test_a_leak_is_found_where_it_was_watched_for_long_enough_and_is_no_work() -
 
 
 def test_a_soak_has_a_fault_a_minute_each_kind_before_any_comes_again() -> None:
-    planned = soak_plan.plan(60.0, 60.0, seed=3)
-    assert len(planned) == 60
-    kinds = len(soak_plan.NAMES)
-    assert set(planned[:kinds]) == set(soak_plan.NAMES)
-    assert set(planned[kinds : 2 * kinds]) == set(soak_plan.NAMES)
-    assert planned == soak_plan.plan(60.0, 60.0, seed=3)
-    assert planned != soak_plan.plan(60.0, 60.0, seed=4)
+    planned = soak_plan.plan(120.0, 60.0, seed=3)
+    assert len(planned) == 120
+    first, second = planned[:60], planned[60:]
+    kills = {name for name in soak_plan.NAMES if name.startswith('kill')}
+    spared, kinds = set(soak_plan.NAMES) - kills, len(soak_plan.NAMES)
+    assert set(first[: len(spared)]) == set(first) == spared
+    assert set(second[:kinds]) == set(second[kinds : 2 * kinds]) == set(soak_plan.NAMES)
+    assert planned == soak_plan.plan(120.0, 60.0, seed=3)
+    assert planned != soak_plan.plan(120.0, 60.0, seed=4)
     assert {name.partition(' ')[0] for name in soak_plan.NAMES} == set(soak.FAULTS)
+    assert set(soak_plan.plan(3.0, 60.0, 0, ['kill policy'])) == {'kill policy'}
 
 
 def test_the_benchmarks_say_how_they_are_used() -> None:

@@ -53,3 +53,14 @@ def test_what_was_measured_is_told(reasons: Reason, words: str) -> None:
 def test_without_measurements_nothing_is_told() -> None:
     every = Reason.OVER_SPEED | Reason.TILT | Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY
     assert evidence(every, None, None, A1) == ''
+
+
+@pytest.mark.parametrize('odd', [np.nan, np.inf, -np.inf, 1e300])
+def test_whatever_was_measured_something_is_told_and_nothing_raises(odd: float) -> None:
+    every = Reason.OVER_SPEED | Reason.TILT | Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY
+    joints = np.full(JOINTS, odd)
+    sample = replace(STILL, joint_velocity=joints, orientation=np.full(4, odd))
+    with np.errstate(all='ignore'):
+        told = evidence(every, sample, Health(0, odd, odd, joints), A1)
+    for words in ('rad/s', 'roll', '°C', 'battery'):
+        assert words in told

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from rclpy.node import Node
 
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
-from soak_plan import SENSOR_EVERY_S
 
 
 class Watcher(Node):
@@ -22,7 +20,6 @@ class Watcher(Node):
         self._before: list[tuple[float, int, int]] = []
         """of robots that were: time [s], judged, unsafe"""
         self.mode = self.reasons = ''
-        self.stops: Counter[str] = Counter()
         self.stopped: list[tuple[int, str]] = []
         """when each stop was heard, by the steady clock [ns], and its reasons"""
         topics.EXPERIENCE.subscribe(self, self._on_step, raw=True)
@@ -40,7 +37,6 @@ class Watcher(Node):
         mode = message.message.split()[0]
         values = {pair.key: pair.value for pair in message.values}
         if mode != self.mode and mode.endswith('STOP'):
-            self.stops[values['reasons']] += 1
             self.stopped.append((steady_ns(), values['reasons']))
         self.mode, self.reasons = mode, values['reasons']
 
@@ -55,11 +51,14 @@ class Watcher(Node):
                 self._judged = int(values['judged_commands'])
                 self._unsafe = int(values['unsafe_commands'])
 
-    def totals(self) -> tuple[int, int, int]:
-        """Returns how many sensor faults passed, and commands were judged and found unsafe."""
+    def robot_times_s(self) -> list[float]:
+        """Returns how long each robot has been there by its own time."""
+        return [*(time_s for time_s, _, _ in self._before), self.robot_time_s]
+
+    def totals(self) -> tuple[int, int]:
+        """Returns how many commands of all robots were judged and found unsafe."""
         robots = [*self._before, (self.robot_time_s, self._judged, self._unsafe)]
-        faults = sum(int(time_s // SENSOR_EVERY_S) for time_s, _, _ in robots)
-        return faults, sum(each[1] for each in robots), sum(each[2] for each in robots)
+        return sum(each[1] for each in robots), sum(each[2] for each in robots)
 
     def ask(self, service: topics.Service) -> None:
         """Calls a service, and does not wait for the answer."""
