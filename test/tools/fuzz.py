@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import os
 import sys
 from collections import Counter
@@ -54,6 +55,8 @@ HURRIED = {
 """parameters that let the robot drive more often between two faults, and notice a motor sooner"""
 GAPS = np.array((1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.0, 1.7, 5.0))
 """of a period, from one step to the next"""
+UNSURE = np.eye(3)
+"""covariances of every estimate: safety does not go by them"""
 BLOCK = 256
 """random numbers are drawn for so many steps at once"""
 
@@ -67,12 +70,25 @@ class Tally(NamedTuple):
     found: list[str]
 
 
+@functools.cache
+def known_robot(name: str) -> RobotModel:
+    """Returns the robot; its file is read once a process."""
+    return load(name)
+
+
+@functools.cache
+def known_config(hurried: bool) -> SafetyConfig:
+    """Returns what is shipped, or `HURRIED`; the file is read once a process."""
+    changed = HURRIED if hurried else {}
+    return read(SafetyConfig, config_directory() / 'safety.yaml', changed)
+
+
 class World:
     """One robot, its safety core, its sink, and everybody who may lie to them."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        robot = load(str(self.rng.choice(['a1', 'minitaur'])))
+        robot = known_robot(str(self.rng.choice(['a1', 'minitaur'])))
         if self.rng.random() < 0.5:
             weak = float(self.rng.uniform(0.02, 0.3))
             robot = dataclasses.replace(
@@ -80,8 +96,7 @@ class World:
                 power_max=weak * robot.power_max,
                 power_continuous=weak * robot.power_continuous,
             )
-        changed = HURRIED if self.rng.random() < 0.8 else {}
-        config = read(SafetyConfig, config_directory() / 'safety.yaml', changed)
+        config = known_config(hurried=self.rng.random() < 0.8)
         self.robot: RobotModel = robot
         self.core = SafetyCore(robot, config)
         self.state = self.core.initial(int(self.rng.integers(2**32)))
@@ -155,7 +170,7 @@ class World:
                 self.angle[:3], np.full(len(robot.feet), 2.0 * robot.foot_force_threshold),
             ),
             'estimate': Estimate(
-                now, level[:3], level, level[:3], level[:3], np.eye(3), np.eye(3),
+                now, level[:3], level, level[:3], level[:3], UNSURE, UNSURE,
                 np.ones(len(robot.feet), np.bool_), True,
             ),
         }  # fmt: skip
