@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -193,8 +193,9 @@ def _learn(options: argparse.Namespace) -> int:
             _write_report(run)
         except KeyboardInterrupt:
             sys.stdout.write(f'no report; make it with: quad-learner report {run.path}\n')
-    if ending.finished:
-        _show_summary(run)
+    if ending.finished and (waits_for := _show_summary(run).get('waits_for')):
+        sys.stderr.write(f'quad_learner: the time is over, and the robot waits for {waits_for}\n')
+        return 1
     return ending.exit
 
 
@@ -229,15 +230,17 @@ def _performance(run: RunDirectory, seed: int, kind: Kind = FORWARD) -> Performa
     return performance
 
 
-def _show_summary(run: RunDirectory) -> None:
+def _show_summary(run: RunDirectory) -> dict[str, Any]:
+    """Prints the summary of `run`, and returns it."""
     import json
 
-    summary = json.loads(run.summary.read_text())
+    summary: dict[str, Any] = json.loads(run.summary.read_text())
     table = Table(title=f'{run.path}', show_header=False)
     for key, value in summary.items():
         if not isinstance(value, dict):
             table.add_row(key, str(value))
     Console().print(table)
+    return summary
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -129,6 +129,17 @@ def test_a_finished_run_shows_its_figures(
     assert '0.4321' in out
 
 
+def test_a_run_that_ended_while_the_robot_could_not_go_on_has_not_ended_well(
+    call: Call, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.summary.write_text(json.dumps({'falls': 3, 'waits_for': 'somebody to set it upright'}))
+    monkeypatch.setattr(learn, 'learn', lambda _: (Ending(0, finished=True), run))
+    code, out, err = call('learn', '--no-report')
+    assert code == 1
+    assert 'falls' in out
+    assert 'waits for somebody to set it upright' in err
+
+
 def test_ctrl_c_before_anything_has_started_is_no_failure(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

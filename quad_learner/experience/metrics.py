@@ -248,13 +248,21 @@ class RunRecorder:
             for name, rows in own.items()
         }
 
-    def finish(self, path: Path, robot_time_s: float, wall_time_s: float) -> dict[str, Any]:
+    def finish(
+        self, path: Path, robot_time_s: float, wall_time_s: float, waits_for: str | None = None
+    ) -> dict[str, Any]:
         """Writes the summary to `path` (summary.json), closes metrics.csv, returns the summary.
+
+        Args:
+            path: of the summary.
+            robot_time_s: by the robot's clock [s].
+            wall_time_s: since the process started [s].
+            waits_for: who has to do what before the robot goes on; None: nobody.
 
         Raises:
             OSError: the summary cannot be written.
         """
-        summary = self.summary(robot_time_s, wall_time_s)
+        summary = self.summary(robot_time_s, wall_time_s) | {'waits_for': waits_for}
         self.close()
         write_atomically(path, json.dumps(summary, indent=2, allow_nan=False) + '\n')
         return summary

@@ -66,6 +66,7 @@ class MonitorNode(GraphNode):
         self._waiting: list[EpisodeEnd] = []
         self._latest: dict[str, float] = {}
         self._stop, self._rest = '', ''
+        self._latched, self._gave_up = '', False
         self._speed = float('nan')
         self._robot_time_s = 0.0
         self._printed = 0.0, 0.0
@@ -150,7 +151,9 @@ class MonitorNode(GraphNode):
         evidence = _value(message, 'evidence', '')
         if stopped and evidence:
             self._stop += f' ({evidence})'
-        if stopped and message.message.startswith(Mode.LATCHED_STOP.name):
+        latched = message.message.startswith(Mode.LATCHED_STOP.name)
+        self._latched = _value(message, 'reasons', '') if latched else ''
+        if stopped and latched:
             self._stop += ' (the robot stays stopped until somebody calls safety/resume)'
         trips = int(_value(message, 'trips', '0'))
         for _ in range(self._seen.trips, trips):
@@ -160,6 +163,7 @@ class MonitorNode(GraphNode):
     def _on_reset(self, message: DiagnosticStatus) -> None:
         long = next((state for state in LONG if state.name == message.message), None)
         self._rest = f'  {long.value}' if long else ''
+        self._gave_up = long is State.GIVE_UP
         finished = int(_value(message, 'finished', '0'))
         failed = int(_value(message, 'failed', '0'))
         if finished > self._seen.resets:
@@ -173,6 +177,13 @@ class MonitorNode(GraphNode):
         if message.message == Phase.FINISHED.value and self._seen.finished_s is None:
             total = float(_value(message, 'robot_time_s', 'nan'))
             self._seen.finished_s = total - self.graph.elapsed_s
+            self._seen.waited_for = self._waits_for()
+
+    def _waits_for(self) -> str | None:
+        """Returns who has to do what before the robot goes on, None where it does by itself."""
+        if self._latched:
+            return f'somebody to call safety/resume (stopped for {self._latched})'
+        return 'somebody to set it upright' if self._gave_up else None
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
@@ -240,7 +251,8 @@ class MonitorNode(GraphNode):
         robot_time_s = self._seen.finished_s
         if robot_time_s is None:
             robot_time_s = self._robot_time_s
-        self._recorder.finish(self._run.summary, robot_time_s, self._wall_s())
+        waited_for = self._seen.waited_for
+        self._recorder.finish(self._run.summary, robot_time_s, self._wall_s(), waited_for)
 
 
 class _Seen:
@@ -255,6 +267,7 @@ class _Seen:
         self.unsafe = counted.unsafe_commands
         self.human_resets = counted.human_resets
         self.finished_s: float | None = None
+        self.waited_for: str | None = None
 
 
 def _wall_time_s(summary: Path) -> float:

@@ -100,6 +100,7 @@ def test_the_summary_has_every_figure_that_a_run_must_show(
         'updates': 1600,
         'policy_version': 0,
         'versions': {'numpy': '2.4.6'},
+        'waits_for': None,
     }
 
 

@@ -132,6 +132,32 @@ def test_the_line_says_why_nothing_goes_on_and_no_longer_than_that(
         assert (words in capsys.readouterr().out.splitlines()[-1]) == halted
 
 
+@pytest.mark.parametrize(
+    'topic, state, words',
+    [
+        ('SAFETY_STATE', 'LATCHED_STOP', 'somebody to call safety/resume (stopped for OPERATOR)'),
+        ('SAFETY_STATE', 'SOFT_STOP', None),
+        ('RESET_STATE', 'GIVE_UP', 'somebody to set it upright'),
+        ('RESET_STATE', 'REST', None),
+    ],
+)
+def test_the_summary_says_for_whom_the_robot_waits_when_its_time_is_over(
+    monitor: Any, run: Path, topic: str, state: str, words: str | None
+) -> None:
+    node = monitor.node
+    monitor.say(getattr(topics, topic), status('node', ERROR, state, {'reasons': 'OPERATOR'}))
+    monitor.until(lambda: node._stop or node._rest, 'the state')
+    over = status('policy', OK, 'finished', {'robot_time_s': 60.0})
+    monitor.say(topics.POLICY_STATE, over)
+    monitor.until(lambda: node._seen.finished_s, 'the end')
+    # How safety and reset end is no news.
+    for topic in (topics.SAFETY_STATE, topics.RESET_STATE):
+        monitor.say(topic, status('node', OK, 'SOFT_STOP', {}))
+    monitor.until(lambda: not node._stop and not node._rest, 'their end')
+    node.close()
+    assert json.loads((run / 'summary.json').read_text())['waits_for'] == words
+
+
 def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> None:
     said = {
         topics.SAFETY_STATE: status('safety', OK, 'SOFT_STOP', {'trips': 3}),
