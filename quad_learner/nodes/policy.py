@@ -189,9 +189,8 @@ class PolicyNode(GraphNode):
             for kind, models in self._models.items():
                 self._swap(kind, models.newest())
             return True
-        before = self.ticks.index(sample.time_ns) - 1
-        command = self._commands.newest
-        if before >= 0 and (command is None or self.ticks.index(command.time_ns) != before):
+        before_ns, command = self._samples.before_ns, self._commands.newest
+        if before_ns >= 0 and (command is None or command.time_ns < before_ns):
             return False
         for kind, models in self._models.items():
             self._swap(kind, models.due(sequence))

@@ -59,10 +59,9 @@ class ResetNode(GraphNode):
         sample = self._sample
         if sample is None or (self._last is not None and sample.time_ns <= self._last.time_ns):
             return
-        before = self.ticks.index(sample.time_ns) - 1
-        command = self._commands.newest
-        answered = command is not None and self.ticks.index(command.time_ns) == before
-        if self.graph.lockstep and before >= 0 and not answered:
+        before_ns, command = self._samples.before_ns, self._commands.newest
+        answered = command is not None and command.time_ns >= before_ns
+        if self.graph.lockstep and before_ns >= 0 and not answered:
             return
         if self._get_up is None:
             # Rising with robot time, so that a restarted process asks with a fresh number.

@@ -127,6 +127,12 @@ class RobotSimNode(GraphNode):
 
     def _tick(self, now_ns: int) -> None:
         self._judge_all()
+        self._move(now_ns)
+        # Nobody answers a sample that is lost: a world that waits goes on without.
+        while self.graph.lockstep and self._sim.has_lost_sample:
+            self._move(self._sim.time_ns)
+
+    def _move(self, now_ns: int) -> None:
         command = self._sink.current(now_ns)
         self._state.note(command is not None)
         sample = self._sim.step(command)
@@ -149,12 +155,8 @@ class RobotSimNode(GraphNode):
         is_decision = self.ticks.is_decision(time_ns)
         if is_decision and not self.graph.lockstep:
             self._publish_truth()
-        self._latency.told(sample.time_ns, steady_ns())
-        self._judge.hear(sample)
-        self._joints.publish(self._samples.joints_to(sample))
-        if self.robot.has_foot_force:
-            self._feet.publish(self._samples.feet_to(sample))
-        self._imu.publish(self._samples.imu_to(sample))
+        if not (self.graph.lockstep and self._sim.has_lost_sample):
+            self._publish_sample(sample)
         # The sample is whole: the others can begin. In lockstep what follows is waited for by
         # nobody; in real time it would make this process late for the command.
         if is_decision and self.graph.lockstep:
@@ -165,6 +167,14 @@ class RobotSimNode(GraphNode):
             self._battery.publish(battery_to(health, self.graph.robot_id))
             if self.robot.has_motor_temperature:
                 self._temperature.publish(self._records.temperature_to(health))
+
+    def _publish_sample(self, sample: SensorSample) -> None:
+        self._latency.told(sample.time_ns, steady_ns())
+        self._judge.hear(sample)
+        self._joints.publish(self._samples.joints_to(sample))
+        if self.robot.has_foot_force:
+            self._feet.publish(self._samples.feet_to(sample))
+        self._imu.publish(self._samples.imu_to(sample))
         self.diagnostics.count('samples')
 
     def _publish_truth(self) -> None:

@@ -215,13 +215,13 @@ class CommandJudge:
     ) -> tuple[_Past, list[str]]:
         """Who begins, with what right and when; a stop lasts until then, and lets go."""
         mode, before, found = command.mode.name, past.command.mode.name, []
-        gap = command.sequence - past.command.sequence
+        gap, driver = command.sequence - past.command.sequence, command.authority.name
         found += ['I10 sequence'] if gap < 1 or (self.whole and gap != 1) else []
-        driver = command.authority.name
         found += ['I13 driver'] if (mode == 'ACTIVE') != (driver != 'NOBODY') else []
         if SEVERITY[mode] < SEVERITY[before]:
             latched = before == 'LATCHED_STOP'
-            if mode != ('STANDBY' if latched else 'ACTIVE') or (latched and resumed is False):
+            stands = latched and (gap == 1 or mode == 'STANDBY')  # if not, that one was lost
+            if mode != ('STANDBY' if stands else 'ACTIVE') or (latched and resumed is False):
                 found.append(f'I14 from {before} to {mode}')
         if SEVERITY[mode] > max(SEVERITY[before], SEVERITY['STANDBY']):
             past = replace(past, stop_ns=now_ns)

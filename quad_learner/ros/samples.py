@@ -38,6 +38,10 @@ class SampleAssembler:
         self._wire = SampleWire(robot)
         self._parts: dict[int, dict[str, bytes]] = {}
         self._needed = 3 if robot.has_foot_force else 2
+        self._wanted = wanted
+        self._newest_ns = -1
+        self.before_ns = -1
+        """stamp of the instant before the newest that was heard of [ns], or -1"""
         self.dropped = 0
         """incomplete instants and unreadable messages so far"""
         self.last_problem = ''
@@ -45,7 +49,12 @@ class SampleAssembler:
         if robot.has_foot_force:
             parts['feet'] = topics.FOOT_CONTACTS
         for part, topic in parts.items():
-            topic.subscribe_to_some(node, partial(self._add, part), wanted, depth)
+            topic.subscribe_to_some(node, partial(self._add, part), self._note, depth)
+
+    def _note(self, stamp: int) -> bool:
+        if stamp > self._newest_ns:
+            self.before_ns, self._newest_ns = self._newest_ns, stamp
+        return self._wanted(stamp)
 
     def _add(self, part: str, stamp: int, data: bytes) -> None:
         parts = self._parts.setdefault(stamp, {})

@@ -144,6 +144,8 @@ class InProcessGraph:
         self.unsafe += self.judge.check(command, sample.time_ns, Witness(target=driver))
         self._sink.accept(command, sample.time_ns, sample)
         self.sim.step(self._sink.current(sample.time_ns))
+        while self.sim.has_lost_sample:  # nobody answers it
+            self.sim.step(self._sink.current(self.sim.time_ns))
 
     def _look_at_health(self, sample: SensorSample) -> None:
         """Hands on, half a second later as in the graph, what the robot tells once a second."""

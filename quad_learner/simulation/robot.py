@@ -108,6 +108,11 @@ class SimulatedRobot:
         """Returns the sample of the current time; the same one until time or pose is changed."""
         return self._sample
 
+    @property
+    def has_lost_sample(self) -> bool:
+        """Whether a fault keeps back the sample of now, so that `sense` returns an old one."""
+        return self._sample.time_ns < self.time_ns
+
     def step(self, command: JointCommand | None) -> SensorSample:
         """Advances one command tick and returns the sample at its end.
 

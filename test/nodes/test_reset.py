@@ -43,13 +43,15 @@ def test_it_answers_each_decision_and_no_other_tick(
 def test_it_waits_for_the_command_of_the_tick_before(
     reset: Any, sample_of: Any, command_of: Any
 ) -> None:
-    reset.sense(sample_of(time_ns=25_000_000))
-    reset.settle()
-    assert targets(reset) == []
-    command = command_of(
-        time_ns=reset.stamp(reset.per_decision - 1), mode=Mode.STANDBY, authority=Authority.NOBODY
-    )
-    reset.say(topics.JOINT_COMMAND, reset.records.command_to(command))
+    stands_by = {'mode': Mode.STANDBY, 'authority': Authority.NOBODY}
+    before_ns = reset.stamp(reset.per_decision - 1)
+    for stamp in (before_ns, 25_000_000):
+        reset.sense(sample_of(time_ns=stamp))
+    for stamp in (0, before_ns):
+        reset.settle()
+        assert targets(reset) == []
+        command = command_of(time_ns=stamp, **stands_by)
+        reset.say(topics.JOINT_COMMAND, reset.records.command_to(command))
     reset.until(lambda: targets(reset), 'a target')
 
 

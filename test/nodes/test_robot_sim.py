@@ -68,6 +68,25 @@ def test_a_command_for_another_instant_does_not_move_the_world(sim: Any, command
     assert last_stamp(sim) == 0
 
 
+def test_a_world_that_waits_goes_on_without_an_answer_to_samples_that_are_lost(
+    bench: Any, command_of: Any
+) -> None:
+    bench.listen(topics.IMU, topics.GROUND_TRUTH)
+    # The second to the eleventh: the command of the first has expired by then.
+    bench.start(RobotSimNode, 'robot', seed=3, faults=['dropped_sample@0.01+0.12'])
+    heard = bench.heard['imu/data']
+    bench.until(lambda: heard, 'the first sample')
+    assert not bench.node._sink.refusals
+    command = command_of(time_ns=0, sequence=1, mode=Mode.STANDBY)
+    bench.say(topics.JOINT_COMMAND, bench.records.command_to(command))
+    bench.until(lambda: stamp_from(heard[-1]) > 0, 'the first that is not lost')
+    assert stamp_from(heard[-1]) == bench.stamp(11)
+    # 25 ms apart, as ever.
+    bench.until(lambda: len(bench.heard['ground_truth/odom']) >= 6, 'the truth meanwhile')
+    assert bench.node._sink.current(bench.stamp(11)) is None
+    bench.node.close()
+
+
 def test_a_record_that_is_no_command_is_refused_and_told(sim: Any, target_of: Any) -> None:
     sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
     sim.say(topics.JOINT_COMMAND, sim.records.target_to(target_of()))

@@ -211,6 +211,21 @@ def test_a_latched_stop_is_left_by_an_operator(
     assert drive.send(request=9, **limp) == ['I14 from LATCHED_STOP to ACTIVE']
 
 
+@pytest.mark.parametrize('exact', [True, False])
+def test_who_drives_after_a_latched_stop_has_stood_by_before_in_a_command_that_may_be_lost(
+    command_of: Any, sample_of: Any, exact: bool
+) -> None:
+    drive, limp = Drive(command_of, sample_of, exact), {'kp': np.zeros(JOINTS)}
+    drive.judge.whole = False
+    for lost, wrong in ((1, []), (0, ['I14 from LATCHED_STOP to ACTIVE'])):
+        drive.send(mode=Mode.LATCHED_STOP, reasons=Reason.OPERATOR, **limp)
+        drive.sequence += lost
+        assert drive.send(request=9 - lost, **limp) == wrong
+    drive.send(mode=Mode.LATCHED_STOP, reasons=Reason.OPERATOR, **limp)
+    drive.sequence += 1
+    assert drive.send(mode=Mode.STANDBY, reasons=Reason.NOT_ARMED, **limp) == []
+
+
 def test_a_stop_lets_go_in_its_time_and_stays_in_place(drive: Drive) -> None:
     halted = {'mode': Mode.SOFT_STOP, 'reasons': Reason.TARGET_STALE}
     assert drive.send(**halted) == []

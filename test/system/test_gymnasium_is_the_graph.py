@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 SEED = 5
 STEPS = 200
 CHANGED = {'episode_s': 2.0, 'noise_scale': 0.0, 'action_smoothing': 0.0}
+# In the middle of episodes: the steps go on behind them.
+CHANGED |= {'faults': ['dropped_sample@2.0+0.05', 'dropped_sample@4.0+0.3']}
 CONTROL = ('robot', 'safety', 'estimator', 'reset', 'policy')
 
 
