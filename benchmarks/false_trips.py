@@ -42,6 +42,8 @@ DOMAIN = '95'
 """of ROS, for this benchmark alone"""
 SECONDS_A_MINUTE = 60.0
 SPIN_S = 0.05
+TOLD_EVERY_S = 600.0
+"""[s] between two lines that say how far it is"""
 STARTED_S = 120.0
 """[s] in which the policy must drive at first"""
 MEANT = frozenset({'TILT', 'LOW_BATTERY', 'OVER_TEMPERATURE', 'OPERATOR'})
@@ -89,13 +91,18 @@ def walk(run: Path, minutes: float, lockstep: bool) -> Findings:
     executor.add_node(watcher)
     for spec in ready.specs:
         supervisor.start(spec, ['--params-file', str(ready.files[spec.name])])
-    began_s = time.monotonic()
+    began_s = told_s = time.monotonic()
     walks_s: float | None = None
     try:
         while found.over is None:
             executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
             found.over = supervisor.watch()
             now_s = time.monotonic()
+            if now_s - told_s >= TOLD_EVERY_S:
+                told_s = now_s
+                passed = (now_s - began_s) / SECONDS_A_MINUTE
+                stops = len(watcher.stopped)
+                print(f'{passed:.0f} min: {watcher.steps} steps, {stops} stops', flush=True)
             if walks_s is None and watcher.steps:
                 walks_s = now_s
                 watcher.stopped.clear()  # before somebody drives safety says that it waits
