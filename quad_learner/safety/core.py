@@ -14,7 +14,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget
 from quad_learner.safety.arbiter import Arbiter
 from quad_learner.safety.config import SafetyConfig
-from quad_learner.safety.limits import Allowed, Limits
+from quad_learner.safety.limits import MEAN_S, Allowed, Limits
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.monitors import Monitors, nanoseconds
 from quad_learner.safety.state import Course, SafetyInputs, SafetyState, View
@@ -117,7 +117,7 @@ class SafetyCore:
 
         In the mean of a second, an exponential one; no decision counts for more than one swing.
         """
-        shaken = state.shaken * (1.0 - dt)
+        shaken = state.shaken * (1.0 - dt / MEAN_S)
         if target is None or state.target is None:
             return shaken
         swings = np.abs(target.position - state.target.position) / self._swing

@@ -29,8 +29,8 @@ from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import Reason
 
 Array = NDArray[np.float64]
-POWER_MEAN_S = 1.0
-"""[s] time constant of the mean power: an exponential mean, so that one number remembers it."""
+MEAN_S = 1.0
+"""[s] time constant of the means of power and shaking: exponential, a number remembers each"""
 _LEAST = 1e-9
 """Stands for zero in a divisor: far below any gain, speed or angle that acts (SI units)."""
 
@@ -131,14 +131,14 @@ class Limits:
             allowed: by the other limits.
             sample: the newest believed one.
             mean: power in the mean so far [W].
-            dt: time since the last step [s], from 0 to below `POWER_MEAN_S`.
+            dt: time since the last step [s], from 0 to below `MEAN_S`.
 
         Returns:
             What is allowed, and the mean with it [W].
 
         Source: docs/safety.md, I7.
         """
-        share = dt / POWER_MEAN_S
+        share = dt / MEAN_S
         power = _power(allowed, sample)
         limit = self._power_max
         if share > 0.0:
