@@ -43,6 +43,7 @@ class _Child:
     log: Path
     process: subprocess.Popen[bytes]
     keeper: LogKeeper
+    show: bool
 
 
 class Supervisor:
@@ -74,7 +75,7 @@ class Supervisor:
         command = [sys.executable, '-m', module, *names, *arguments]
         log = self._logs / f'{spec.name}.log'
         started = self._spawn(spec, command, log, show)
-        self._children[spec.name] = _Child(spec, command, log, *started)
+        self._children[spec.name] = _Child(spec, command, log, *started, show)
 
     def _spawn(
         self, spec: NodeSpec, command: Sequence[str], log: Path, show: bool
@@ -125,7 +126,7 @@ class Supervisor:
             return f'the {name} node ended with code {code}\n{_tail(child.log)}'
         self.restarts += 1
         sys.stdout.write(f'the {name} node ended with code {code}; it is started again\n')
-        started = self._spawn(child.spec, child.command, child.log, name == 'monitor')
+        started = self._spawn(child.spec, child.command, child.log, child.show)
         child.process, child.keeper = started
         return None
 

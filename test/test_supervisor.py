@@ -152,6 +152,18 @@ def test_a_node_that_dies_is_started_again(
     until(lambda: said(tmp_path, 'policy').count('here') == 2)
 
 
+def test_the_monitor_that_is_started_again_prints_where_it_did(
+    make: Callable[[], Supervisor], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    supervisor = make()
+    supervisor.start(spec('monitor', 'lasting', respawn=True), [])
+    until(lambda: 'here' in said(tmp_path, 'monitor'))
+    os.kill(supervisor.pids()['monitor'], signal.SIGKILL)
+    until(lambda: supervisor.watch() is None and supervisor.restarts == 1)
+    until(lambda: said(tmp_path, 'monitor').count('here') == 2)
+    assert 'here' not in capfd.readouterr().out
+
+
 def test_a_robot_that_dies_ends_the_run_with_its_last_words(
     make: Callable[[], Supervisor],
 ) -> None:
