@@ -6,8 +6,8 @@ from quad_learner.reset.config import ResetConfig
 from quad_learner.reset.motion import Keyframe, Motion
 from quad_learner.reset.posture import Posture
 
-_Way = tuple[tuple[Keyframe, ...], bool]
-"""a motion, and whether it goes by the right side"""
+_TURNS = 3
+"""off a side each third motion is the one off a back: on soft ground the second often succeeds"""
 
 
 class RollOver:
@@ -25,8 +25,10 @@ class RollOver:
 
     def forget(self) -> None:
         """Begins as after the first fall."""
-        self._tried = {True: 0, False: 0}
-        """motions that have begun on the back, and on a side"""
+        self._other_way = False
+        self._stuck_on_side = 0
+        self._off_back = 0
+        """motions that have begun on the back"""
 
     def choose(self, slant: Posture) -> tuple[tuple[Keyframe, ...], str]:
         """Returns the poses of the motion to begin now, none where there is none, and its name.
@@ -35,12 +37,12 @@ class RollOver:
             slant: how the body lies.
         """
         self._on_back = slant.tilt > self._back_tilt
-        # Where it lies so once more, what was tried before has failed, and is likely to again.
-        ways = self._off_back(slant) if self._on_back else self._off_side(slant)
-        frames, to_right = ways[self._tried[self._on_back] % len(ways)]
-        self._tried[self._on_back] += 1
+        to_right = slant.lean > 0.0
+        if self._on_back and self._other_way:
+            to_right = not to_right
+        self._off_back += self._on_back
         where, way = ('back' if self._on_back else 'side'), ('right' if to_right else 'left')
-        return frames, f'lies on its {where}, rolls by the {way} side'
+        return self._frames(to_right), f'lies on its {where}, rolls by the {way} side'
 
     def ended(self, slant: Posture) -> str:
         """Returns what a motion that did not set the body upright has come to; '': go straight on.
@@ -48,22 +50,23 @@ class RollOver:
         Args:
             slant: how the body lies now.
         """
+        # From the same pose the same motion fails again: off a back there are two ways, off a
+        # side that one, and the one off a back.
         stuck = self._on_back == (slant.tilt > self._back_tilt)
+        self._other_way = self._on_back and stuck and not self._other_way
+        in_a_row = self._stuck_on_side % _TURNS
+        self._stuck_on_side = in_a_row + 1 if stuck and not self._on_back else 0
         if self._on_back and not stuck:
             return ''  # tucking its legs now often lets it fall back onto its back
         return 'rolled back to where it was' if stuck else 'rolled, not yet upright'
 
-    def _off_back(self, slant: Posture) -> list[_Way]:
-        """Returns the motions to be tried in turn: by the side it leans to, and by the other."""
+    def _frames(self, to_right: bool) -> tuple[Keyframe, ...]:
         moves = self._motion
-        right = [(moves.from_back, True), (moves.from_back_again, True)]
-        left = [(moves.from_left_back, False), (moves.from_left_back_again, False)]
-        ways = right + left if slant.lean > 0.0 else left + right
-        return [way for way in ways if way[0]] or ways[:1]
-
-    def _off_side(self, slant: Posture) -> list[_Way]:
-        """Returns the motions to be tried in turn: the one off a side, twice, and off a back."""
-        moves, right = self._motion, slant.lean > 0.0
-        side = moves.from_side if right else moves.from_left_side
-        back = moves.from_back if right else moves.from_left_back
-        return [(side, right), (side, right), (back or side, right)]
+        side = moves.from_side if to_right else moves.from_left_side
+        back = moves.from_back if to_right else moves.from_left_back
+        # Where it lies on its back once more, by whatever way, the one before has failed.
+        again = moves.from_back_again if to_right else moves.from_left_back_again
+        if self._on_back and again and self._off_back % 2 == 0:
+            return again
+        in_turn = self._stuck_on_side == _TURNS - 1
+        return back if self._on_back or (in_turn and back) else side
