@@ -38,11 +38,17 @@ class RollOver:
         """
         self._on_back = slant.tilt > self._back_tilt
         to_right = slant.lean > 0.0
-        if self._on_back and self._other_way:
+        if self._on_back and self._goes_other_way():
             to_right = not to_right
         self._off_back += self._on_back
         where, way = ('back' if self._on_back else 'side'), ('right' if to_right else 'left')
         return self._frames(to_right), f'lies on its {where}, rolls by the {way} side'
+
+    def _goes_other_way(self) -> bool:
+        """With two motions off a back: both one way, then both the other; with one: in turn."""
+        if self._motion.from_back_again:
+            return self._off_back % 4 >= 2
+        return self._other_way
 
     def ended(self, slant: Posture) -> str:
         """Returns what a motion that did not set the body upright has come to; '': go straight on.

@@ -160,9 +160,9 @@ def test_off_its_back_another_motion_is_tried_after_each_that_failed(
     frames = {**sections['reset'], 'from_back_again': AGAIN}
     body.machine = GetUp(replace(robot, sections={**sections, 'reset': frames}), hasty)
     body.roll = ON_ITS_BACK
-    right = [0.0, 1.0, -2.6, 0.3, 3.0, -2.6]
-    again_left = [-0.2, 2.0, -1.5, -0.1, 1.1, -2.0]
-    for pose in (right, again_left, right, again_left):
+    right, left = [0.0, 1.0, -2.6, 0.3, 3.0, -2.6], [-0.3, 3.0, -2.6, 0.0, 1.0, -2.6]
+    again_right, again_left = [0.1, 1.1, -2.0, 0.2, 2.0, -1.5], [-0.2, 2.0, -1.5, -0.1, 1.1, -2.0]
+    for pose in (right, again_right, left, again_left, right):
         body.until(State.ROLL)
         np.testing.assert_allclose(body.step(8).position, pose * 2)
         body.until(State.FOLD)
