@@ -26,11 +26,10 @@ _KNOWN = (
     'right_feet',
     'from_side',
     'from_back',
-    'from_back_again',
     'rise_again',
 )
 
-_MOTIONS = ('from_side', 'from_back', 'from_back_again', 'rise_again')
+_MOTIONS = ('from_side', 'from_back', 'rise_again')
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,10 @@ class Motion:
     """rolls a body from its right side to its belly; empty: the robot has no such motion"""
     from_back: tuple[Keyframe, ...]
     """rolls a body that leans to the right from its back to its side or belly; or empty"""
-    from_back_again: tuple[Keyframe, ...]
-    """the same where that went neither way; empty: it is tried again"""
     rise_again: tuple[Keyframe, ...]
     """between `fold` and stance where it has not come to stand before; empty: straight again"""
     from_left_side: tuple[Keyframe, ...]
     from_left_back: tuple[Keyframe, ...]
-    from_left_back_again: tuple[Keyframe, ...]
 
 
 def motion(robot: RobotModel) -> Motion:
@@ -106,11 +102,9 @@ class _Reader:
             fold_first=self._fold_first(),
             from_side=self._poses(sides['from_side'], mirrored=False),
             from_back=self._poses(sides['from_back'], mirrored=False),
-            from_back_again=self._poses(sides['from_back_again'], mirrored=False),
             rise_again=self._poses(sides['rise_again'], mirrored=False),
             from_left_side=self._poses(sides['from_side'], mirrored=True),
             from_left_back=self._poses(sides['from_back'], mirrored=True),
-            from_left_back_again=self._poses(sides['from_back_again'], mirrored=True),
         )
 
     def _error(self, name: str, value: Any, rule: str) -> ConfigurationError:

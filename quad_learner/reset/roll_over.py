@@ -27,8 +27,6 @@ class RollOver:
         """Begins as after the first fall."""
         self._other_way = False
         self._stuck_on_side = 0
-        self._off_back = 0
-        """motions that have begun on the back"""
 
     def choose(self, slant: Posture) -> tuple[tuple[Keyframe, ...], str]:
         """Returns the poses of the motion to begin now, none where there is none, and its name.
@@ -38,17 +36,10 @@ class RollOver:
         """
         self._on_back = slant.tilt > self._back_tilt
         to_right = slant.lean > 0.0
-        if self._on_back and self._goes_other_way():
+        if self._on_back and self._other_way:
             to_right = not to_right
-        self._off_back += self._on_back
         where, way = ('back' if self._on_back else 'side'), ('right' if to_right else 'left')
         return self._frames(to_right), f'lies on its {where}, rolls by the {way} side'
-
-    def _goes_other_way(self) -> bool:
-        """With two motions off a back: both one way, then both the other; with one: in turn."""
-        if self._motion.from_back_again:
-            return self._off_back % 4 >= 2
-        return self._other_way
 
     def ended(self, slant: Posture) -> str:
         """Returns what a motion that did not set the body upright has come to; '': go straight on.
@@ -70,9 +61,5 @@ class RollOver:
         moves = self._motion
         side = moves.from_side if to_right else moves.from_left_side
         back = moves.from_back if to_right else moves.from_left_back
-        # Where it lies on its back once more, by whatever way, the one before has failed.
-        again = moves.from_back_again if to_right else moves.from_left_back_again
-        if self._on_back and again and self._off_back % 2 == 0:
-            return again
         in_turn = self._stuck_on_side == _TURNS - 1
         return back if self._on_back or (in_turn and back) else side

@@ -150,42 +150,6 @@ def test_off_its_back_it_tries_the_other_way_when_one_fails(body: Body) -> None:
     assert ways == ['right side', 'left side', 'right side']
 
 
-AGAIN = [{'seconds': 0.2, 'right': [0.1, 1.1, -2.0], 'left': [0.2, 2.0, -1.5]}]
-
-
-def test_off_its_back_another_motion_is_tried_after_each_that_failed(
-    robot: RobotModel, hasty: ResetConfig, body: Body
-) -> None:
-    sections = body.robot.sections
-    frames = {**sections['reset'], 'from_back_again': AGAIN}
-    body.machine = GetUp(replace(robot, sections={**sections, 'reset': frames}), hasty)
-    body.roll = ON_ITS_BACK
-    right, left = [0.0, 1.0, -2.6, 0.3, 3.0, -2.6], [-0.3, 3.0, -2.6, 0.0, 1.0, -2.6]
-    again_right, again_left = [0.1, 1.1, -2.0, 0.2, 2.0, -1.5], [-0.2, 2.0, -1.5, -0.1, 1.1, -2.0]
-    for pose in (right, again_right, left, again_left, right):
-        body.until(State.ROLL)
-        np.testing.assert_allclose(body.step(8).position, pose * 2)
-        body.until(State.FOLD)
-
-
-def test_whoever_falls_back_from_its_side_tries_the_other_motion_by_the_same_way(
-    robot: RobotModel, hasty: ResetConfig, body: Body
-) -> None:
-    sections = body.robot.sections
-    frames = {**sections['reset'], 'from_back_again': AGAIN}
-    body.machine = GetUp(replace(robot, sections={**sections, 'reset': frames}), hasty)
-    for pose in ([0.0, 1.0, -2.6, 0.3, 3.0, -2.6], [0.1, 1.1, -2.0, 0.2, 2.0, -1.5]):
-        body.roll = ON_ITS_BACK
-        body.until(State.ROLL)
-        assert body.machine.reason == 'lies on its back, rolls by the right side'
-        np.testing.assert_allclose(body.step(8).position, pose * 2)
-        body.roll = ON_ITS_RIGHT
-        while body.machine.reason.startswith('lies on its back'):
-            body.step()
-        body.roll = ON_ITS_BACK
-        body.until(State.FOLD)
-
-
 def test_off_its_back_onto_a_side_it_rolls_on_without_tucking(body: Body) -> None:
     body.roll = ON_ITS_BACK
     body.until(State.ROLL)
