@@ -126,15 +126,17 @@ class Soak:
     def go_on(self, after: str, before: int, within_s: float = RECOVERED_S) -> None:
         """Waits until the policy drives again; a stop that latched is resumed, if it says why."""
         until_s = time.monotonic() + within_s
-        since = self.watcher.steps
+        since, counted = self.watcher.steps, -1
         while time.monotonic() < until_s and self.reason is None:
             self.listen(SPIN_S)
             if self.watcher.steps >= since + STEPS_AGAIN:
                 return
             if self.watcher.mode == 'LATCHED_STOP':
-                if self.watcher.reasons in ('', 'NONE'):
-                    self.wrong.append(f'{after}: latched, and did not say why')
-                self.latched[self.watcher.reasons] += 1
+                if counted != len(self.watcher.stopped):  # asked more than once, it is one stop
+                    counted = len(self.watcher.stopped)
+                    self.latched[self.watcher.reasons] += 1
+                    if self.watcher.reasons in ('', 'NONE'):
+                        self.wrong.append(f'{after}: latched, and did not say why')
                 self.watcher.ask(topics.SAFETY_RESUME)
                 self.listen(1.0)
         self.wrong.append(

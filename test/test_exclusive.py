@@ -95,18 +95,21 @@ def test_a_lock_file_that_was_swept_away_cuts_no_living_process(tmp_path: Path) 
     assert lifeline.is_cut()
 
 
-def test_a_killed_process_is_seen_and_a_frozen_one_is_not(tmp_path: Path) -> None:
-    lives = (
-        'from quad_learner.exclusive import claim; c = claim("a", "7", "");'
-        'print("here", flush=True); import time; time.sleep(600.0)'
-    )
-    lifeline = Lifeline('a', '7', '')
-    with subprocess.Popen(
+def holder(tmp_path: Path, then: str) -> subprocess.Popen[str]:
+    """Returns a process that claims `a`, does what `then` says and stays."""
+    claims = 'import os, time; from quad_learner.exclusive import claim; c = claim("a", "7", "")'
+    lives = f'{claims}; {then}; time.sleep(600.0)'
+    return subprocess.Popen(
         [sys.executable, '-c', lives],
         env={**os.environ, 'TMPDIR': str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+
+
+def test_a_killed_process_is_seen_and_a_frozen_one_is_not(tmp_path: Path) -> None:
+    lifeline = Lifeline('a', '7', '')
+    with holder(tmp_path, 'print("here", flush=True)') as process:
         assert process.stdout is not None
         assert process.stdout.readline() == 'here\n'
         assert not lifeline.is_cut()
@@ -119,26 +122,21 @@ def test_a_killed_process_is_seen_and_a_frozen_one_is_not(tmp_path: Path) -> Non
 
 def test_who_is_gone_is_seen_before_the_system_lets_go_of_the_claim(tmp_path: Path) -> None:
     # A child that shares the open file holds the lock on, as a slow end of the process does.
-    lives = (
-        'import os, sys, time; from quad_learner.exclusive import claim; c = claim("a", "7", "");'
-        'child = os.fork(); child and print(child, flush=True); time.sleep(600.0)'
-    )
+    forks = 'child = os.fork(); child and print(child, flush=True)'
     lifeline = Lifeline('a', '7', '')
-    with subprocess.Popen(
-        [sys.executable, '-c', lives],
-        env={**os.environ, 'TMPDIR': str(tmp_path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with holder(tmp_path, forks) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
-        assert [lifeline.is_cut() for _ in range(3)] == [False] * 3
-        process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        with pytest.raises(ConfigurationError, match='runs already'):
-            claim('a', '7', '')
-        assert [lifeline.is_cut() for _ in range(3)] == [True, False, False]
-        os.kill(child, signal.SIGKILL)
+        try:
+            assert [lifeline.is_cut() for _ in range(3)] == [False] * 3
+            process.kill()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            with pytest.raises(ConfigurationError, match='runs already'):
+                claim('a', '7', '')
+            assert [lifeline.is_cut() for _ in range(3)] == [True, False, False]
+        finally:
+            os.kill(child, signal.SIGKILL)
+            process.kill()
     lifeline.close()
 
 
