@@ -123,3 +123,17 @@ def test_a_misspelt_parameter_is_refused() -> None:
 def test_a_parameter_out_of_range_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r'episode_s = -1\.0 must be within'):
         WalkEnv(episode_s=-1.0)
+
+
+def test_battery_and_heat_are_told_while_samples_are_lost() -> None:
+    # Told at 3 s and handed on at 3.5 s, of which no sample is heard.
+    env = WalkEnv(faults=['dropped_sample@2.9+0.8'], episode_s=10.0)
+    env.reset(seed=3)
+    graph = env.graph
+    assert graph is not None
+    assert graph.sim.time_ns < 2_900_000_000
+    while graph.sim.time_ns < 3_700_000_000:
+        env.step(np.zeros(env.action_space.shape))
+    assert graph._health is not None
+    assert graph._health.time_ns == 3_000_000_000
+    env.close()

@@ -137,9 +137,10 @@ class RobotSimNode(GraphNode):
         self._state.note(command is not None)
         sample = self._sim.step(command)
         self._publish(sample)
-        if self._poses is not None and self._tag.is_due(sample.time_ns):
+        time_ns = self._sim.time_ns
+        if self._poses is not None and self._tag.is_due(time_ns):
             place = self._tag.see(self._sim.truth())
-            self._poses.publish(place_to(sample.time_ns, place))
+            self._poses.publish(place_to(time_ns, place))
 
     def _count_writers(self) -> None:
         now_ns = self._sim.time_ns if self.graph.lockstep else steady_ns()

@@ -104,11 +104,8 @@ class InProcessGraph:
         """
         self.sample = self.sim.sense()
         self.judge.hear(self.sample)
-        if self._tag.is_due(self.sample.time_ns):
-            place = self._tag.see(self.sim.truth())
-            self._sightings.append((self.sample.time_ns, place))
+        self._look_around()
         self.estimate = self._estimator.update(self.sample)
-        self._look_at_health(self.sample)
         return self._ticks.is_decision(self.sample.time_ns)
 
     @property
@@ -145,11 +142,18 @@ class InProcessGraph:
         self._sink.accept(command, sample.time_ns, sample)
         self.sim.step(self._sink.current(sample.time_ns))
         while self.sim.has_lost_sample:  # nobody answers it
+            self._look_around()
             self.sim.step(self._sink.current(self.sim.time_ns))
 
-    def _look_at_health(self, sample: SensorSample) -> None:
-        """Hands on, half a second later as in the graph, what the robot tells once a second."""
-        index, hz = self._ticks.index(sample.time_ns), self.robot.command_hz
+    def _look_around(self) -> None:
+        """Takes in what does not come with samples: the camera's poses, battery and heat.
+
+        The last two are told once a second and handed on half a second later, as in the graph.
+        """
+        time_ns = self.sim.time_ns
+        if self._tag.is_due(time_ns):
+            self._sightings.append((time_ns, self._tag.see(self.sim.truth())))
+        index, hz = self._ticks.index(time_ns), self.robot.command_hz
         if index % hz == 0:
             self._next_health = self.sim.health()
         if index % hz == hz // 2:
