@@ -6,6 +6,7 @@ promised, however suddenly the process ends.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import struct
@@ -86,6 +87,8 @@ def by_chance(
 
 
 def _child(work: Work, writer: int) -> None:
+    # Garbage of the parent is not the fork's to collect: its finalisers may need threads.
+    gc.freeze()
     code = 1
     try:
         work(lambda kind, number: _tell(writer, kind, number))

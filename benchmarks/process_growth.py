@@ -14,6 +14,7 @@ WARM_UP_S, WATCHED_S = 600.0, 1200.0
 SLOPE_MIB_H = 1.0
 FILES_MORE = 4.0
 """files or threads more that are no leak: a stranger may be there at one of the two looks"""
+SECONDS_A_MINUTE = 60.0
 FILLS = ('learner',)
 """processes that grow by what they are for: its replay holds a million steps"""
 
@@ -64,3 +65,19 @@ def leaks(sizes: Mapping[tuple[str, int], list[Size]]) -> tuple[dict[str, Growth
         if max(grew.files, grew.threads) > FILES_MORE:
             wrong.append(f'{name}: {grew.files:.0f} files, {grew.threads:.0f} threads more')
     return found, wrong
+
+
+def by_minute(sizes: Mapping[tuple[str, int], list[Size]]) -> dict[str, list[float]]:
+    """Returns what each process took [MiB] in each minute of its longest life, at the first look.
+
+    A slope does not tell a leak from a step, or from a heap that fills up and then does not.
+    """
+    found: dict[str, list[float]] = {}
+    for (name, _), looked in sizes.items():
+        minutes: dict[int, float] = {}
+        for each in looked:
+            minute = int((each.time_s - looked[0].time_s) // SECONDS_A_MINUTE)
+            minutes.setdefault(minute, round(each.resident_bytes / MIB, 2))
+        if len(minutes) > len(found.get(name, ())):
+            found[name] = list(minutes.values())
+    return found

@@ -44,7 +44,7 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
-from process_growth import Growth, leaks
+from process_growth import Growth, by_minute, leaks
 from quad_learner.learn import LearnOptions, Preparation, node_environment, prepare
 from quad_learner.process_size import Size, size
 from quad_learner.ros import topics
@@ -313,6 +313,7 @@ def main() -> None:
     result |= {'expected': len(planned), 'latched': dict(story.latched), 'wrong': wrong}
     result |= {'steps': story.watcher.steps, 'sensors': sensors_struck(story), 'judged': judged}
     result |= {'unsafe': unsafe, 'stops': dict(stops(story))}
+    result |= {'mib_by_minute': by_minute(story.sizes)}
     print(json.dumps(result | {'grew': {name: g._asdict() for name, g in grown.items()}}))
     sys.exit(1 if wrong else 0)
 

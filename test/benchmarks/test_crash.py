@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 
 import crash
 import crash_damage
+import crash_kill
 from crash_disk import Shim, survivor
 from crash_tally import Tally
-from crash_work import Generations
+from crash_work import STEP, Generations, Promise
 from quad_learner.experience.durable import write_synced
 
 
@@ -35,6 +37,30 @@ def test_a_policy_may_be_left_behind_by_kills_in_a_row_but_not_torn(tmp_path: Pa
     assert store.load(tmp_path) == 3
     (tmp_path / 'policy.onnx').write_bytes(left_behind[:-1])
     assert store.load(tmp_path) is None
+
+
+def test_a_fork_does_not_collect_the_garbage_of_its_parent() -> None:
+    finalised = []
+
+    class Garbage:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            finalised.append(os.getpid())
+
+    def work(promise: Promise) -> None:
+        gc.collect()
+        promise(STEP, len(finalised))
+
+    gc.disable()
+    try:
+        Garbage()
+        assert crash_kill.killed(work, lambda child, reader: None) == {'ended': 1, STEP: 0}
+        gc.collect()
+        assert finalised == [os.getpid()], 'what was there to see was no garbage'
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow

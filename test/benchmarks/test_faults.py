@@ -228,6 +228,13 @@ def test_a_leak_is_found_where_it_was_watched_for_long_enough_and_is_no_work() -
     assert wrong == []
 
 
+def test_the_longest_life_is_told_minute_by_minute() -> None:
+    looked = sizes(50.0 + np.arange(400) / 6.0)
+    assert process_growth.by_minute({('policy', 1): looked[:6], ('policy', 2): looked[:13]}) == {
+        'policy': [50.0, 51.0, 52.0]
+    }
+
+
 def test_a_soak_has_a_fault_a_minute_each_kind_before_any_comes_again() -> None:
     planned = soak_plan.plan(120.0, 60.0, seed=3)
     assert len(planned) == 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -154,6 +155,8 @@ def forked(work: Callable[[], Finding]) -> dict[str, Any]:
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
+        # Garbage of the parent is not the fork's to collect: its finalisers may need threads.
+        gc.freeze()
         os.close(reader)
         code = 1
         with contextlib.suppress(BaseException):
