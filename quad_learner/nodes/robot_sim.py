@@ -171,11 +171,12 @@ class RobotSimNode(GraphNode):
 
     def _publish_sample(self, sample: SensorSample) -> None:
         self._latency.told(sample.time_ns, steady_ns())
-        self._judge.hear(sample)
         self._joints.publish(self._samples.joints_to(sample))
         if self.robot.has_foot_force:
             self._feet.publish(self._samples.feet_to(sample))
         self._imu.publish(self._samples.imu_to(sample))
+        # After them: nobody waits for the judge, and no command is read before it has heard.
+        self._judge.hear(sample)
         self.diagnostics.count('samples')
 
     def _publish_truth(self) -> None:

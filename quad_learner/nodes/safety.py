@@ -147,6 +147,7 @@ class SafetyNode(GraphNode):
         if self.graph.lockstep:
             self._answer_if_complete()
         else:
+            self._mourn()
             self._step()
 
     def _on_odometry(self, data: bytes) -> None:
@@ -250,17 +251,19 @@ class SafetyNode(GraphNode):
             return
         period = NANOSECONDS // self.robot.command_hz
         if steady_ns() - self._last_step_ns > 2 * period:
+            self._mourn()
             self._step()
 
     def _mourn(self) -> None:
-        """Makes stale at once what a process said that has died; its request stays in sight."""
+        """Makes stale at once what a process said that has died; its request stays in sight.
+
+        Once a period is enough: the world waits for the answer to a target, and who sent it lives.
+        """
         for part, lifeline in self._lives.items():
             if lifeline.is_cut():
                 self._received[part] = LONG_AGO_NS
 
     def _step(self) -> None:
-        if not self.graph.lockstep:
-            self._mourn()
         newest, received = self._newest, self._received
         inputs = SafetyInputs(
             sample=self._sample,

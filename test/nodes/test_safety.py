@@ -293,12 +293,29 @@ def test_a_stop_is_sent_again_and_again_however_silent_the_others(
 @pytest.mark.parametrize(
     ('process', 'part'), [('estimator', 'estimate'), ('policy', 'policy'), ('reset', 'reset')]
 )
-@pytest.mark.parametrize('gear', ['real_time', 'lockstep'])
-def test_what_a_process_said_is_stale_at_the_step_after_its_death(
-    bench: Any, monkeypatch: pytest.MonkeyPatch, target_of: Any, gear: str, process: str, part: str
+@pytest.mark.parametrize(
+    ('gear', 'samples'), [('real_time', True), ('real_time', False), ('lockstep', True)]
+)
+def test_what_a_process_said_is_stale_in_the_period_after_its_death(
+    bench: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    sample_of: Any,
+    target_of: Any,
+    gear: str,
+    samples: bool,
+    process: str,
+    part: str,
 ) -> None:
     """In real time alone: lockstep waits, and ends by its own patience, to the bit."""
     node = bench.start(SafetyNode, 'safety', gear=gear)
+
+    def pass_a_period(tick: int) -> None:
+        if samples:
+            node._on_sample(sample_of(time_ns=node.ticks.stamp(tick)))
+        else:
+            node._last_step_ns = 0
+            node._watch()
+
     given: list[SafetyInputs] = []
     step = node._core.step
 
@@ -311,9 +328,9 @@ def test_what_a_process_said_is_stale_at_the_step_after_its_death(
     node._newest |= dict.fromkeys(('estimate', 'policy', 'reset'), target_of())
     node._received |= dict.fromkeys(('estimate', 'policy', 'reset'), heard_ns)
     lock = claim(process, os.environ['ROS_DOMAIN_ID'], '/')
-    node._step()
+    pass_a_period(1)
     lock.close()
-    node._step()
+    pass_a_period(3)
     received = [
         {p: getattr(i, f'{p}_received_ns') for p in ('estimate', 'policy', 'reset')} for i in given
     ]
