@@ -82,6 +82,7 @@ MODULES = (
     Module('rich', 'rich', 'the screen'),
     Module('pybullet', 'pybullet', 'the simulated robot', needed=False),
     Module('gymnasium', 'gymnasium', 'the Gymnasium environment', needed=False),
+    Module('cma', 'cma', 'quad-learner find-get-up', needed=False),
 )
 
 

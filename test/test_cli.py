@@ -72,11 +72,14 @@ def test_a_rehearsal_says_how_it_went_and_ends_accordingly(
 def test_help_names_every_command_and_how_to_begin(call: Call) -> None:
     code, out, _ = call('--help')
     assert code == 0
-    for word in ('learn', 'evaluate', 'rehearse', 'report', 'export', 'doctor', 'Begin with'):
+    words = ('learn', 'evaluate', 'rehearse', 'report', 'export', 'doctor', 'find-get-up')
+    for word in (*words, 'Begin with'):
         assert word in out
 
 
-@pytest.mark.parametrize('command', ['learn', 'evaluate', 'report', 'export', 'doctor'])
+@pytest.mark.parametrize(
+    'command', ['learn', 'evaluate', 'report', 'export', 'doctor', 'find-get-up']
+)
 def test_each_command_explains_each_of_its_options(call: Call, command: str) -> None:
     code, out, _ = call(command, '--help')
     assert code == 0

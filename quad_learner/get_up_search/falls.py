@@ -1,0 +1,227 @@
+"""Random falls of the simulated robot, and what its get-up makes of them, safety in between.
+
+A fall is the robot as it lies limp after one: dropped on its back or on a side from as high as its
+legs reach, turned a little at random, its joints anywhere, on a ground whose friction is drawn.
+Every attempt starts a world of its own from there, so that the same motion and the same fall end
+in the same way whatever was tried before, and in whichever process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quad_learner.get_up_search.score import Outcome
+from quad_learner.graph import GraphConfig
+from quad_learner.reset.posture import posture
+from quad_learner.reset.state import State
+from quad_learner.robot import rotations
+from quad_learner.robot.model import RobotModel
+from quad_learner.robot.signals import JointTarget
+from quad_learner.safety.modes import Authority, Reason
+from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
+from quad_learner.simulation.poses import is_sunk, overlaps, random_poses
+
+Array = NDArray[np.float64]
+
+ROLLS = {'back': np.pi, 'right': np.pi / 2, 'left': -np.pi / 2}
+"""[rad] about the long axis at the drop"""
+ROLL_SPREAD = 0.25
+"""[rad] deviation of roll and pitch from that"""
+DROP_LOWEST, DROP_SHARE = 0.4, 1.5
+"""[m] of the root link above the ground at least, and of the robot's height"""
+LIMP_S = 1.0
+"""[s] of the fall itself, and until somebody notices"""
+TUCK_S = 4.0
+"""[s] that waiting for rest and folding the legs may take before the first roll-over"""
+SETTLE_S = 4.0
+"""[s] that an attempt is looked at beyond its poses: a second roll-over, folding, rest"""
+LONGEST_S = 40.0
+"""[s] of a whole get-up: longer than the machine's own budget"""
+FRICTION = (0.5, 1.0)
+"""of the ground: floors from smooth to rubber"""
+POSES_TRIED = 100
+"""joint angles drawn at most, until no limb is inside the body"""
+TRUE_TILT = 0.35
+"""[rad] of the true body that counts as standing"""
+TRUE_HEIGHT = 0.6
+"""of the robot's height: the true body above the ground, at least"""
+
+
+@dataclass(frozen=True)
+class World:
+    """What every fall of a search has in common."""
+
+    parts: InProcessConfigs
+    run: GraphConfig
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A robot that lies at rest."""
+
+    position: Array
+    """of the root link, world frame [m], (3,)"""
+    orientation: Array
+    """world_from_body quaternion x, y, z, w, (4,)"""
+    joints: Array
+    """[rad], (joints,)"""
+    friction: float
+    """of the ground"""
+    seed: int
+    """of all that is random from here on"""
+
+
+def drop(world: World, robot: RobotModel, kind: str, generator: np.random.Generator) -> Fall:
+    """Returns a fall: one of `ROLLS`, as the robot lies limp a second after it was let go.
+
+    Raises:
+        ConfigurationError: the robot file does not fit its URDF.
+    """
+    while True:
+        friction, seed = float(generator.uniform(*FRICTION)), int(generator.integers(2**31))
+        graph = _graph(world, robot, friction, seed)
+        try:
+            _throw(graph, kind, generator)
+            if not is_sunk(graph.sim.world, robot.foot_radius):
+                return _as_it_lies(graph, friction, seed)
+        finally:
+            graph.close()
+
+
+def tuck(world: World, robot: RobotModel, fall: Fall) -> tuple[Fall, float]:
+    """Lets the robot tuck its legs, and returns the fall from there and the body's tilt [rad]."""
+    graph = _graph(world, robot, fall.friction, fall.seed)
+    try:
+        _lay(graph, fall)
+        folding = False
+        for _ in range(round(TUCK_S * robot.command_hz)):
+            _tick(graph)
+            if folding and graph.get_up.state is not State.FOLD:
+                break
+            folding = graph.get_up.state is State.FOLD
+        lies = _as_it_lies(graph, fall.friction, fall.seed)
+        return lies, posture(lies.orientation).tilt
+    finally:
+        graph.close()
+
+
+def roll(world: World, robot: RobotModel, fall: Fall, motion_s: float) -> Outcome:
+    """Lets the robot roll over once and returns what came of it: up is, its legs tucked, upright.
+
+    Off a back that is on through a side, where the machine goes straight on.
+
+    Args:
+        world: of all falls.
+        robot: with the motion that is tried.
+        fall: its legs tucked.
+        motion_s: that the poses take [s].
+    """
+    rolled = False
+    last = State.WAIT
+
+    def ended(graph: InProcessGraph) -> bool:
+        nonlocal rolled, last
+        before, last = last, graph.get_up.state
+        rolled = rolled or before is State.ROLL
+        again = rolled and last in (State.ROLL, State.LIMP) and before is not last
+        return again or last is State.STAND or bool(graph.trips)
+
+    return _play(world, robot, fall, motion_s + SETTLE_S, ended)
+
+
+def get_up(world: World, robot: RobotModel, fall: Fall) -> Outcome:
+    """Lets the robot get up with all its attempts; up is that the true body then stands."""
+
+    def ended(graph: InProcessGraph) -> bool:
+        return graph.get_up.state in (State.READY, State.GIVE_UP)
+
+    return _play(world, robot, fall, LONGEST_S, ended)
+
+
+def _play(
+    world: World,
+    robot: RobotModel,
+    fall: Fall,
+    longest_s: float,
+    ended: Callable[[InProcessGraph], bool],
+) -> Outcome:
+    graph = _graph(world, robot, fall.friction, fall.seed)
+    lowest, work, ticks = np.pi, 0.0, 0
+    try:
+        _lay(graph, fall)
+        for _ in range(round(longest_s * robot.command_hz)):
+            _tick(graph)
+            ticks += 1
+            sample = graph.sample
+            lowest = min(lowest, posture(sample.orientation).tilt)
+            work += float(np.abs(sample.joint_effort * sample.joint_velocity).sum())
+            if ended(graph):
+                break
+        up = graph.get_up.state is State.STAND or (graph.get_up.ready and _stands(graph))
+        return Outcome(
+            up=up,
+            seconds=ticks / robot.command_hz,
+            lowest_tilt=lowest,
+            last_tilt=posture(graph.sim.truth().orientation).tilt,
+            work=work / robot.command_hz / float(robot.torque_max.sum()),
+            stops=tuple(_names(reasons) for _, reasons in graph.trips),
+        )
+    finally:
+        graph.close()
+
+
+def _names(reasons: Reason) -> str:
+    return '|'.join(str(reason.name) for reason in Reason if reason & reasons)
+
+
+def _graph(world: World, robot: RobotModel, friction: float, seed: int) -> InProcessGraph:
+    ground = replace(
+        world.parts.simulation, ground_friction_min=friction, ground_friction_max=friction
+    )
+    run = replace(world.run, robot=robot.name, seed=seed)
+    graph = InProcessGraph(robot, replace(world.parts, simulation=ground), run)
+    graph.connect()
+    return graph
+
+
+def _throw(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
+    robot, sim = graph.robot, graph.sim
+    roll_error, pitch = generator.normal(0.0, ROLL_SPREAD, 2).tolist()
+    heading = generator.uniform(-np.pi, np.pi)
+    orientation = rotations.quaternion_from_rpy(ROLLS[kind] + roll_error, pitch, heading)
+    height = max(DROP_LOWEST, DROP_SHARE * robot.height)
+    for _, joints in zip(range(POSES_TRIED), random_poses(robot, generator), strict=False):
+        sim.place(np.array((0.0, 0.0, height)), orientation, joints)
+        if not overlaps(sim.world):
+            break
+    for _ in range(round(LIMP_S * robot.command_hz)):
+        sim.step(None)
+
+
+def _as_it_lies(graph: InProcessGraph, friction: float, seed: int) -> Fall:
+    truth, joints = graph.sim.truth(), graph.sim.world.joints()[0]
+    return Fall(truth.position, truth.orientation, np.array(joints), friction, seed)
+
+
+def _lay(graph: InProcessGraph, fall: Fall) -> None:
+    graph.sim.place(fall.position, fall.orientation, fall.joints)
+
+
+def _tick(graph: InProcessGraph) -> None:
+    """Lets one tick pass with a policy that is silent."""
+    due, robot = graph.sense(), graph.robot
+    zeros = np.zeros(len(robot.joints))
+    silent = JointTarget(graph.sample.time_ns, Authority.POLICY, 0, robot.stance, zeros, zeros)
+    graph.move(silent if due else None)
+
+
+def _stands(graph: InProcessGraph) -> bool:
+    truth = graph.sim.truth()
+    x, y, z = truth.position.tolist()
+    height = z - graph.sim.world.ground_height(x, y)
+    tilt = posture(truth.orientation).tilt
+    return bool(tilt < TRUE_TILT and height > TRUE_HEIGHT * graph.robot.height)

@@ -1,0 +1,71 @@
+"""Claims about attempts in simulation: a good motion gets the robot up, a bad one does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from quad_learner.get_up_search.falls import Fall, World, drop, get_up, roll, tuck
+from quad_learner.get_up_search.workers import attempts, spread, with_motions
+from quad_learner.robot.model import RobotModel, load
+
+FOLDED = [{'seconds': 0.5, 'right': [0.0, 1.4, -2.64], 'left': [0.0, 1.4, -2.64]}]
+"""legs that do not move turn nobody over"""
+
+
+@pytest.fixture(scope='module')
+def a1() -> RobotModel:
+    return load('a1')
+
+
+@pytest.fixture(scope='module')
+def on_back(world: World, a1: RobotModel) -> Fall:
+    generator, tilt = np.random.default_rng(0), 0.0
+    while tilt < 2.8:  # level on its back is 3.1; some that are dropped so roll on
+        fall, tilt = tuck(world, a1, drop(world, a1, 'back', generator))
+    return fall
+
+
+def test_the_a1s_motion_gets_it_off_its_back_and_legs_that_stay_folded_do_not(
+    world: World, a1: RobotModel, on_back: Fall
+) -> None:
+    good = roll(world, a1, on_back, 0.7)
+    assert good.up
+    assert good.last_tilt < 0.75
+    assert 0.7 < good.seconds < 4.7
+    assert not good.stops
+    bad = roll(world, with_motions(a1, from_back=FOLDED), on_back, 0.5)
+    assert not bad.up
+    assert bad.lowest_tilt > 2.5
+    assert bad.work < good.work
+
+
+def test_a_motion_without_end_is_looked_at_for_a_bounded_time(
+    world: World, a1: RobotModel, on_back: Fall
+) -> None:
+    slow = [{**FOLDED[0], 'seconds': 60.0}]
+    assert roll(world, with_motions(a1, from_back=slow), on_back, 1.0).seconds == 5.0
+
+
+def test_the_whole_get_up_ends_on_the_feet(world: World, a1: RobotModel, on_back: Fall) -> None:
+    outcome = get_up(world, a1, on_back)
+    assert outcome.up
+    assert outcome.last_tilt < 0.2
+
+
+def test_a_robot_that_was_dropped_on_a_side_lies_there(world: World, a1: RobotModel) -> None:
+    generator = np.random.default_rng(0)
+    tilts = [
+        tuck(world, a1, drop(world, a1, kind, generator))[1] for kind in ('right', 'left', 'right')
+    ]
+    assert np.median(tilts) == pytest.approx(np.pi / 2, abs=0.3), tilts
+
+
+def test_an_attempt_ends_alike_whatever_was_tried_before(
+    world: World, a1: RobotModel, on_back: Fall
+) -> None:
+    present = a1.sections['reset']['from_back']
+    with spread(1) as mapped:
+        run = attempts(world, a1, 'from_back', [on_back], mapped)
+        first, _, second = run([(present, 0), (FOLDED, 0), (present, 0)])
+    assert first == second
