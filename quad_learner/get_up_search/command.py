@@ -28,7 +28,9 @@ from quad_learner.reset.config import ResetConfig
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
+from quad_learner.robot_check import check_roll
 from quad_learner.safety.config import SafetyConfig
+from quad_learner.simulation import tryout
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs
 from quad_learner.urdf_check import check_poses
@@ -126,9 +128,7 @@ class Quest:
                 if best is not None:
                     found[stage.name] = best.frames
                     robot = with_motions(robot, **{stage.name: best.frames})
-            checked = check_poses(robot, self._world.parts.safety.position_margin_rad)
-            if not checked.ok:
-                raise ConfigurationError(f'{self._source}: {checked.what}. {checked.way_out}')
+            self._check(robot)
             self._tell('old and new motions on the same fresh falls')
             robots = {'of the file': self._old, 'found': robot}
             fresh = np.random.default_rng([self._options.seed, len(STAGES)])
@@ -139,6 +139,15 @@ class Quest:
             self._options.out.write_text(with_blocks(self._source.read_text(), found))
         lines = [line for name, frames in found.items() for line in block(name, frames)]
         return Result('\n'.join(lines), comparison.table(compared))
+
+    def _check(self, robot: RobotModel) -> None:
+        """Asks of what was found what the doctor asks of a robot file."""
+        parts = self._world.parts
+        poses = check_poses(robot, parts.safety.position_margin_rad)
+        if not poses.ok:
+            raise ConfigurationError(f'{self._source}: {poses.what}. {poses.way_out}')
+        reached = check_roll(tryout.roll(robot, parts.simulation))
+        self._tell(f'in the air its legs reach {reached.what}')
 
     def _stage(
         self, stage: Stage, robot: RobotModel, generator: np.random.Generator, mapped: Map

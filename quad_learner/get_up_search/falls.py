@@ -8,7 +8,7 @@ in the same way whatever was tried before, and in whichever process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quad_learner.get_up_search.score import Outcome
 from quad_learner.graph import GraphConfig
+from quad_learner.reset.motion import Keyframe
 from quad_learner.reset.posture import posture
 from quad_learner.reset.state import State
 from quad_learner.robot import rotations
@@ -24,6 +25,7 @@ from quad_learner.robot.signals import JointTarget
 from quad_learner.safety.modes import Authority, Reason
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
 from quad_learner.simulation.poses import is_sunk, overlaps, random_poses
+from quad_learner.simulation.tryout import HIGH
 
 Array = NDArray[np.float64]
 
@@ -109,7 +111,7 @@ def tuck(world: World, robot: RobotModel, fall: Fall) -> tuple[Fall, float]:
         graph.close()
 
 
-def roll(world: World, robot: RobotModel, fall: Fall, motion_s: float) -> Outcome:
+def roll(world: World, robot: RobotModel, fall: Fall, frames: Sequence[Keyframe]) -> Outcome:
     """Lets the robot roll over once and returns what came of it: up is, its legs tucked, upright.
 
     Off a back that is on through a side, where the machine goes straight on.
@@ -118,7 +120,7 @@ def roll(world: World, robot: RobotModel, fall: Fall, motion_s: float) -> Outcom
         world: of all falls.
         robot: with the motion that is tried.
         fall: its legs tucked.
-        motion_s: that the poses take [s].
+        frames: the poses of that motion.
     """
     rolled = False
     last = State.WAIT
@@ -130,7 +132,9 @@ def roll(world: World, robot: RobotModel, fall: Fall, motion_s: float) -> Outcom
         again = rolled and last in (State.ROLL, State.LIMP) and before is not last
         return again or last is State.STAND or bool(graph.trips)
 
-    return _play(world, robot, fall, motion_s + SETTLE_S, ended)
+    seconds = sum(frame.seconds for frame in frames) + SETTLE_S
+    poses = tuple(frame.position for frame in frames)
+    return _play(world, robot, fall, _Aim(State.STAND, seconds, ended, poses))
 
 
 def get_up(world: World, robot: RobotModel, fall: Fall) -> Outcome:
@@ -139,36 +143,46 @@ def get_up(world: World, robot: RobotModel, fall: Fall) -> Outcome:
     def ended(graph: InProcessGraph) -> bool:
         return graph.get_up.state in (State.READY, State.GIVE_UP)
 
-    return _play(world, robot, fall, LONGEST_S, ended)
+    return _play(world, robot, fall, _Aim(State.READY, LONGEST_S, ended))
 
 
-def _play(
-    world: World,
-    robot: RobotModel,
-    fall: Fall,
-    longest_s: float,
-    ended: Callable[[InProcessGraph], bool],
-) -> Outcome:
+@dataclass(frozen=True)
+class _Aim:
+    """What an attempt is to come to."""
+
+    state: State
+    """of the machine; where that is ready, the true body must stand as well"""
+    longest_s: float
+    """[s] that it is looked at"""
+    ended: Callable[[InProcessGraph], bool]
+    """whether it is decided, asked after each tick"""
+    poses: tuple[Array, ...] = ()
+    """[rad] that are looked at for jams, (joints,) each"""
+
+
+def _play(world: World, robot: RobotModel, fall: Fall, aim: _Aim) -> Outcome:
     graph = _graph(world, robot, fall.friction, fall.seed)
     lowest, work, ticks = np.pi, 0.0, 0
     try:
+        jams = sum(_is_jammed(graph, pose) for pose in aim.poses)
         _lay(graph, fall)
-        for _ in range(round(longest_s * robot.command_hz)):
+        for _ in range(round(aim.longest_s * robot.command_hz)):
             _tick(graph)
             ticks += 1
             sample = graph.sample
             lowest = min(lowest, posture(sample.orientation).tilt)
             work += float(np.abs(sample.joint_effort * sample.joint_velocity).sum())
-            if ended(graph):
+            if aim.ended(graph):
                 break
-        up = graph.get_up.state is State.STAND or (graph.get_up.ready and _stands(graph))
+        stands = aim.state is not State.READY or _stands(graph)
         return Outcome(
-            up=up,
+            up=graph.get_up.state is aim.state and stands,
             seconds=ticks / robot.command_hz,
             lowest_tilt=lowest,
             last_tilt=posture(graph.sim.truth().orientation).tilt,
             work=work / robot.command_hz / float(robot.torque_max.sum()),
             stops=tuple(_names(reasons) for _, reasons in graph.trips),
+            jams=jams,
         )
     finally:
         graph.close()
@@ -205,6 +219,11 @@ def _throw(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> 
 def _as_it_lies(graph: InProcessGraph, friction: float, seed: int) -> Fall:
     truth, joints = graph.sim.truth(), graph.sim.world.joints()[0]
     return Fall(truth.position, truth.orientation, np.array(joints), friction, seed)
+
+
+def _is_jammed(graph: InProcessGraph, pose: Array) -> bool:
+    graph.sim.place(HIGH, np.array(rotations.IDENTITY), pose)
+    return overlaps(graph.sim.world)
 
 
 def _lay(graph: InProcessGraph, fall: Fall) -> None:

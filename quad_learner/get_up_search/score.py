@@ -1,9 +1,10 @@
 """How good an attempt to roll over was: lower is better, and every step towards upright counts.
 
-An attempt that got up costs less than 1, whatever it took; one that did not costs 1 and more:
+An attempt that got up costs less than 1, however long it took; one that did not 1 and more:
 
-    cost = took + work + stops            got up
-    cost = 1 + (lowest tilt + last tilt) / 2π + work + stops   did not
+    cost = took + extra                                    got up
+    cost = 1 + (lowest tilt + last tilt) / 2π + extra      did not
+    extra = work + stops + poses out of reach
 
 so that a search has a slope to follow where nothing gets up yet.
 """
@@ -22,6 +23,9 @@ WORK_WEIGHT, WORK_MOST = 0.02, 20.0
 """1/rad, and [rad] at which it is cut: a round of get-ups may spend 20 (reset.yaml: round_work)"""
 STOP_WEIGHT = 0.5
 """cost of a stop by safety: as much as an attempt that ends a good deal further from upright"""
+JAM_WEIGHT = 0.1
+"""cost of a pose in which the robot's parts would be inside each other, where motors only push: as
+much as two seconds"""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,14 @@ class Outcome:
     """of the motors, over the sum of their torque limits [rad]"""
     stops: tuple[str, ...]
     """by safety, by their reasons"""
+    jams: int = 0
+    """poses in which parts of the robot would be inside each other"""
 
 
 def cost(outcome: Outcome) -> float:
     """Returns what an attempt costs."""
-    extra = WORK_WEIGHT * min(outcome.work, WORK_MOST) + STOP_WEIGHT * len(outcome.stops)
+    extra = WORK_WEIGHT * min(outcome.work, WORK_MOST)
+    extra += STOP_WEIGHT * len(outcome.stops) + JAM_WEIGHT * outcome.jams
     if outcome.up:
         return TIME_WEIGHT * min(outcome.seconds / LONGEST_S, 1.0) + extra
     return 1.0 + (outcome.lowest_tilt + outcome.last_tilt) / (2.0 * math.pi) + extra

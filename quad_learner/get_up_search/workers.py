@@ -13,6 +13,7 @@ from quad_learner.get_up_search import falls as simulated
 from quad_learner.get_up_search.falls import Fall, World
 from quad_learner.get_up_search.score import Outcome
 from quad_learner.get_up_search.space import Frames
+from quad_learner.reset.motion import motion
 from quad_learner.robot.model import RobotModel
 
 Task = TypeVar('Task')
@@ -57,5 +58,5 @@ def attempts(
 
 def _roll(world: World, robot: RobotModel, name: str, task: tuple[Frames, Fall]) -> Outcome:
     frames, fall = task
-    seconds = sum(frame['seconds'] for frame in frames)
-    return simulated.roll(world, with_motions(robot, **{name: frames}), fall, seconds)
+    tried = with_motions(robot, **{name: frames})
+    return simulated.roll(world, tried, fall, getattr(motion(tried), name))

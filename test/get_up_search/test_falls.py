@@ -7,6 +7,7 @@ import pytest
 
 from quad_learner.get_up_search.falls import Fall, World, drop, get_up, roll, tuck
 from quad_learner.get_up_search.workers import attempts, spread, with_motions
+from quad_learner.reset.motion import Keyframe, motion
 from quad_learner.robot.model import RobotModel, load
 
 FOLDED = [{'seconds': 0.5, 'right': [0.0, 1.4, -2.64], 'left': [0.0, 1.4, -2.64]}]
@@ -29,12 +30,13 @@ def on_back(world: World, a1: RobotModel) -> Fall:
 def test_the_a1s_motion_gets_it_off_its_back_and_legs_that_stay_folded_do_not(
     world: World, a1: RobotModel, on_back: Fall
 ) -> None:
-    good = roll(world, a1, on_back, 0.7)
+    good = roll(world, a1, on_back, motion(a1).from_back)
     assert good.up
     assert good.last_tilt < 0.75
     assert 0.7 < good.seconds < 4.7
     assert not good.stops
-    bad = roll(world, with_motions(a1, from_back=FOLDED), on_back, 0.5)
+    folded = with_motions(a1, from_back=FOLDED)
+    bad = roll(world, folded, on_back, motion(folded).from_back)
     assert not bad.up
     assert bad.lowest_tilt > 2.5
     assert bad.work < good.work
@@ -43,8 +45,18 @@ def test_the_a1s_motion_gets_it_off_its_back_and_legs_that_stay_folded_do_not(
 def test_a_motion_without_end_is_looked_at_for_a_bounded_time(
     world: World, a1: RobotModel, on_back: Fall
 ) -> None:
-    slow = [{**FOLDED[0], 'seconds': 60.0}]
-    assert roll(world, with_motions(a1, from_back=slow), on_back, 1.0).seconds == 5.0
+    slow = with_motions(a1, from_back=[{**FOLDED[0], 'seconds': 60.0}])
+    a_second = (Keyframe(1.0, a1.stance),)
+    assert roll(world, slow, on_back, a_second).seconds == 5.0
+
+
+def test_poses_with_a_leg_in_the_trunk_are_told(
+    world: World, a1: RobotModel, on_back: Fall
+) -> None:
+    through = [{**FOLDED[0], 'left': [-0.78, 2.6, -2.0]}]  # over the back, and inwards
+    jammed = with_motions(a1, from_back=through)
+    tried = motion(jammed).from_back + motion(a1).from_back
+    assert roll(world, jammed, on_back, tried).jams == 1
 
 
 def test_the_whole_get_up_ends_on_the_feet(world: World, a1: RobotModel, on_back: Fall) -> None:

@@ -23,6 +23,7 @@ def test_getting_up_at_its_slowest_costs_less_than_all_but_getting_up() -> None:
     [
         (replace(QUICK, seconds=3.0), QUICK),
         (replace(QUICK, work=2.0), QUICK),
+        (replace(QUICK, jams=1), QUICK),
         (replace(QUICK, stops=('OVER_SPEED',)), QUICK),
         (IN_VAIN, replace(IN_VAIN, lowest_tilt=2.9)),
         (IN_VAIN, replace(IN_VAIN, last_tilt=2.9)),
