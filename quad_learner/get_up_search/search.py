@@ -197,7 +197,7 @@ def described(found: Found) -> str:
     stops = sum(len(outcome.stops) for outcome in found.outcomes)
     stopped = f', {stops} stops by safety' if stops else ''
     jams = found.outcomes[0].jams
-    jammed = f', {jams} poses in which it jams itself' if jams else ''
+    jammed = f', poses in which it jams itself: {jams}' if jams else ''
     turned = sum(outcome.last_tilt for outcome in found.outcomes) / len(found.outcomes)
     left = f', left at a tilt of {turned:.1f} rad in the mean' if found.up == 0 else ''
     return f'gets up from {found.up} of {len(found.outcomes)} falls{took}{stopped}{jammed}{left}'
