@@ -98,10 +98,13 @@ class Search:
         self._is_over = is_over
         self._tell = tell
         self._best: Found | None = None
+        self._hopeful: Found | None = None
         self._in_vain = 0
 
     def run(self, present: Frames) -> Found | None:
-        """Returns the best motion; None where the time was over before any was tried on all.
+        """Returns the best motion; one of few falls where the time was over before a look at all.
+
+        None: it was over before each of the first guesses was tried.
 
         Args:
             present: the robot file's motion, to begin with; empty: none.
@@ -117,7 +120,7 @@ class Search:
                 self._refine(guess)
         except TimeIsOver:
             self._tell('the time is over')
-        return self._best
+        return self._best or self._hopeful
 
     def _gets_up_from_all(self) -> bool:
         return self._best is not None and self._best.up == self._falls
@@ -175,10 +178,13 @@ class Search:
         a_vector = [
             outcomes[start : start + len(falls)] for start in range(0, len(outcomes), len(falls))
         ]
-        return [
+        costs = [
             mean_cost(own) + self._space.outside(vector)
             for vector, own in zip(vectors, a_vector, strict=True)
         ]
+        best = int(np.argmin(costs))
+        self._hopeful = Found(self._space.frames(vectors[best]), tuple(a_vector[best]))
+        return costs
 
     def _try(self, motions: Sequence[Frames], falls: Sequence[int]) -> list[Outcome]:
         """Returns what came of each motion on each fall, motion by motion."""
