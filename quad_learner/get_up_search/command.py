@@ -135,7 +135,7 @@ class Quest:
             compared = comparison.compare(
                 self._world, robots, FRESH, fresh, mapped, self._is_over(1.0)
             )
-        if self._options.out is not None:
+        if self._options.out is not None and found:
             self._options.out.write_text(with_blocks(self._source.read_text(), found))
         lines = [line for name, frames in found.items() for line in block(name, frames)]
         return Result('\n'.join(lines), comparison.table(compared))
