@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quad_learner.doctor import Finding
 from quad_learner.reset.motion import motion
 from quad_learner.robot.model import RobotModel
+from quad_learner.simulation.facts import facts_of
 
 Array = NDArray[np.float64]
 
@@ -23,12 +24,15 @@ STILL = 1e-6
 """[m/rad] of a foot that a joint does not move"""
 MASS_ERROR = 0.01
 """of the URDF's mass by which the simulated robot may be heavier or lighter"""
+SPREAD = 2.0
+"""times as far from its middle as a foot from the root link: no link's mass lies out there"""
 ROUNDING_ERROR = 1e-9
 """[rad] of a difference of two angles: a pose that is cut to the limit less the margin is there"""
 _AXES = (
     'its axes must be x forwards, y left, z up: take a URDF that is drawn so. If they are, change '
     'joints.stance until the feet are below the trunk'
 )
+_INERTIA = 'simulation.inertia_from_urdf: false; or mend it in a copy of the URDF'
 NAMED = 3
 """so many joints are named at most"""
 
@@ -45,6 +49,7 @@ def examine(
         margin: that safety keeps off the limits [rad].
     """
     yield check_axes(feet(robot.stance))
+    yield check_inertia(robot, feet(robot.stance))
     yield check_legs(robot, feet(robot.stance), slopes)
     yield check_stops(robot)
     yield check_poses(robot, margin)
@@ -88,6 +93,34 @@ def check_mass(robot: RobotModel, drawn: float, simulated: float) -> Finding:
     )
     what = f'{simulated:.1f} kg in simulation, {drawn:.1f} kg in the URDF'
     return Finding('mass', False, what, way_out)
+
+
+def check_inertia(robot: RobotModel, places: Array) -> Finding:
+    """Returns whether the inertias that the simulation believes can be those of such links.
+
+    Far too big ones make nothing shake: the robot stands, and does all else too slowly.
+
+    Args:
+        robot: which robot.
+        places: of the feet in the stance, body frame [m], (feet, 3).
+    """
+    if not facts_of(robot).inertia_from_urdf:
+        return Finding('inertia', True, 'made anew from the collision shapes')
+    far, culprit = 0.0, ''
+    for link in ElementTree.parse(robot.urdf).getroot().findall('link'):
+        mass, inertia = link.find('inertial/mass'), link.find('inertial/inertia')
+        weight = 0.0 if mass is None else float(mass.get('value', 0.0))
+        if inertia is None or weight <= 0.0:
+            continue
+        most = max(float(inertia.get(axis, 0.0)) for axis in ('ixx', 'iyy', 'izz'))
+        radius = float(np.sqrt(max(most, 0.0) / weight))
+        if radius > far:
+            far, culprit = radius, f'{most:g} kg·m² for {weight:g} kg of {link.get("name")}'
+    limit = SPREAD * float(np.linalg.norm(places, axis=1).max())
+    what = f'masses lie up to {far:.2f} m from the middle of their link'
+    if far <= limit:
+        return Finding('inertia', True, what)
+    return Finding('inertia', False, f'{what}: {culprit}', _INERTIA)
 
 
 def check_legs(robot: RobotModel, places: Array, slopes: Array) -> Finding:

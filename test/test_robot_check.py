@@ -117,6 +117,16 @@ def test_links_that_the_engine_takes_for_a_kilogram_are_named(tmp_path: Path) ->
     assert urdf_check.check_mass(robot, drawn=12.0, simulated=12.1).ok
 
 
+def test_an_inertia_that_no_link_of_its_mass_can_have_is_named(change: Change) -> None:
+    # A bar of 0.05 kg with 1 kg·m² stands as calmly as any: nothing else would say so.
+    path = change('minitaur', 'simulation.inertia_from_urdf', True)
+    found = {finding.name: finding for finding in examine(path)}['inertia']
+    assert not found.ok
+    assert '4.47 m' in found.what
+    assert '1 kg·m² for 0.05 kg of upper_leg_' in found.what
+    assert 'inertia_from_urdf: false' in found.way_out
+
+
 def test_a_pose_that_is_cut_as_the_document_says_is_within_the_limits(change: Change) -> None:
     # 0.7 - 0.02 is a little less than 0.68 in the computer's numbers
     path = change('a1', 'joints.position_max', [0.7, 4.18, -0.92])
