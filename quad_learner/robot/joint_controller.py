@@ -47,11 +47,12 @@ class JointMap:
         """Reads the names.
 
         Raises:
-            ConfigurationError: the controller's joints are not the robot's, or a list has another
-                length than 1 or the number of joints.
+            ConfigurationError: two joints have one name, the controller's joints are not the
+                robot's, or a list has another length than 1 or the number of joints.
         """
         self.hardware_names = tuple(_renamed(name, config.joint_renames) for name in robot.joints)
         """the hardware's name of each joint, in the robot's order"""
+        _refuse_one_name_for_two(robot.joints, self.hardware_names, config.joint_renames)
         listed = config.controller_joints
         names = self.hardware_names if listed == (ALL_JOINTS,) else listed
         if sorted(names) != sorted(self.hardware_names):
@@ -182,6 +183,20 @@ def _renamed(name: str, renames: tuple[str, ...]) -> str:
         ours, theirs = entry.split('=')
         name = name.replace(ours, theirs)
     return name
+
+
+def _refuse_one_name_for_two(
+    ours: tuple[str, ...], theirs: tuple[str, ...], renames: tuple[str, ...]
+) -> None:
+    """Raises ConfigurationError where two joints would be read, and moved, as one."""
+    for name in theirs:
+        named = [our for our, their in zip(ours, theirs, strict=True) if their == name]
+        if len(named) > 1:
+            raise ConfigurationError(
+                f'joint_renames = {list(renames)} gives {" and ".join(named)} one name, {name!r}, '
+                'but each joint needs its own; renames are taken one after the other, so to swap '
+                'two names go by a third'
+            )
 
 
 def _one_a_joint(name: str, values: tuple[float, ...], robot: RobotModel) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.drive.config import DriveConfig
 from quad_learner.drive.steering import Steering
 
@@ -18,6 +19,14 @@ STAND = [0.0, 0.0, 0.0]
 def steering(drive_config: Callable[..., DriveConfig]) -> Steering:
     config = drive_config(command_age_max_s=0.5, joy_axes=[1, 0, 3], joy_enable=2)
     return Steering(config, LARGEST)
+
+
+@pytest.mark.parametrize('axes', [[], [1], [1, 0], [1, 0, 3, 4]])
+def test_each_number_of_a_command_needs_an_axis(
+    drive_config: Callable[..., DriveConfig], axes: list[int]
+) -> None:
+    with pytest.raises(ConfigurationError, match='must be three axes: ahead, to the left, turn'):
+        drive_config(joy_axes=axes)
 
 
 def test_it_stands_until_somebody_commands(steering: Steering) -> None:

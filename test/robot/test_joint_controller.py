@@ -44,6 +44,12 @@ def test_a_rename_that_changes_nothing_keeps_the_names(robot: RobotModel) -> Non
     assert joints.hardware_names == robot.joints
 
 
+def test_two_names_are_swapped_by_way_of_a_third(robot: RobotModel) -> None:
+    renames = ('FR=side', 'FL=FR', 'side=FL', 'upper=thigh', 'lower=calf')
+    swapped = [*MAKERS[3:6], *MAKERS[:3], *MAKERS[6:]]
+    assert list(JointMap(robot, config(joint_renames=renames)).hardware_names) == swapped
+
+
 def test_the_controllers_order_is_kept_on_the_way_out_and_undone_on_the_way_in(
     robot: RobotModel,
 ) -> None:
@@ -79,6 +85,8 @@ def test_signs_and_offsets_turn_the_hardwares_angles_into_ours_and_back(robot: R
         ({'controller_joints': tuple(MAKERS[:11])}, 'controller_joints'),
         ({'controller_joints': (*MAKERS[:11], MAKERS[0])}, 'controller_joints'),
         ({'joint_renames': ('upper=knee',), 'controller_joints': tuple(MAKERS)}, 'joint_renames'),
+        ({'joint_renames': ('FR=FL',)}, 'FR_hip_joint and FL_hip_joint one name, .FL_hip_joint'),
+        ({'joint_renames': ('FR=FL', 'FL=FR')}, 'to swap two names go by a third'),
         ({'joint_signs': (1.0, -1.0)}, 'joint_signs holds 2'),
         ({'joint_offsets_rad': (0.0,) * 13}, 'joint_offsets_rad holds 13'),
     ],
