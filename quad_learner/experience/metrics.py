@@ -103,8 +103,7 @@ class RunRecorder:
             OSError: the file cannot be written.
             ValueError: the file there has other columns.
         """
-        header = not self._path.exists()
-        if not header:
+        if self._path.exists():
             self._rows = list(read_rows(self._path, self._columns))
             cut_torn_line(self._path)
         if self._rows:
@@ -119,7 +118,8 @@ class RunRecorder:
             if row.episode.end_s <= self._earlier_s:
                 self._earlier_totals = row.totals
         self._file = self._path.open('a', newline='')
-        if header:
+        # Who was killed, or met a full disk, at its first line has left a file that is empty.
+        if self._path.stat().st_size == 0:
             self._write(header_of(self._columns))
 
     def close(self) -> None:

@@ -179,6 +179,19 @@ def test_what_was_counted_since_the_robot_started_is_told_from_what_went_before(
     started_again.close()
 
 
+@pytest.mark.parametrize('left', ['', 'number,start_s,en'])
+def test_a_run_that_ended_at_its_first_line_goes_on_with_whole_columns(
+    tmp_path: Path, recorder: RunRecorder, episode: MakeEpisode, left: str
+) -> None:
+    recorder.close()
+    path = tmp_path / 'metrics.csv'
+    path.write_text(left)
+    recorder.open()
+    row = recorder.episode(episode(1), wall_time_s=1.0)
+    recorder.close()
+    assert [read.episode for read in read_rows(path)] == [row.episode]
+
+
 @pytest.mark.parametrize('elapsed_s', [0.0, 17.5])
 def test_robot_time_that_is_known_goes_before_the_last_episode(
     tmp_path: Path,
