@@ -6,6 +6,7 @@ the process loses words, if it does not wait for them, or waits, if it does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -58,7 +59,9 @@ class LogKeeper(threading.Thread):
         self._lost = len(words) - written
 
     def _begin_another(self) -> None:
-        os.replace(self._log, self._log.with_name(f'{self._log.name}.1'))
+        # Somebody may have removed it, or the disk have had no room for another the last time.
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._log, self._log.with_name(f'{self._log.name}.1'))
         another = self._log.open('ab', buffering=0)
         self._file.close()
         self._file, self._size = another, 0

@@ -65,3 +65,17 @@ def test_what_was_lost_is_told_when_the_disk_takes_words_again(tmp_path: Path) -
     os.close(keeper.writer)
     keeper.join(PATIENCE_S)
     assert log.read_text() == '\n[4 bytes could not be written here]\nhere\n'
+
+
+def test_a_log_that_somebody_removes_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, 'LOG_BYTES', 10)
+    log = tmp_path / 'dog.log'
+    keeper = LogKeeper(log)
+    log.unlink()
+    keeper._keep(b'twelve bytes')
+    keeper._keep(b'here')
+    os.close(keeper.writer)
+    keeper.run()
+    assert log.read_text() == 'here'
