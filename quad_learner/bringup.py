@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from quad_learner.configuration import ConfigurationError, instead_of, read_values
+from quad_learner.experience.durable import write_atomically
 from quad_learner.graph import REAL_TIME
 from quad_learner.resources import config_directory
 
@@ -188,7 +189,7 @@ def _content(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f'params file {path} cannot be read ({error.strerror})'
         ) from error
-    except yaml.YAMLError as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f'params file {path} is not YAML: {error}') from error
     if not isinstance(content, dict):
         raise ConfigurationError(f'params file {path} must hold node names, or /**, at its top')
@@ -203,11 +204,48 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str], path: Path) -> No
 
 
 def write_parameters(values: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, Path]:
-    """Writes one parameter file a node into `folder`; returns the paths by node name."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes one parameter file a node into `folder`; returns the paths by node name.
+
+    Raises:
+        ConfigurationError: one cannot be written; what was there before still is.
+    """
     paths = {}
     for name, merged in values.items():
         path = folder / f'{name}.yaml'
-        path.write_text(yaml.safe_dump({'/**': {'ros__parameters': dict(merged)}}, sort_keys=True))
+        told = {key: _as_ros_reads(value) for key, value in merged.items()}
+        text = yaml.dump({'/**': {'ros__parameters': told}}, Dumper=_Dumper, sort_keys=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text)
+        except OSError as error:
+            raise ConfigurationError(
+                f'{path} cannot be written ({error.strerror}); make room, or make the folder '
+                'writable'
+            ) from error
         paths[name] = path
     return paths
+
+
+class _Text(str):
+    """A text that is written in quotes."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes nothing but texts, numbers, lists and mappings."""
+
+
+_Dumper.add_representer(
+    _Text, lambda dumper, text: dumper.represent_scalar('tag:yaml.org,2002:str', text, style="'")
+)
+
+
+def _as_ros_reads(value: Any) -> Any:
+    """Returns `value` so that ROS reads it back in its type.
+
+    Its parser takes texts such as 1e3 and y for numbers and switches unless they are quoted, and
+    refuses a list of whole numbers and others.
+    """
+    if isinstance(value, (list, tuple)):
+        is_real = any(isinstance(item, float) for item in value)
+        return [_as_ros_reads(float(item) if is_real else item) for item in value]
+    return _Text(value) if isinstance(value, str) else value

@@ -152,7 +152,7 @@ def read_values(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigurationError(f'{path}: cannot be read ({error.strerror})') from error
-    except yaml.YAMLError as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f'{path}: is not YAML ({error})') from error
     try:
         values = content['/**']['ros__parameters']

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 import yaml
 
 from quad_learner import bringup
-from quad_learner.configuration import ConfigurationError
+from quad_learner.configuration import ConfigurationError, read_values
 
 SIM = bringup.nodes('sim')
 
@@ -112,6 +114,32 @@ def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, content: Any, wo
     with pytest.raises(ConfigurationError, match=words) as caught:
         bringup.parameters(SIM, {}, file)
     assert str(file) in str(caught.value)
+
+
+def test_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / 'mine.yaml'
+    file.write_bytes('policy: # für den Hund'.encode('latin-1'))
+    with pytest.raises(ConfigurationError, match=r'mine\.yaml is not YAML: .* codec'):
+        bringup.parameters(SIM, {}, file)
+    with pytest.raises(ConfigurationError, match=r'mine\.yaml: is not YAML .* codec'):
+        read_values(file)
+
+
+def test_a_full_disk_takes_no_parameters_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = bringup.parameters(SIM, {'seed': 5}, None)
+    files = bringup.write_parameters(values, tmp_path)
+    before = {path: path.read_text() for path in files.values()}
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'write', full)
+    with pytest.raises(ConfigurationError, match=r'robot\.yaml cannot be written \(No space left'):
+        bringup.write_parameters(values, tmp_path)
+    monkeypatch.undo()
+    assert {path: path.read_text() for path in files.values()} == before
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import rclpy
 from rclpy.exceptions import ParameterAlreadyDeclaredException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError, parameter
 from quad_learner.ros import parameters
 
@@ -104,3 +107,18 @@ def test_loading_twice_is_a_mistake_that_shows(node: Make) -> None:
     parameters.load(kettle, KettleConfig)
     with pytest.raises(ParameterAlreadyDeclaredException):
         parameters.load(kettle, KettleConfig)
+
+
+@pytest.mark.parametrize(
+    'value',
+    ['1e3', 'y', 'Off', '0x1F', '.5', 'true', "it's: here # now", '', [1, 2.5], [3, 4], ['1e3']],
+)
+def test_what_a_run_writes_ros_reads_as_it_was_meant(tmp_path: Path, value: Any) -> None:
+    files = bringup.write_parameters({'kettle': {'given': value}}, tmp_path / 'a folder')
+    context = rclpy.Context()
+    rclpy.init(args=['--ros-args', '--params-file', str(files['kettle'])], context=context)
+    kettle = Node('kettle', context=context, automatically_declare_parameters_from_overrides=True)
+    read = kettle.get_parameter('given').value
+    kettle.destroy_node()
+    context.try_shutdown()
+    assert (list(read) if isinstance(value, list) else read) == value
