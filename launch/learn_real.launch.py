@@ -21,6 +21,7 @@ from launch.events import Shutdown
 from launch import LaunchContext, LaunchDescription
 from quad_learner.bringup import BACKENDS
 from quad_learner.configuration import ConfigurationError
+from quad_learner.experience.run_directory import open_run
 from quad_learner.learn import (
     LOCKSTEP_FACTOR,
     LearnOptions,
@@ -72,7 +73,11 @@ def _start(context: LaunchContext) -> launching.Entities:
     if record:
         _check_bag()
     environment = launching.environment(context, options.namespace)
+    if options.resume is not None:
+        launching.hold(context, open_run(options.resume))
     ready = prepare(options)
+    if options.resume is None:
+        launching.hold(context, ready.run)
     run = ready.run.path
     nodes = launching.nodes(
         ready.specs, ready.files, given, run, _report(run), [{'use_sim_time': sim_time}]

@@ -62,6 +62,16 @@ def nodes(backend: str) -> tuple[NodeSpec, ...]:
     )
 
 
+def backend_of(parameters: Path) -> str:
+    """Returns the backend of the run whose parameter files are in that folder.
+
+    Raises:
+        ConfigurationError: that of the robot cannot be read.
+    """
+    hardware = 'joint_states_topic' in read_values(parameters / 'robot.yaml')
+    return 'ros2_control' if hardware else 'sim'
+
+
 def drive_nodes(backend: str) -> tuple[NodeSpec, ...]:
     """Returns the table for driving learned policies on `backend`, in the order of starting.
 

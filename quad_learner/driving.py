@@ -71,7 +71,11 @@ def prepare(options: DriveOptions) -> Prepared:
     }
     specs = bringup.drive_nodes(options.backend)
     # A run that was learned in simulation may be driven on the robot: its body is another's.
-    but_not = {'keyboard'} if _backend_of(run) == options.backend else {'keyboard', 'robot'}
+    but_not = (
+        {'keyboard'}
+        if bringup.backend_of(run.parameters) == options.backend
+        else {'keyboard', 'robot'}
+    )
     if options.keyboard:
         specs = (*specs, bringup.keyboard_node())
     values = bringup.parameters(
@@ -123,8 +127,3 @@ def _supervise(
         supervisor.stop()
         interrupted.release()
     return reason
-
-
-def _backend_of(run: RunDirectory) -> str:
-    hardware = 'joint_states_topic' in read_values(run.parameters / 'robot.yaml')
-    return 'ros2_control' if hardware else 'sim'

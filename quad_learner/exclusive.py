@@ -1,8 +1,9 @@
-"""One graph on one domain: a lock that the operating system takes away with the process.
+"""One graph on one domain, and one in a run's folder: locks that go with the process.
 
-Because it goes with the process however that ends, it also tells others that a process has died,
-without a word from it. The system takes down a process's memory before it lets go of its files,
-which takes tens of milliseconds where that memory is locked; who watches sees the first already.
+The operating system takes them away however the process ends, so that they also tell others that
+a process has died, without a word from it. It takes down a process's memory before it lets go of
+its files, which takes tens of milliseconds where that memory is locked; who watches sees the first
+already.
 """
 
 from __future__ import annotations
@@ -40,6 +41,33 @@ def claim(name: str, domain: str, namespace: str) -> IO[str]:
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
+    return lock
+
+
+def claim_run(run: Path, mark: Path) -> IO[bytes]:
+    """Returns a held lock for a run's folder; keep it as long as something is written there.
+
+    Domains say nothing of folders: two graphs in two domains would write into one run.
+
+    Args:
+        run: the folder, for whoever is refused.
+        mark: a file in it that is there as long as the run.
+
+    Raises:
+        ConfigurationError: another process of this machine holds it.
+        OSError: the file cannot be read.
+    """
+    lock = mark.open('rb')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise ConfigurationError(
+            f'{run} is being learned in by another process; stop that one first, or go on with '
+            'another run'
+        ) from error
+    except OSError:  # a file system that knows no locks
+        pass
     return lock
 
 

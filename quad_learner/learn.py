@@ -6,17 +6,25 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from quad_learner import bringup
 from quad_learner.configuration import ConfigurationError, read_values
-from quad_learner.exclusive import claim
+from quad_learner.exclusive import claim, claim_run
+from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.metrics_table import read_rows
-from quad_learner.experience.run_directory import RunDirectory, create, create_at, open_run
+from quad_learner.experience.run_directory import (
+    RunDirectory,
+    RunDirectoryError,
+    create,
+    create_at,
+    open_run,
+)
 from quad_learner.experience.versions import installed_versions
 from quad_learner.flow import by_network
 from quad_learner.precedence import may_run_first
@@ -100,6 +108,8 @@ class Preparation:
     """parameter file of each node, by its name"""
     told: tuple[str, ...] = ()
     """what the simulation said of the policies that a run on a robot goes on with"""
+    before: Mapping[Path, bytes] = field(default_factory=dict)
+    """parameter files that a run which goes on had until then"""
 
 
 def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
@@ -111,8 +121,15 @@ def learn(options: LearnOptions) -> tuple[Ending, RunDirectory]:
     """
     environment = node_environment()
     with claim('run', environment['ROS_DOMAIN_ID'], options.namespace):
-        ready = prepare(options)
-        return _supervise(ready, environment, options), ready.run
+        if options.resume is None:
+            ready = prepare(options)
+            with claim_run(ready.run.path, ready.run.versions):
+                return _supervise(ready, environment, options), ready.run
+        run = open_run(options.resume)
+        with claim_run(run.path, run.versions):
+            ready = prepare(options)
+            with _unless_refused(ready):
+                return _supervise(ready, environment, options), run
 
 
 def prepare(options: LearnOptions) -> Preparation:
@@ -126,25 +143,57 @@ def prepare(options: LearnOptions) -> Preparation:
     specs = bringup.nodes(options.backend)
     shared = _shared(options)
     # A run goes on as it began, also when the package's own values have changed since.
-    earlier = None if options.resume is None else open_run(options.resume).parameters
+    began = None if options.resume is None else open_run(options.resume)
+    if began is not None:
+        _check_backend(began, options)
+    earlier = None if began is None else began.parameters
     values = bringup.parameters(
         specs, shared, options.params_file, earlier, may_run_first=may_run_first
     )
+    for merged in values.values():
+        merged['robot'] = _from_anywhere(str(merged['robot']))
     _check(values)
-    run = _run_directory(options)
+    if began is not None:
+        _check_it_goes_on(began, values)
+    run = began or _run_directory(options)
     for merged in values.values():
         merged['run_directory'] = str(run.path)
+    before = {path: path.read_bytes() for path in run.parameters.rglob('*.yaml')}
     files = bringup.write_parameters(values, run.parameters)
-    _keep_robot(run, str(shared.get('robot', values['robot']['robot'])))
+    _keep_robot(run, str(values['robot']['robot']))
     # They learned on this robot and go on learning, in a trial first: it is said, not refused.
     goes_on = options.resume is not None and options.backend != 'sim'
-    return Preparation(run, specs, files, admit(run, although=True) if goes_on else ())
+    return Preparation(run, specs, files, admit(run, although=True) if goes_on else (), before)
+
+
+@contextmanager
+def _unless_refused(ready: Preparation) -> Iterator[None]:
+    """Gives a run back its parameters where nothing was learned with those that it was given.
+
+    Otherwise it would not go on with its own either, after some that its learner refuses.
+    """
+    run = ready.run
+    began = _segments(run)
+    try:
+        yield
+    finally:
+        if _segments(run) == began:
+            for path in set(run.parameters.rglob('*.yaml')) - set(ready.before):
+                path.unlink()
+            for path, content in ready.before.items():
+                write_atomically(path, content)
+
+
+def _segments(run: RunDirectory) -> set[Path]:
+    """Returns the files of the log of steps: a learner that takes up its work begins another."""
+    return set(run.path.glob(f'{run.experience.stem}*{run.experience.suffix}'))
 
 
 def _supervise(
     ready: Preparation, environment: Mapping[str, str], options: LearnOptions
 ) -> Ending:
     run = ready.run
+    run.logs.mkdir(exist_ok=True)
     for line in ready.told:
         _say(line)
     _say(f'run {run.path}; stop at any time with Ctrl-C, go on with --resume')
@@ -201,6 +250,42 @@ def _shared(options: LearnOptions) -> dict[str, Any]:
     return shared
 
 
+def _from_anywhere(robot: str) -> str:
+    """Returns the name of a robot, or the path of its file as it is found from any folder."""
+    path = Path(robot)
+    return str(path.absolute()) if path.suffix in ('.yaml', '.yml') else robot
+
+
+def _check_backend(run: RunDirectory, options: LearnOptions) -> None:
+    had = bringup.backend_of(run.parameters)
+    if options.backend != had:
+        raise ConfigurationError(
+            f'{run.path} is learned with the backend {had}, not {options.backend}: go on with '
+            f'--backend {had} (backend:={had}), or start a new run'
+        )
+
+
+def _check_it_goes_on(run: RunDirectory, values: Mapping[str, Mapping[str, Any]]) -> None:
+    """Finds before anything moves that a run would go on without a task, or with another robot."""
+    kept, now = read_values(run.parameters / 'learner.yaml'), values['learner']
+    tasks = list(kept.get('tasks', ()))
+    if not set(tasks) <= set(now['tasks']):
+        raise ConfigurationError(
+            f'{run.path} learns {",".join(tasks)} and cannot go on with '
+            f'{",".join(now["tasks"])} alone; name all of them, or start a new run'
+        )
+    try:
+        had = load(str(kept['robot']))
+    except ConfigurationError:  # its file has gone: the learner compares with the checkpoint
+        return
+    has = load(str(now['robot']))
+    if (had.name, had.joints) != (has.name, has.joints):
+        raise ConfigurationError(
+            f'{run.path} is learned on {had.name} and cannot go on with the robot {has.name}, or '
+            f'other joints; leave out the robot, or start a new run'
+        )
+
+
 def _from_run(run: RunDirectory) -> dict[str, Any]:
     run.require_checkpoint()
     kept = read_values(run.parameters / 'learner.yaml')
@@ -209,12 +294,25 @@ def _from_run(run: RunDirectory) -> dict[str, Any]:
 
 
 def _robot_time_s(run: RunDirectory) -> float:
-    """Returns the robot time of `run` so far [s]; one that was killed has no fresh summary."""
+    """Returns the robot time of `run` so far [s]; one that was killed has no fresh summary.
+
+    Raises:
+        RunDirectoryError: summary or metrics are not what a run writes.
+    """
     ends = [0.0]
     if run.summary.is_file():
-        ends.append(float(json.loads(run.summary.read_text())['robot_time_s']))
+        try:
+            ends.append(float(json.loads(run.summary.read_text())['robot_time_s']))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunDirectoryError(
+                f'{run.summary} does not hold the figures of a run ({error!r}); remove it to go '
+                'on after the last episode in metrics.csv'
+            ) from error
     if run.metrics.is_file():
-        ends += [row.episode.end_s for row in read_rows(run.metrics)]
+        try:
+            ends += [row.episode.end_s for row in read_rows(run.metrics)]
+        except ValueError as error:
+            raise RunDirectoryError(str(error)) from error
     return max(ends)
 
 
@@ -233,8 +331,6 @@ def _check(values: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _run_directory(options: LearnOptions) -> RunDirectory:
-    if options.resume is not None:
-        return open_run(options.resume)
     versions = installed_versions()
     if options.run_directory is not None:
         return create_at(options.run_directory.absolute(), versions)
@@ -247,8 +343,14 @@ def _keep_robot(run: RunDirectory, robot: str) -> None:
     if path.suffix not in ('.yaml', '.yml'):
         path = config_directory() / 'robots' / f'{robot}.yaml'
     folder = run.parameters / 'robots'
-    folder.mkdir(exist_ok=True)
-    (folder / path.name).write_text(path.read_text())
+    try:
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / path.name, path.read_bytes())
+    except OSError as error:
+        raise RunDirectoryError(
+            f'{folder / path.name} cannot be written ({error.strerror}); make room, or make the '
+            'folder writable'
+        ) from error
 
 
 def _check_middleware() -> None:

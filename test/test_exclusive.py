@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quad_learner.configuration import ConfigurationError
-from quad_learner.exclusive import Lifeline, claim
+from quad_learner.exclusive import Lifeline, claim, claim_run
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,16 @@ def test_the_claim_of_a_process_that_died_is_gone(tmp_path: Path) -> None:
 def test_root_and_a_nested_namespace_have_locks_of_their_own(tmp_path: Path) -> None:
     with claim('safety', '7', '/'), claim('safety', '7', '/lab/one/'):
         assert len(list(tmp_path.glob('*.lock'))) == 2
+
+
+def test_a_run_is_learned_in_by_one_at_a_time_in_whatever_domain(tmp_path: Path) -> None:
+    mark = tmp_path / 'versions.json'
+    mark.write_text('{}')
+    taken = pytest.raises(ConfigurationError, match='is being learned in by another process')
+    with claim_run(tmp_path, mark), taken:
+        claim_run(tmp_path, mark)
+    claim_run(tmp_path, mark).close()
+    assert [path.name for path in tmp_path.iterdir()] == ['versions.json']
 
 
 def test_the_end_of_a_claim_is_told_once() -> None:

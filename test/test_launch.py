@@ -237,6 +237,16 @@ def test_a_second_graph_on_the_same_domain_is_refused(
         launched(run_dir=str(tmp_path / 'second'))
 
 
+def test_a_run_that_is_learned_in_elsewhere_is_refused(
+    launched: Callable[..., Launched], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched()
+    (tmp_path / 'run' / 'checkpoint' / '1').mkdir()
+    monkeypatch.setenv('ROS_DOMAIN_ID', '74')
+    with pytest.raises(ConfigurationError, match='is being learned in by another process'):
+        launched(run_dir='', resume=str(tmp_path / 'run'))
+
+
 def test_the_run_ends_when_the_learner_has_finished(launched: Callable[..., Launched]) -> None:
     reaction = launched().ends('learner', 0)
     assert type(reaction[-1]).__name__ == 'EmitEvent'

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from quad_learner import rehearsal
+from quad_learner import learn, rehearsal
 from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.metrics_table import LEARNER_COLUMNS, header_of
 from quad_learner.experience.rehearsed import Verdict
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, create_at
-from quad_learner.learn import LearnOptions, prepare
+from quad_learner.learn import Ending, LearnOptions, prepare
 from quad_learner.resources import config_directory
 from quad_learner.supervisor import Interrupt
 
@@ -144,3 +144,97 @@ def test_signals_are_only_held_while_the_run_lasts() -> None:
     assert held
     held.release()
     assert {number: signal.getsignal(number) for number in before} == before
+
+
+def moved(begun: RunDirectory, folder: Path) -> Path:
+    """Returns a copy of a robot file of the package's under another name."""
+    folder.mkdir()
+    (folder / 'mine.yaml').write_text((begun.parameters / 'robots/minitaur.yaml').read_text())
+    return folder / 'mine.yaml'
+
+
+def test_a_robot_file_is_found_again_from_any_folder(
+    begun: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = moved(begun, tmp_path / 'here')
+    monkeypatch.chdir(tmp_path / 'here')
+    run = prepare(LearnOptions(robot='mine.yaml', run_directory=tmp_path / 'mine')).run
+    (run.checkpoint / '1').mkdir()
+    monkeypatch.chdir(tmp_path)
+    prepare(LearnOptions(resume=run.path))
+    assert {kept(run, node)['robot'] for node in ('robot', 'policy', 'learner')} == {str(path)}
+
+
+def test_a_run_goes_on_with_the_same_robot_from_another_place(
+    begun: RunDirectory, tmp_path: Path
+) -> None:
+    path = moved(begun, tmp_path / 'there')
+    prepare(LearnOptions(resume=begun.path, robot=str(path)))
+    assert kept(begun, 'learner')['robot'] == str(path)
+
+
+@pytest.mark.parametrize(
+    'asked, words',
+    [
+        ({'robot': 'a1'}, 'is learned on minitaur and cannot go on with the robot a1'),
+        ({'tasks': ('left',)}, 'learns forward and cannot go on with left alone'),
+        ({'backend': 'ros2_control'}, 'with the backend sim, not ros2_control: go on with'),
+    ],
+)
+def test_a_run_cannot_go_on_as_another_and_stays_what_it_is(
+    begun: RunDirectory, asked: dict[str, Any], words: str
+) -> None:
+    before = {path: path.read_bytes() for path in begun.path.rglob('*.*')}
+    with pytest.raises(ConfigurationError, match=words):
+        prepare(LearnOptions(resume=begun.path, **asked))
+    assert {path: path.read_bytes() for path in begun.path.rglob('*.*')} == before
+
+
+@pytest.mark.parametrize('learned', [False, True])
+def test_parameters_that_the_learner_refuses_do_not_stay(
+    begun: RunDirectory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, learned: bool
+) -> None:
+    def pretend(*_: Any) -> Ending:
+        if learned:
+            begun.experience.write_bytes(b'a segment')
+        return Ending(1, finished=False)
+
+    monkeypatch.setattr(learn, '_supervise', pretend)
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text(yaml.safe_dump({'/**': {'ros__parameters': {'critic_width': 32}}}))
+    before = kept(begun, 'learner')
+    assert before['critic_width'] != 32
+    learn.learn(LearnOptions(resume=begun.path, params_file=mine))
+    assert kept(begun, 'learner') == before | ({'critic_width': 32} if learned else {})
+
+
+def test_a_run_is_learned_in_by_one_graph_at_a_time(
+    begun: RunDirectory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def pretend(*_: Any) -> Ending:
+        monkeypatch.setenv('ROS_DOMAIN_ID', '64')
+        learn.learn(LearnOptions(resume=begun.path))
+        return Ending(0, finished=True)
+
+    monkeypatch.setenv('ROS_DOMAIN_ID', '63')
+    monkeypatch.setattr(learn, '_supervise', pretend)
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    with pytest.raises(ConfigurationError, match='is being learned in by another process'):
+        learn.learn(LearnOptions(resume=begun.path))
+
+
+@pytest.mark.parametrize(
+    'name, content, words',
+    [
+        ('summary.json', '', 'summary.json does not hold the figures of a run .* remove it'),
+        ('summary.json', '{}', 'summary.json does not hold the figures'),
+        ('metrics.csv', 'a,b\n', 'metrics.csv: its columns are not those'),
+    ],
+)
+def test_a_strange_file_in_a_run_is_named(
+    begun: RunDirectory, name: str, content: str, words: str
+) -> None:
+    (begun.path / name).write_text(content)
+    with pytest.raises(RunDirectoryError, match=words):
+        prepare(LearnOptions(resume=begun.path))

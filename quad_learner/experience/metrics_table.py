@@ -100,7 +100,10 @@ def read_rows(path: Path, columns: Mapping[str, str] = LEARNER_COLUMNS) -> Seque
         OSError: the file cannot be read.
         ValueError: the file has other columns, or a cell that is no number.
     """
-    text = path.read_text()
+    try:
+        text = path.read_text()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no table ({error}); move it away') from error
     lines = text[: text.rfind('\n') + 1].splitlines()
     header = header_of(columns)
     if lines and lines[0].split(',') != header:
@@ -109,7 +112,15 @@ def read_rows(path: Path, columns: Mapping[str, str] = LEARNER_COLUMNS) -> Seque
             f'({", ".join(sorted(set(header) ^ set(lines[0].split(","))))} differ); '
             'use the version of quad_learner that made the run'
         )
-    return [_row(dict(zip(header, cells, strict=True))) for cells in csv.reader(lines[1:])]
+    rows = []
+    for number, cells in enumerate(csv.reader(lines[1:]), start=2):
+        try:
+            rows.append(_row(dict(zip(header, cells, strict=True))))
+        except ValueError as error:
+            raise ValueError(
+                f'{path}: line {number} is not a row of its columns ({error}); take it out'
+            ) from error
+    return rows
 
 
 def cut_torn_line(path: Path) -> None:

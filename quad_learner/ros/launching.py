@@ -21,7 +21,8 @@ from launch_ros.actions import Node
 from launch import LaunchContext, LaunchDescription
 from quad_learner.bringup import NodeSpec
 from quad_learner.configuration import ConfigurationError
-from quad_learner.exclusive import claim
+from quad_learner.exclusive import claim, claim_run
+from quad_learner.experience.run_directory import RunDirectory
 from quad_learner.learn import node_environment
 from quad_learner.restarts import Meaning, Restarts
 
@@ -101,6 +102,15 @@ def environment(context: LaunchContext, namespace: str) -> Entities:
     context.extend_globals({'quad_learner_lock': lock})
     changed = {key: text for key, text in wanted.items() if os.environ.get(key) != text}
     return [SetEnvironmentVariable(key, text) for key, text in changed.items()]
+
+
+def hold(context: LaunchContext, run: RunDirectory) -> None:
+    """Holds the lock of a run's folder until this process ends.
+
+    Raises:
+        ConfigurationError: another graph writes there.
+    """
+    context.extend_globals({'quad_learner_run': claim_run(run.path, run.versions)})
 
 
 def nodes(

@@ -237,6 +237,19 @@ def test_a_file_of_other_columns_is_refused_and_left_alone(
     assert path.read_text() == 'time,reward\n1,2\n'
 
 
+@pytest.mark.parametrize(
+    'line, words', [(b'1,2,3\n', 'line 2 is not a row'), (b'\xff\n', 'is no table')]
+)
+def test_a_line_that_is_no_row_is_named(
+    tmp_path: Path, recorder: RunRecorder, line: bytes, words: str
+) -> None:
+    recorder.close()
+    path = tmp_path / 'metrics.csv'
+    path.write_bytes(path.read_bytes() + line)
+    with pytest.raises(ValueError, match=rf'metrics\.csv:? {words}'):
+        read_rows(path)
+
+
 def test_an_episode_before_open_is_a_mistake_that_is_told(
     tmp_path: Path, facts: RunFacts, episode: MakeEpisode
 ) -> None:
