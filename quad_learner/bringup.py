@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from quad_learner.resources import config_directory
 
 BACKENDS = {'sim': 'robot_sim', 'ros2_control': 'robot_ros2_control'}
 """Name of a backend, and the node that is the robot with it."""
+LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+"""those that nodes know"""
+NAMESPACE = re.compile(r'/?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?')
 RUN_FIRST = 'run_first.yaml'
 """file of what safety is given where the control processes run before all others"""
 
@@ -80,6 +84,19 @@ def drive_nodes(backend: str) -> tuple[NodeSpec, ...]:
     """
     files = ('policy', 'task', 'reset', 'drive')
     return (*_body(backend), NodeSpec('policy', 'drive', files, respawn=True))
+
+
+def check_namespace(namespace: str) -> None:
+    """Refuses what ROS takes for no namespace: each node would end with a word about its lexer.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if namespace.strip('/') and not NAMESPACE.fullmatch(namespace):
+        raise ConfigurationError(
+            f'namespace {namespace!r} must be names of letters, digits and underscores, not '
+            'beginning with a digit, with single slashes between them, such as lab/spot'
+        )
 
 
 def keyboard_node() -> NodeSpec:

@@ -8,17 +8,19 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from quad_learner.bringup import LOG_LEVELS
 from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, open_run
+from quad_learner.showing import show_summary, show_walk
 from quad_learner.task.kinds import FORWARD, KINDS, Kind
 
 if TYPE_CHECKING:
-    from quad_learner.evaluation import Performance, Score
+    from quad_learner.evaluation import Performance
 
 USAGE_ERROR = 2
 """exit code: what was asked for cannot be; the message says why and what to do"""
@@ -78,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser('export', help='copy the policy of a run as one ONNX file')
     export.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     export.add_argument('--output', type=Path, default=Path('policy.onnx'), help='where to')
+    export.add_argument('--task', default='forward', choices=tuple(KINDS), help='which policy')
     export.set_defaults(run=_export)
     listing = commands.add_parser(
         'urdf', help='list what a robot file has to name: joints, their axes and places, feet'
@@ -141,7 +144,9 @@ def _add_drive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help='1 (default): real time; 0: lockstep, simulation alone',
     )
     drive.add_argument('--namespace', default='', help='of all nodes')
-    drive.add_argument('--log-level', default='info', help='of all nodes (default info)')
+    drive.add_argument(
+        '--log-level', type=str.lower, default='info', choices=LOG_LEVELS, help='of all nodes'
+    )
     drive.set_defaults(run=_drive)
 
 
@@ -180,7 +185,9 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help='0 (default): lockstep, as fast as the machine allows; 1: real time, as on hardware',
     )
     learn.add_argument('--namespace', default='', help='of all nodes')
-    learn.add_argument('--log-level', default='info', help='of all nodes (default info)')
+    learn.add_argument(
+        '--log-level', type=str.lower, default='info', choices=LOG_LEVELS, help='of all nodes'
+    )
     learn.add_argument(
         '--no-report', action='store_true', help='do not film, score and report at the end'
     )
@@ -211,71 +218,78 @@ def _learn(options: argparse.Namespace) -> int:
         )
     )
     if ending.finished and not options.no_report:
-        try:
-            _write_report(run)
-        except KeyboardInterrupt:
-            sys.stdout.write(f'no report; make it with: quad-learner report {run.path}\n')
-    if ending.finished and (waits_for := _show_summary(run).get('waits_for')):
+        _try_to_report(run)
+    if ending.finished and (waits_for := show_summary(run).get('waits_for')):
         sys.stderr.write(f'quad_learner: the time is over, and the robot waits for {waits_for}\n')
         return 1
     return ending.exit
 
 
+def _try_to_report(run: RunDirectory) -> None:
+    """Makes the report of a run that has ended: it is good without one, too."""
+    try:
+        _write_report(run)
+    except KeyboardInterrupt:
+        sys.stdout.write(f'no report; make it with: quad-learner report {run.path}\n')
+    except (ConfigurationError, RunDirectoryError, OSError) as error:
+        sys.stderr.write(f'quad-learner: no report: {error}\n')
+
+
 def _write_report(run: RunDirectory) -> None:
     from quad_learner.experience.report import write_report
 
+    run.require_metrics()
     if run.policy.is_file():
         _film(run)
     sys.stdout.write(f'report: {write_report(run)}\n')
 
 
 def _film(run: RunDirectory) -> None:
-    from quad_learner.scorecard import write_scorecard
-    from quad_learner.simulation.gait_picture import film
+    """Films the gait, where there is a simulator to drive the policy in."""
+    try:
+        from quad_learner.scorecard import write_scorecard
+        from quad_learner.simulation.gait_picture import film
 
-    performance = _performance(run, FILM_SEED)
+        performance, _ = _performance(run, FILM_SEED)
+    except ImportError as error:
+        sys.stdout.write(f'no film, for the simulator cannot be imported ({error})\n')
+        return
     score = film(performance, run.gait)
     performance.close()
     if score is not None:
         write_scorecard(run, [score], FILM_SEED, performance.four_legs)
 
 
-def _performance(run: RunDirectory, seed: int, kind: Kind = FORWARD) -> Performance:
+def _performance(run: RunDirectory, seed: int, kind: Kind = FORWARD) -> tuple[Performance, Path]:
+    """Returns a robot in its world with a policy in the driver's seat, and the policy's file."""
     from quad_learner.evaluation import Performance, configs_of_run
-    from quad_learner.policy.onnx_policy import OnnxPolicy
+    from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
 
     run.require_any_policy()
     configs = configs_of_run(run, seed=seed, workspace_m=[0.0, 0.0])
     policy = run.require_policy(configs.task.taught_by().get(kind, kind).suffix)
     performance = Performance(configs, kind=kind)
-    performance.connect(OnnxPolicy(policy.read_bytes()))
-    return performance
-
-
-def _show_summary(run: RunDirectory) -> dict[str, Any]:
-    """Prints the summary of `run`, and returns it."""
-    import json
-
-    summary: dict[str, Any] = json.loads(run.summary.read_text())
-    table = Table(title=f'{run.path}', show_header=False)
-    for key, value in summary.items():
-        if not isinstance(value, dict):
-            table.add_row(key, str(value))
-    Console().print(table)
-    return summary
+    try:
+        performance.connect(OnnxPolicy(policy.read_bytes()))
+    except PolicyError as error:
+        raise ConfigurationError(f'{policy}: {error}') from error
+    return performance, policy
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from quad_learner.policy.onnx_policy import PolicyError
+    from quad_learner.scorecard import means, write_scorecard
 
     run = open_run(options.folder)
     if options.episodes < 1:
         raise ConfigurationError(f'--episodes {options.episodes} must be 1 or more')
     try:
-        performance = _performance(run, options.seed, KINDS[options.task])
-    except PolicyError as error:
-        raise ConfigurationError(f'{run.policy}: {error}') from error
-    table = Table('episode', 'speed [m/s]', 'return', 'steps', 'fell', title=str(run.policy))
+        performance, policy = _performance(run, options.seed, KINDS[options.task])
+    except ImportError as error:
+        raise ConfigurationError(
+            f'a policy is evaluated in simulation, and the simulator cannot be imported ({error});'
+            ' quad-learner doctor says what to install'
+        ) from error
+    table = Table('episode', 'speed [m/s]', 'return', 'steps', 'fell', title=str(policy))
     scores = []
     for number in range(1, options.episodes + 1):
         score = performance.episode()
@@ -294,34 +308,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     if not scores:
         return 1
     table.add_section()
-    table.add_row(*_means(scores))
+    table.add_row(*means(scores))
     Console().print(table)
-    _show_walk(run, scores, options.seed, performance.four_legs)
+    show_walk(run, write_scorecard(run, scores, options.seed, performance.four_legs, policy))
     return 0
-
-
-def _show_walk(run: RunDirectory, scores: list[Score], seed: int, four_legs: bool) -> None:
-    from quad_learner.scorecard import lines, write_scorecard
-
-    table = Table(title='the walk, all episodes', show_header=False)
-    for words in lines(write_scorecard(run, scores, seed, four_legs)):
-        table.add_row(*words)
-    Console().print(table)
-    files = [file for file in (run.evaluation, run.footfalls, run.gait) if file.is_file()]
-    sys.stdout.write(''.join(f'{file}\n' for file in files))
-
-
-def _means(scores: list[Score]) -> tuple[str, ...]:
-    from quad_learner.evaluation import spread
-
-    speed, returned = spread(s.speed for s in scores), spread(s.total_reward for s in scores)
-    return (
-        'mean ± sd',
-        f'{speed[0]:.3f} ± {speed[1]:.3f}',
-        f'{returned[0]:.1f} ± {returned[1]:.1f}',
-        '',
-        f'{sum(score.fell for score in scores)}/{len(scores)}',
-    )
 
 
 def _drive(options: argparse.Namespace) -> int:
@@ -364,12 +354,17 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    source = open_run(options.folder).require_policy()
+    source = open_run(options.folder).require_policy(KINDS[options.task].suffix)
     if options.output.exists():
         raise ConfigurationError(
             f'{options.output} exists and is not overwritten; choose another --output'
         )
-    shutil.copyfile(source, options.output)
+    try:
+        shutil.copyfile(source, options.output)
+    except OSError as error:
+        raise ConfigurationError(
+            f'{options.output} cannot be written ({error.strerror}); choose another --output'
+        ) from error
     sys.stdout.write(f'{options.output}\n')
     return 0
 

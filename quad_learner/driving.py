@@ -59,6 +59,7 @@ def prepare(options: DriveOptions) -> Prepared:
         RunDirectoryError: there is no such run, or it has no policy.
     """
     run = open_run(options.run)
+    bringup.check_namespace(options.namespace)
     if options.lockstep and options.backend != 'sim':
         raise ConfigurationError('a robot waits for nobody: lockstep is for the backend sim alone')
     run.require_any_policy()

@@ -140,6 +140,7 @@ def prepare(options: LearnOptions) -> Preparation:
         RunDirectoryError: the run's folder cannot be made or resumed.
     """
     _check_middleware()
+    bringup.check_namespace(options.namespace)
     specs = bringup.nodes(options.backend)
     shared = _shared(options)
     # A run goes on as it began, also when the package's own values have changed since.

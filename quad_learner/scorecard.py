@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from quad_learner.evaluation import Score, spread
@@ -21,7 +22,11 @@ DECIMALS = 4
 
 
 def write_scorecard(
-    run: RunDirectory, scores: Sequence[Score], seed: int, four_legs: bool
+    run: RunDirectory,
+    scores: Sequence[Score],
+    seed: int,
+    four_legs: bool,
+    policy: Path | None = None,
 ) -> WalkQuality:
     """Writes evaluation.json, and footfalls.png of a robot with four legs; earlier ones go.
 
@@ -30,6 +35,7 @@ def write_scorecard(
         scores: of the episodes, at least one.
         seed: of the world.
         four_legs: the robot has one foot in each quarter.
+        policy: file of the policy that was driven; None is that of walking forward.
 
     Returns:
         the figures of all episodes together.
@@ -39,7 +45,7 @@ def write_scorecard(
     """
     quality = quality_of([score.bout for score in scores], four_legs)
     content = {
-        'policy': run.policy.name,
+        'policy': (policy or run.policy).name,
         'seed': seed,
         'speed_m_s': dict(
             zip(('mean', 'std'), spread(score.speed for score in scores), strict=True)
@@ -64,6 +70,18 @@ def write_scorecard(
             run.footfalls, longest.bout, f'{quality.gait.pattern}, {longest.speed:.2f} m/s'
         )
     return quality
+
+
+def means(scores: Sequence[Score]) -> tuple[str, ...]:
+    """Returns the last row of a table of episodes: speed, return and falls of all together."""
+    speed, returned = spread(s.speed for s in scores), spread(s.total_reward for s in scores)
+    return (
+        'mean ± sd',
+        f'{speed[0]:.3f} ± {speed[1]:.3f}',
+        f'{returned[0]:.1f} ± {returned[1]:.1f}',
+        '',
+        f'{sum(score.fell for score in scores)}/{len(scores)}',
+    )
 
 
 def lines(quality: WalkQuality) -> list[tuple[str, str]]:

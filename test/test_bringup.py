@@ -36,6 +36,17 @@ def test_an_unknown_backend_is_refused_with_the_choices() -> None:
         bringup.nodes('magic')
 
 
+@pytest.mark.parametrize('namespace', ['', '/', 'spot', '/lab/spot_2/', '_x'])
+def test_a_namespace_of_ros_is_let_pass(namespace: str) -> None:
+    bringup.check_namespace(namespace)
+
+
+@pytest.mark.parametrize('namespace', ['a b', '2spot', 'lab//spot', 'hünd', 'a-b', '//a', 'a\n'])
+def test_what_is_no_namespace_is_refused(namespace: str) -> None:
+    with pytest.raises(ConfigurationError, match='must be names of letters'):
+        bringup.check_namespace(namespace)
+
+
 def test_every_node_is_a_module_that_is_there() -> None:
     folder = Path(bringup.__file__).parent / 'nodes'
     for backend in bringup.BACKENDS:

@@ -182,6 +182,27 @@ def test_export_copies_the_policy_and_overwrites_nothing(
     assert target.read_bytes() == b'a policy'
 
 
+def test_export_into_a_folder_that_is_not_there_is_refused(
+    call: Call, run: RunDirectory, tmp_path: Path
+) -> None:
+    run.policy.write_bytes(b'a policy')
+    code, _, err = call('export', str(run.path), '--output', str(tmp_path / 'no' / 'mine.onnx'))
+    assert code == 2
+    assert 'mine.onnx cannot be written (No such file or directory); choose another' in err
+
+
+def test_the_policy_of_a_task_is_exported_and_who_asks_for_another_is_told(
+    call: Call, run: RunDirectory, tmp_path: Path
+) -> None:
+    run.policy_of('_left').write_bytes(b'to the left')
+    code, _, err = call('export', str(run.path))
+    assert code == 2
+    assert 'has no policy.onnx, but policy_left.onnx: name the task with --task' in err
+    target = tmp_path / 'mine.onnx'
+    assert call('export', str(run.path), '--task', 'left', '--output', str(target))[0] == 0
+    assert target.read_bytes() == b'to the left'
+
+
 @pytest.mark.parametrize('command', ['evaluate', 'report', 'export'])
 def test_a_folder_that_is_no_run_is_refused(call: Call, tmp_path: Path, command: str) -> None:
     code, _, err = call(command, str(tmp_path))
@@ -189,18 +210,69 @@ def test_a_folder_that_is_no_run_is_refused(call: Call, tmp_path: Path, command:
     assert 'is not the folder of a run' in err
 
 
+@pytest.mark.parametrize(
+    ('asked', 'suffix'),
+    [(('evaluate',), ''), (('evaluate', '--task', 'left'), '_left'), (('report',), '')],
+)
 def test_a_policy_that_is_garbage_is_refused(
-    call: Call, run: RunDirectory, tmp_path: Path
+    call: Call, run: RunDirectory, asked: tuple[str, ...], suffix: str
 ) -> None:
-    from quad_learner import bringup
-
-    values = bringup.parameters(bringup.nodes('sim'), {}, None)
+    values = bringup.parameters(bringup.nodes('sim'), {'tasks': ['forward', 'left']}, None)
     bringup.write_parameters(values, run.parameters)
-    run.policy.write_bytes(b'garbage')
+    run.metrics.write_text('')
+    run.policy_of(suffix).write_bytes(b'garbage')
+    code, _, err = call(*asked, str(run.path))
+    assert code == 2
+    assert str(run.policy_of(suffix)) in err
+    assert 'it is not ONNX' in err
+
+
+def test_where_there_is_no_simulator_an_evaluation_is_refused_and_a_report_has_no_film(
+    call: Call, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any) -> Any:
+        raise ImportError('no pybullet')
+
+    run.policy.write_bytes(b'a policy')
+    run.metrics.write_text('')
+    monkeypatch.setattr(cli, '_performance', missing)
     code, _, err = call('evaluate', str(run.path))
     assert code == 2
-    assert str(run.policy) in err
-    assert 'it is not ONNX' in err
+    assert 'the simulator cannot be imported (no pybullet); quad-learner doctor says' in err
+    code, out, err = call('report', str(run.path))
+    assert 'no film, for the simulator cannot be imported (no pybullet)' in out
+    assert 'holds no episode yet' in err
+
+
+def test_a_finished_run_without_an_episode_has_ended_well_though_it_has_no_report(
+    call: Call, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As every run on hardware, where the true way is not known.
+    run.metrics.write_text('')
+    run.summary.write_text(json.dumps({'robot_time_s': 600.0}))
+    monkeypatch.setattr(learn, 'learn', lambda _: (Ending(0, finished=True), run))
+    code, out, err = call('learn')
+    assert code == 0
+    assert '600.0' in out
+    assert 'no report: ' in err
+    assert 'holds no episode yet' in err
+
+
+def test_a_finished_run_whose_summary_could_not_be_written_says_so(
+    call: Call, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, 'learn', lambda _: (Ending(0, finished=True), run))
+    code, _, err = call('learn', '--no-report')
+    assert code == 0
+    assert 'there is no summary' in err
+
+
+def test_a_log_level_that_no_node_knows_is_refused(call: Call, asked: list[LearnOptions]) -> None:
+    code, _, err = call('learn', '--log-level', 'loud')
+    assert (code, asked) == (2, [])
+    assert "'debug', 'info', 'warn', 'error', 'fatal'" in err
+    call('learn', '--log-level', 'WARN')
+    assert asked[0].log_level == 'warn'
 
 
 def test_no_episodes_are_refused(call: Call, run: RunDirectory) -> None:

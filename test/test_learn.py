@@ -130,6 +130,12 @@ def test_a_wrong_parameter_is_found_before_any_folder_is_made(tmp_path: Path) ->
     assert not (tmp_path / 'run').exists()
 
 
+def test_a_wrong_namespace_is_found_before_any_folder_is_made(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="namespace 'my dog' must be"):
+        prepare(LearnOptions(namespace='my dog', run_directory=tmp_path / 'run'))
+    assert not (tmp_path / 'run').exists()
+
+
 def test_an_unknown_robot_is_found_before_any_folder_is_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="robot 'b2' is not known"):
         prepare(LearnOptions(robot='b2', run_directory=tmp_path / 'run'))

@@ -57,6 +57,13 @@ def test_the_file_holds_the_whole_and_each_episode(run: RunDirectory, trot: Bout
     assert run.footfalls.read_bytes().startswith(b'\x89PNG')
 
 
+def test_the_file_names_the_policy_that_was_driven(run: RunDirectory, trot: Bout) -> None:
+    scores = [Score(0.2, 1.0, 160, False, trot)]
+    for policy, name in ((None, 'policy.onnx'), (run.policy_of('_left'), 'policy_left.onnx')):
+        write_scorecard(run, scores, 1, True, policy)
+        assert json.loads(run.evaluation.read_text())['policy'] == name
+
+
 def test_people_read_the_same_figures(run: RunDirectory, trot: Bout) -> None:
     shown = dict(lines(write_scorecard(run, [Score(0.2, 1.0, 160, False, trot)], 1, True)))
     assert shown['gait'] == 'trot'

@@ -139,6 +139,11 @@ class RunDirectory:
         """
         policy = self.policy_of(suffix)
         if not policy.is_file():
+            others = ', '.join(sorted(other.name for other in self.path.glob('policy*.onnx')))
+            if others:
+                raise RunDirectoryError(
+                    f'{self.path} has no {policy.name}, but {others}: name the task with --task'
+                )
             raise RunDirectoryError(
                 f'{self.path} has no {policy.name}: it ended before the first policy was made; '
                 'resume it, or give another run'

@@ -19,7 +19,7 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from quad_learner.bringup import NodeSpec
+from quad_learner.bringup import LOG_LEVELS, NodeSpec
 from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import claim, claim_run
 from quad_learner.experience.run_directory import RunDirectory
@@ -30,7 +30,6 @@ Arguments = Mapping[str, tuple[str, str]]
 """default and meaning of each launch argument"""
 Entities = list[LaunchDescriptionEntity]
 
-LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 OF_ALL_NODES: Arguments = {
     'namespace': ('', 'of all nodes'),
     'log_level': ('info', f'of all nodes: {", ".join(LOG_LEVELS)}'),
