@@ -277,8 +277,6 @@ def _performance(run: RunDirectory, seed: int, kind: Kind = FORWARD) -> tuple[Pe
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from quad_learner.scorecard import means, write_scorecard
-
     run = open_run(options.folder)
     if options.episodes < 1:
         raise ConfigurationError(f'--episodes {options.episodes} must be 1 or more')
@@ -289,6 +287,8 @@ def _evaluate(options: argparse.Namespace) -> int:
             f'a policy is evaluated in simulation, and the simulator cannot be imported ({error});'
             ' quad-learner doctor says what to install'
         ) from error
+    from quad_learner.scorecard import means, write_scorecard
+
     table = Table('episode', 'speed [m/s]', 'return', 'steps', 'fell', title=str(policy))
     scores = []
     for number in range(1, options.episodes + 1):

@@ -34,6 +34,7 @@ NODES = {
     """,
     'done': "print('done', flush=True)",
     'typed': "print('heard', input(), flush=True)",
+    'asked': 'import sys; print(*sys.argv[1:], flush=True)',
     'broken': "import sys; sys.exit('broken: the flux is out of phase')",
     'refusing': "import sys; sys.stderr.write('quad_learner: no such flux'); sys.exit(2)",
 }
@@ -102,6 +103,18 @@ def test_nodes_run_with_their_log_and_end_in_good_order(
     assert supervisor.stop() == []
     assert not any(alive(pid) for pid in pids.values())
     assert all('goodbye' in said(tmp_path, name) for name in pids)
+
+
+def test_a_node_keeps_no_log_in_a_home_that_may_not_be_writable(
+    make: Callable[[], Supervisor], tmp_path: Path
+) -> None:
+    make().start(spec('monitor', 'asked'), ['--params-file', 'mine.yaml'])
+    until(lambda: said(tmp_path, 'monitor').endswith('\n'))
+    words = said(tmp_path, 'monitor').split()
+    assert words == [
+        *('--ros-args', '--disable-external-lib-logs', '--enclave', '/quad_learner/monitor'),
+        *('--params-file', 'mine.yaml'),
+    ]
 
 
 def test_what_does_not_end_is_killed_within_the_time_and_named(
