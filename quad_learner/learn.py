@@ -31,7 +31,7 @@ from quad_learner.precedence import may_run_first
 from quad_learner.rehearsal import admit
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
-from quad_learner.supervisor import Interrupt, Supervisor
+from quad_learner.supervisor import Interrupt, Supervisor, say
 from quad_learner.task.kinds import KINDS
 
 LOCKSTEP_FACTOR = 0.0
@@ -196,8 +196,8 @@ def _supervise(
     run = ready.run
     run.logs.mkdir(exist_ok=True)
     for line in ready.told:
-        _say(line)
-    _say(f'run {run.path}; stop at any time with Ctrl-C, go on with --resume')
+        say(line)
+    say(f'run {run.path}; stop at any time with Ctrl-C, go on with --resume')
     supervisor = Supervisor(environment, run.logs)
     interrupted = Interrupt()
     reason: str | None = None
@@ -219,9 +219,9 @@ def _supervise(
         killed = supervisor.stop()
         interrupted.release()
     if killed:
-        _say(f'had to be killed: {", ".join(killed)}')
+        say(f'had to be killed: {", ".join(killed)}')
     if interrupted:
-        _say(f'stopped; the run is saved. Go on with: quad-learner learn --resume {run.path}')
+        say(f'stopped; the run is saved. Go on with: quad-learner learn --resume {run.path}')
         return Ending(0, finished=False)
     if reason:
         sys.stderr.write(f'quad_learner: {reason}\nThe run is kept in {run.path}.\n')
@@ -375,8 +375,3 @@ def node_environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     environment.setdefault('OMP_NUM_THREADS', '1')
     environment.setdefault('PYTHONUNBUFFERED', '1')
     return environment | by_network(environment)
-
-
-def _say(words: str) -> None:
-    sys.stdout.write(words + '\n')
-    sys.stdout.flush()

@@ -7,6 +7,7 @@ says stop first, the robot goes last. They die with this process, however it end
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -126,7 +127,7 @@ class Supervisor:
         if meaning is Meaning.BROKEN:
             return f'the {name} node ended with code {code}\n{_tail(child.log)}'
         self.restarts += 1
-        sys.stdout.write(f'the {name} node ended with code {code}; it is started again\n')
+        say(f'the {name} node ended with code {code}; it is started again')
         started = self._spawn(child.spec, child.command, child.log, child.show)
         child.process, child.keeper = started
         return None
@@ -159,11 +160,15 @@ class Supervisor:
 
 
 class Interrupt:
-    """True from the first SIGINT or SIGTERM on."""
+    """True from the first SIGINT or SIGTERM on, or when the terminal is closed.
+
+    Who started it with nohup wants it to go on without a terminal.
+    """
 
     def __init__(self) -> None:
         self._came = False
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+        numbers = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hangs_up else ()))
         self._before = {number: signal.signal(number, self._note) for number in numbers}
 
     def release(self) -> None:
@@ -176,6 +181,13 @@ class Interrupt:
 
     def __bool__(self) -> bool:
         return self._came
+
+
+def say(words: str) -> None:
+    """Prints a line; a run goes on where nobody reads it any more."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(words + '\n')
+        sys.stdout.flush()
 
 
 def _tail(log: Path) -> str:

@@ -152,6 +152,22 @@ def test_signals_are_only_held_while_the_run_lasts() -> None:
     assert {number: signal.getsignal(number) for number in before} == before
 
 
+def test_a_terminal_that_is_closed_ends_a_run_in_good_order() -> None:
+    held = Interrupt()
+    signal.raise_signal(signal.SIGHUP)
+    held.release()
+    assert held
+
+
+def test_who_wants_to_go_on_without_a_terminal_does() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    held = Interrupt()
+    signal.raise_signal(signal.SIGHUP)
+    held.release()
+    assert not held
+    assert signal.signal(signal.SIGHUP, before) is signal.SIG_IGN
+
+
 def moved(begun: RunDirectory, folder: Path) -> Path:
     """Returns a copy of a robot file of the package's under another name."""
     folder.mkdir()

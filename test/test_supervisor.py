@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -163,6 +164,19 @@ def test_a_node_that_dies_is_started_again(
     assert supervisor.restarts == 1
     assert 'the policy node ended with code -9; it is started again' in capsys.readouterr().out
     until(lambda: said(tmp_path, 'policy').count('here') == 2)
+
+
+def test_a_run_goes_on_where_nobody_reads_what_it_prints(
+    make: Callable[[], Supervisor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = make()
+    supervisor.start(spec('policy', 'done', respawn=True), [])
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, 'wb', buffering=0) as file:
+        gone = io.TextIOWrapper(file, write_through=True)
+        monkeypatch.setattr(sys, 'stdout', gone)
+        until(lambda: supervisor.watch() is None and supervisor.restarts == 1)
 
 
 def test_the_monitor_that_is_started_again_prints_where_it_did(

@@ -90,14 +90,16 @@ class RunRecorder:
         now, before = asdict(self.totals), asdict(self._earlier_totals)
         return Totals(**{name: now[name] - before[name] for name in now})
 
-    def open(self, elapsed_s: float | None = None, wall_time_s: float = 0.0) -> None:
+    def open(
+        self, elapsed_s: float | None = None, earlier: Mapping[str, Any] | None = None
+    ) -> None:
         """Starts metrics.csv, or goes on with the one that an interrupted run has left.
 
         Args:
             elapsed_s: robot time of the run when the robot's clock stood at zero [s]; None takes
                 the end of the last episode in the file.
-            wall_time_s: of the run so far [s], where that is known; the file knows it as of the
-                last episode.
+            earlier: summary of the run when it was last stopped, where there is one; the file
+                knows counts and times as of the last episode.
 
         Raises:
             OSError: the file cannot be written.
@@ -113,10 +115,16 @@ class RunRecorder:
             for row in self._rows:
                 self._latest.update({k: v for k, v in row.learner.items() if math.isfinite(v)})
         self._earlier_s = self._earlier_s if elapsed_s is None else elapsed_s
-        self._earlier_wall_s = max(self._earlier_wall_s, wall_time_s)
         for row in self._rows:
             if row.episode.end_s <= self._earlier_s:
                 self._earlier_totals = row.totals
+        if earlier is not None:
+            told = _totals_in(earlier)
+            self.totals = _most(self.totals, told)
+            self._earlier_totals = _most(self._earlier_totals, told)
+            self._earlier_wall_s = max(
+                self._earlier_wall_s, float(earlier.get('wall_time_s', 0.0))
+            )
         self._file = self._path.open('a', newline='')
         # Who was killed, or met a full disk, at its first line has left a file that is empty.
         if self._path.stat().st_size == 0:
@@ -166,6 +174,11 @@ class RunRecorder:
     def unsafe_commands(self, count: int) -> None:
         """Counts commands in which the robot's own judge found something wrong."""
         self.totals.unsafe_commands += count
+
+    def unscored(self, fell: bool, steps: int) -> None:
+        """Counts an episode whose true way is not known, so that it has no row."""
+        self.totals.falls += fell
+        self.totals.env_steps += steps
 
     def episode(self, episode: Episode, wall_time_s: float) -> Row:
         """Writes the row of an episode that has ended, and returns it.
@@ -284,6 +297,24 @@ class RunRecorder:
 
 def _of_task(rows: Sequence[Row], number: int) -> list[Row]:
     return [row for row in rows if row.episode.task == number]
+
+
+def _totals_in(summary: Mapping[str, Any]) -> Totals:
+    """Returns what a summary says of the totals; times of resets are rounded there."""
+    resets = int(summary.get('resets', 0))
+    names = ('falls', 'env_steps', 'trips', 'human_resets', 'deadline_misses', 'unsafe_commands')
+    return Totals(
+        resets=resets,
+        reset_successes=round((summary.get('reset_success_rate') or 0.0) * resets),
+        reset_time_s=(summary.get('reset_mean_duration_s') or 0.0) * resets,
+        **{name: int(summary.get(name, 0)) for name in names},
+    )
+
+
+def _most(one: Totals, other: Totals) -> Totals:
+    """Returns the larger of each: none of them ever falls."""
+    theirs = asdict(other)
+    return Totals(**{name: max(value, theirs[name]) for name, value in asdict(one).items()})
 
 
 def _rate(part: float, whole: int) -> float | None:

@@ -5,6 +5,7 @@ It is the only listener to the simulated robot's ground truth, and it speaks to 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from functools import partial
@@ -60,7 +61,7 @@ class MonitorNode(GraphNode):
             versions,
         )
         self._recorder = RunRecorder(self._run.metrics, facts)
-        self._recorder.open(self.graph.elapsed_s, _wall_time_s(self._run.summary))
+        self._recorder.open(self.graph.elapsed_s, _summary(self._run.summary))
         self._records = Records(self.robot)
         self._track = TruthTrack(round(TRACK_EPISODES * task.episode_s * self.robot.policy_hz))
         self._waiting: list[EpisodeEnd] = []
@@ -69,6 +70,8 @@ class MonitorNode(GraphNode):
         self._latched, self._gave_up = '', False
         self._speed = float('nan')
         self._robot_time_s = 0.0
+        self._began: tuple[float, float] | None = None
+        """robot time and wall time [s] when the robot was first heard: it may run already"""
         self._printed = 0.0, 0.0
         self._started_ns = steady_ns()
         rows = self._recorder.rows
@@ -94,11 +97,16 @@ class MonitorNode(GraphNode):
 
     def _on_truth(self, message: Any) -> None:
         pose = odometry_from(message, 0)
-        self._robot_time_s = max(self._robot_time_s, stamp_from(message) / NANOSECONDS)
+        self._tell_time(stamp_from(message) / NANOSECONDS)
         self._speed = float(pose.velocity_body[0])
         self._track.add(pose.time_ns, pose.position, pose.orientation)
         while self._waiting and self._track.has(self._waiting[0].end_ns):
             self._write(self._waiting.pop(0))
+
+    def _tell_time(self, robot_time_s: float) -> None:
+        self._robot_time_s = max(self._robot_time_s, robot_time_s)
+        if self._began is None:
+            self._began = self._printed = self._robot_time_s, self._wall_s()
 
     def _on_episode(self, message: Any) -> None:
         end = self._records.episode_from(message)
@@ -110,6 +118,7 @@ class MonitorNode(GraphNode):
         displacement = self._displacement(end)
         if displacement is None:
             self.get_logger().warning(f'no true path for episode {end.episode}: not scored')
+            self._recorder.unscored(end.fell, end.steps)
             return
         over = self._over(end.end_ns / NANOSECONDS)
         self._recorder.episode(
@@ -174,9 +183,11 @@ class MonitorNode(GraphNode):
         self._seen.failed_resets = max(self._seen.failed_resets, failed)
 
     def _on_policy(self, message: DiagnosticStatus) -> None:
+        told_s = float(_value(message, 'robot_time_s', 'nan')) - self.graph.elapsed_s
+        if told_s >= 0.0:  # on hardware nobody else tells
+            self._tell_time(told_s)
         if message.message == Phase.FINISHED.value and self._seen.finished_s is None:
-            total = float(_value(message, 'robot_time_s', 'nan'))
-            self._seen.finished_s = total - self.graph.elapsed_s
+            self._seen.finished_s = told_s
             self._seen.waited_for = self._waits_for()
 
     def _waits_for(self) -> str | None:
@@ -210,8 +221,9 @@ class MonitorNode(GraphNode):
         total_s = self.graph.minutes * 60.0
         robot_s = self._recorder.robot_time_before_s + self._robot_time_s
         wall_s = self._wall_s()
-        pace = self._robot_time_s / wall_s if wall_s > 0.0 else 0.0
-        left_s = max(0.0, total_s - robot_s) / pace if pace > 0.0 else float('nan')
+        began_s, began_wall_s = self._began or (0.0, 0.0)
+        ran_s, took_s = self._robot_time_s - began_s, wall_s - began_wall_s
+        left_s = max(0.0, total_s - robot_s) * took_s / ran_s if ran_s > 0.0 else float('nan')
         self._sample_pace(wall_s)
         rows = self._recorder.rows
         episode = rows[-1] if rows else None
@@ -226,19 +238,26 @@ class MonitorNode(GraphNode):
                 if episode
                 else ''
             )
-            + f'  falls {self._recorder.totals.falls}  resets {self._recorder.totals.resets}'
+            + f'  falls {self._falls}  resets {self._recorder.totals.resets}'
             f'  λ {latest.get("lambda", float("nan")):.2f}'
             f'  α {latest.get("alpha", float("nan")):.4f}'
             f'  updates/s {latest.get("updates_per_second", 0.0):.0f}'
             f'  policy v{latest.get("policy_version", 0):.0f}' + self._stop + self._rest
         )
-        sys.stdout.write(line + '\n')
-        sys.stdout.flush()
+        # Whoever read it may have gone: the run goes on.
+        with contextlib.suppress(OSError):
+            sys.stdout.write(line + '\n')
+            sys.stdout.flush()
+
+    @property
+    def _falls(self) -> int:
+        """Those of episodes that wait for their true way included: on hardware it never comes."""
+        return self._recorder.totals.falls + sum(end.fell for end in self._waiting)
 
     def _sample_pace(self, wall_s: float) -> None:
         before_robot_s, before_wall_s = self._printed
         self._printed = self._robot_time_s, wall_s
-        if wall_s > before_wall_s:
+        if self._began is not None and wall_s > before_wall_s:
             pace = (self._robot_time_s - before_robot_s) / (wall_s - before_wall_s)
             self._recorder.sample('real_time_factor', pace)
 
@@ -248,6 +267,8 @@ class MonitorNode(GraphNode):
 
     def close(self) -> None:
         """Writes the summary."""
+        for end in self._waiting:
+            self._recorder.unscored(end.fell, end.steps)
         robot_time_s = self._seen.finished_s
         if robot_time_s is None:
             robot_time_s = self._robot_time_s
@@ -270,9 +291,12 @@ class _Seen:
         self.waited_for: str | None = None
 
 
-def _wall_time_s(summary: Path) -> float:
-    """Returns the wall time of the run so far [s], as it was when the run was last stopped."""
-    return float(json.loads(summary.read_text())['wall_time_s']) if summary.is_file() else 0.0
+def _summary(path: Path) -> dict[str, Any] | None:
+    """Returns the figures of the run as they were when it was last stopped, None if it was not."""
+    if not path.is_file():
+        return None
+    figures: dict[str, Any] = json.loads(path.read_text())
+    return figures
 
 
 def _value(status: DiagnosticStatus, key: str, default: str) -> str:

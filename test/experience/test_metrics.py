@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quad_learner.experience.metrics import RunFacts, RunRecorder
-from quad_learner.experience.metrics_table import LEARNER_COLUMNS, Episode, read_rows
+from quad_learner.experience.metrics_table import LEARNER_COLUMNS, Episode, Totals, read_rows
 
 MakeEpisode = Callable[..., Episode]
 
@@ -163,7 +163,7 @@ def test_what_was_counted_since_the_robot_started_is_told_from_what_went_before(
     recorder.episode(episode(1), wall_time_s=10.0)
     recorder.close()
     resumed = RunRecorder(tmp_path / 'metrics.csv', facts)
-    resumed.open(elapsed_s=12.0, wall_time_s=15.0)
+    resumed.open(elapsed_s=12.0, earlier={'wall_time_s': 15.0})
     assert resumed.counted.trips == 0
     resumed.trip()
     resumed.human_reset()
@@ -176,6 +176,29 @@ def test_what_was_counted_since_the_robot_started_is_told_from_what_went_before(
     counted = started_again.counted
     assert (counted.trips, counted.human_resets) == (1, 1)
     assert started_again.totals.trips == 2
+    started_again.close()
+
+
+def test_what_happened_after_the_last_episode_is_not_forgotten(
+    tmp_path: Path, facts: RunFacts, recorder: RunRecorder, episode: MakeEpisode
+) -> None:
+    recorder.reset(4.0, success=True)
+    recorder.episode(episode(1), wall_time_s=10.0)
+    recorder.reset(30.0, success=False)
+    recorder.human_reset()
+    recorder.unscored(fell=True, steps=7)
+    before = recorder.finish(tmp_path / 'summary.json', robot_time_s=60.0, wall_time_s=70.0)
+
+    resumed = RunRecorder(tmp_path / 'metrics.csv', facts)
+    resumed.open(60.0, before)
+    assert resumed.counted == Totals()
+    assert resumed.summary(0.0, 0.0) | {'waits_for': None} == before
+    resumed.trip()
+    resumed.close()
+    # A listener that is started again while the robot runs on has the same to go by.
+    started_again = RunRecorder(tmp_path / 'metrics.csv', facts)
+    started_again.open(60.0, before)
+    assert started_again.counted == Totals()
     started_again.close()
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +206,53 @@ def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> Non
     }
     assert {key: summary[key] for key in wanted} == wanted
     assert summary['reset_mean_duration_s'] == pytest.approx(2.5)
+
+
+def test_a_monitor_that_comes_to_a_robot_that_runs_tells_its_pace_from_then_on(
+    monitor: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node, truth = monitor.node, TruthWire()
+    upright, still = np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3)
+    for seconds in (400, 401):
+        monitor.say(
+            topics.GROUND_TRUTH, truth.truth_to(seconds * 1_000_000_000, still, upright, still)
+        )
+        monitor.until(lambda s=seconds: node._robot_time_s == s, 'the truth')
+    began_s, began_wall_s = node._began
+    assert began_s == 400.0
+    node._wall_s = lambda: began_wall_s + 2.0
+    node._print()
+    # 421 s of 600 are over; a second took two.
+    assert 'robot 7:01/10:00  wall' in (line := capsys.readouterr().out)
+    assert 'left 5:58' in line
+    assert node._recorder._samples['real_time_factor'] == [0.5]
+
+
+def test_on_hardware_time_and_falls_are_told_though_the_true_way_is_not_known(
+    monitor: Any, run: Path, end_of: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = monitor.node
+    end = end_of(episode=1, start_ns=0, end_ns=3_000_000_000, steps=120, fell=True)
+    monitor.say(topics.EPISODE, monitor.records.episode_to(end))
+    walking = status('policy', OK, 'episode', {'robot_time_s': 64.5})
+    monitor.say(topics.POLICY_STATE, walking)
+    monitor.until(lambda: node._robot_time_s == 44.5 and node._waiting, 'both')
+    node._print()
+    line = capsys.readouterr().out
+    assert 'robot 1:04/10:00' in line
+    assert 'falls 1' in line
+    node.close()
+    summary = json.loads((run / 'summary.json').read_text())
+    assert (summary['robot_time_s'], summary['falls'], summary['env_steps']) == (64.5, 1, 120)
+    assert rows(run) == []
+
+
+def test_it_goes_on_where_nobody_reads_what_it_prints(
+    monitor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, 'wb', buffering=0) as file:
+        gone = io.TextIOWrapper(file, write_through=True)
+        monkeypatch.setattr(sys, 'stdout', gone)
+        monitor.node._print()
