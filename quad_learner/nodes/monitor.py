@@ -68,6 +68,8 @@ class MonitorNode(GraphNode):
         self._latest: dict[str, float] = {}
         self._stop, self._rest = '', ''
         self._latched, self._gave_up = '', False
+        self._unwritten = ''
+        """why the last row was not written, empty where it was"""
         self._speed = float('nan')
         self._robot_time_s = 0.0
         self._began: tuple[float, float] | None = None
@@ -121,22 +123,25 @@ class MonitorNode(GraphNode):
             self._recorder.unscored(end.fell, end.steps)
             return
         over = self._over(end.end_ns / NANOSECONDS)
-        self._recorder.episode(
-            Episode(
-                number=end.episode,
-                start_s=end.start_ns / NANOSECONDS,
-                end_s=end.end_ns / NANOSECONDS,
-                displacement=displacement,
-                total_reward=end.total_reward,
-                steps=end.steps,
-                fell=end.fell,
-                truncated=not end.fell,
-                task=end.task,
-                left=end.left,
-                cut=(over or bool(end.reasons & NO_FAULT)) and not end.complete and not end.fell,
-            ),
-            self._wall_s(),
+        episode = Episode(
+            number=end.episode,
+            start_s=end.start_ns / NANOSECONDS,
+            end_s=end.end_ns / NANOSECONDS,
+            displacement=displacement,
+            total_reward=end.total_reward,
+            steps=end.steps,
+            fell=end.fell,
+            truncated=not end.fell,
+            task=end.task,
+            left=end.left,
+            cut=(over or bool(end.reasons & NO_FAULT)) and not end.complete and not end.fell,
         )
+        self._unwritten = ''
+        try:
+            self._recorder.episode(episode, self._wall_s())
+        except OSError as error:  # a full disk: the row follows with the next that can be written
+            self._unwritten = f'metrics.csv cannot be written ({error.strerror}): free some space'
+            self.get_logger().error(self._unwritten)
 
     def _displacement(self, end: EpisodeEnd) -> float | None:
         """Returns how far the robot got in its task [m, of a turn rad], None if not known."""
@@ -263,6 +268,8 @@ class MonitorNode(GraphNode):
 
     def report(self) -> tuple[bytes, str]:
         """Returns level and summary for `/diagnostics`."""
+        if self._unwritten:
+            return ERROR, self._unwritten
         return OK, f'{len(self._recorder.rows)} episodes written'
 
     def close(self) -> None:
@@ -273,7 +280,10 @@ class MonitorNode(GraphNode):
         if robot_time_s is None:
             robot_time_s = self._robot_time_s
         waited_for = self._seen.waited_for
-        self._recorder.finish(self._run.summary, robot_time_s, self._wall_s(), waited_for)
+        try:
+            self._recorder.finish(self._run.summary, robot_time_s, self._wall_s(), waited_for)
+        except OSError as error:
+            self.get_logger().error(f'the summary was not written: {error}')
 
 
 class _Seen:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
@@ -256,3 +257,46 @@ def test_it_goes_on_where_nobody_reads_what_it_prints(
         gone = io.TextIOWrapper(file, write_through=True)
         monkeypatch.setattr(sys, 'stdout', gone)
         monitor.node._print()
+
+
+class Disk(io.FileIO):
+    """One that is full for a while."""
+
+    full = True
+
+    def write(self, data: Any) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+def test_a_full_disk_does_not_end_it_and_the_row_follows(
+    monitor: Any, run: Path, end_of: Any
+) -> None:
+    node, disk = monitor.node, Disk(run / 'metrics.csv', 'a')
+    node._recorder.close()
+    node._recorder._file = io.TextIOWrapper(io.BufferedWriter(disk), newline='')
+    for number in (1, 2):
+        start_ns = (number - 1) * 1_000_000_000
+        end = end_of(episode=number, start_ns=start_ns, end_ns=start_ns + 500_000_000)
+        monitor.say(topics.EPISODE, monitor.records.episode_to(end))
+    walk(monitor, 600_000_000, heading=0.0, speed=0.3)
+    monitor.until(lambda: node._unwritten, 'the trouble')
+    assert node.report() == (
+        ERROR,
+        'metrics.csv cannot be written (No space left on device): free some space',
+    )
+    assert rows(run) == []
+    disk.full = False
+    walk(monitor, 1_600_000_000, heading=0.0, speed=0.3)
+    monitor.until(lambda: len(rows(run)) == 2, 'both rows')
+    assert [row['number'] for row in rows(run)] == ['1', '2']
+    assert node.report()[0] == OK
+
+
+def test_a_summary_that_cannot_be_written_is_told_and_the_end_is_a_good_one(
+    monitor: Any, run: Path
+) -> None:
+    (run / 'summary.json').mkdir()
+    monitor.node.close()
+    assert monitor.node._recorder._file is None
