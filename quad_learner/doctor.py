@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from quad_learner.exclusive import DOMAIN_MAX, is_domain
 from quad_learner.flow import TRANSPORTS, Flow
 from quad_learner.learn import node_environment
 from quad_learner.memory_lock import may_lock_memory
@@ -34,8 +35,6 @@ MEMORY_BYTES = 2 << 30
 """Some seven processes of about 100 MB each, and the learner with torch and its replay."""
 DISK_BYTES = 1 << 30
 """Ten minutes of steps are tens of megabytes: room for many runs and their checkpoints."""
-DOMAIN_MAX = 232
-"""Largest ROS domain: beyond it the ports of DDS overflow."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +163,11 @@ def check_middleware(
 def check_domain(environment: Mapping[str, str]) -> Finding:
     """Returns whether ROS_DOMAIN_ID, where it is set, is a domain."""
     text = environment.get('ROS_DOMAIN_ID') or '0'
-    ok = text.isdecimal() and int(text) <= DOMAIN_MAX
     return _finding(
-        'ROS domain', ok, text, f'set ROS_DOMAIN_ID to a whole number from 0 to {DOMAIN_MAX}'
+        'ROS domain',
+        is_domain(text),
+        text,
+        f'set ROS_DOMAIN_ID to a whole number from 0 to {DOMAIN_MAX}',
     )
 
 

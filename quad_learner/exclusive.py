@@ -21,12 +21,25 @@ _FLOCK = struct.Struct('@hhqqi0q')
 """struct flock of Linux: type, whence, start, length, process; zeros lock the whole file"""
 
 
+DOMAIN_MAX = 232
+"""Largest ROS domain: beyond it the ports of DDS overflow."""
+
+
+def is_domain(text: str) -> bool:
+    """Returns whether `text` is the number of a ROS domain."""
+    return text.isdecimal() and int(text) <= DOMAIN_MAX
+
+
 def claim(name: str, domain: str, namespace: str) -> IO[str]:
     """Returns a held lock for `name` in this domain and namespace; keep it as long as needed.
 
     Raises:
-        ConfigurationError: another process of this machine holds it.
+        ConfigurationError: another process of this machine holds it, or there is no such domain.
     """
+    if not is_domain(domain):
+        raise ConfigurationError(
+            f'ROS_DOMAIN_ID={domain} must be a whole number from 0 to {DOMAIN_MAX}'
+        )
     lock = _path(name, domain, namespace).open('a+')
     try:
         fcntl.fcntl(lock, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0))

@@ -36,6 +36,8 @@ from quad_learner.task.kinds import KINDS
 
 LOCKSTEP_FACTOR = 0.0
 """real-time factor that means: as fast as the machine allows"""
+WORTH_S = 1.0
+"""[s] of robot time that no episode can begin in: a run ends so much sooner, to halt first"""
 EXTERNAL_POSE_HZ = 1.0
 """[Hz] of the simulated camera: in a second the estimate drifts by less than the camera errs"""
 
@@ -269,6 +271,11 @@ def _check_backend(run: RunDirectory, options: LearnOptions) -> None:
 def _check_it_goes_on(run: RunDirectory, values: Mapping[str, Mapping[str, Any]]) -> None:
     """Finds before anything moves that a run would go on without a task, or with another robot."""
     kept, now = read_values(run.parameters / 'learner.yaml'), values['learner']
+    if now['elapsed_s'] + WORTH_S >= now['minutes'] * 60.0:
+        raise ConfigurationError(
+            f'{run.path} has had {now["elapsed_s"] / 60.0:.3g} of its {now["minutes"]:g} minutes '
+            'of robot time; give more than that with --minutes (minutes:=)'
+        )
     tasks = list(kept.get('tasks', ()))
     if not set(tasks) <= set(now['tasks']):
         raise ConfigurationError(
@@ -367,11 +374,14 @@ def _check_middleware() -> None:
 
 def node_environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Returns the environment of every process of a run: the one `given`, and what it lacks."""
-    environment = dict(given)
-    environment.setdefault('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
-    environment.setdefault('ROS_DOMAIN_ID', '0')
-    # The default reaches the whole network segment; a robot's motors are nobody else's business.
-    environment.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    environment.setdefault('OMP_NUM_THREADS', '1')
-    environment.setdefault('PYTHONUNBUFFERED', '1')
+    wanted = {
+        'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
+        'ROS_DOMAIN_ID': '0',
+        # The default reaches the whole network segment; a robot's motors are nobody else's matter.
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'OMP_NUM_THREADS': '1',
+        'PYTHONUNBUFFERED': '1',
+    }
+    # ROS takes a variable that is empty for one that is not set; so must who locks a domain.
+    environment = {**given, **{name: given.get(name) or wanted[name] for name in wanted}}
     return environment | by_network(environment)

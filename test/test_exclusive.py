@@ -51,6 +51,12 @@ def test_root_and_a_nested_namespace_have_locks_of_their_own(tmp_path: Path) -> 
         assert len(list(tmp_path.glob('*.lock'))) == 2
 
 
+@pytest.mark.parametrize('domain', ['', 'lab', '-1', '233', '1.5'])
+def test_what_is_no_domain_is_refused(domain: str) -> None:
+    with pytest.raises(ConfigurationError, match='must be a whole number from 0 to 232'):
+        claim('safety', domain, '')
+
+
 def test_a_run_is_learned_in_by_one_at_a_time_in_whatever_domain(tmp_path: Path) -> None:
     mark = tmp_path / 'versions.json'
     mark.write_text('{}')

@@ -13,7 +13,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.metrics_table import LEARNER_COLUMNS, header_of
 from quad_learner.experience.rehearsed import Verdict
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, create_at
-from quad_learner.learn import Ending, LearnOptions, prepare
+from quad_learner.learn import Ending, LearnOptions, node_environment, prepare
 from quad_learner.resources import config_directory
 from quad_learner.supervisor import Interrupt
 
@@ -114,6 +114,20 @@ def test_a_run_that_was_killed_goes_on_after_its_last_episode(begun: RunDirector
     begun.metrics.write_text(','.join(columns) + '\n' + ','.join(cells) + '\n')
     prepare(LearnOptions(resume=begun.path))
     assert kept(begun, 'learner')['elapsed_s'] == 41.25
+
+
+def test_a_run_whose_time_is_over_goes_on_with_more_alone(begun: RunDirectory) -> None:
+    begun.summary.write_text(json.dumps({'robot_time_s': 119.4}))
+    with pytest.raises(ConfigurationError, match=r'has had 1.99 of its 2 minutes .* --minutes'):
+        prepare(LearnOptions(resume=begun.path))
+    prepare(LearnOptions(resume=begun.path, minutes=2.5))
+    assert kept(begun, 'policy')['elapsed_s'] == 119.4
+
+
+def test_a_variable_that_is_empty_is_none_as_for_ros() -> None:
+    names = ('ROS_DOMAIN_ID', 'RMW_IMPLEMENTATION', 'ROS_AUTOMATIC_DISCOVERY_RANGE')
+    assert node_environment(dict.fromkeys(names, '')) == node_environment({})
+    assert node_environment({'ROS_DOMAIN_ID': '7'})['ROS_DOMAIN_ID'] == '7'
 
 
 def test_a_run_without_a_checkpoint_cannot_go_on(tmp_path: Path) -> None:

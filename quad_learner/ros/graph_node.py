@@ -155,7 +155,7 @@ class GraphNode(Node):
 
     @property
     def _place(self) -> tuple[str, str]:
-        return os.environ.get('ROS_DOMAIN_ID', '0'), self.get_namespace()
+        return os.environ.get('ROS_DOMAIN_ID') or '0', self.get_namespace()
 
     def writers(self, topic: Topic) -> int:
         """Returns how many publish `topic` for this robot: others are known by their word.
