@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from rich.table import Table
 from quad_learner.bringup import LOG_LEVELS
 from quad_learner.configuration import ConfigurationError
 from quad_learner.experience.run_directory import RunDirectory, RunDirectoryError, open_run
+from quad_learner.get_up_search import word as find_get_up
 from quad_learner.showing import show_summary, show_walk
 from quad_learner.task.kinds import FORWARD, KINDS, Kind
 
@@ -95,28 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument('--robot', help='name in config/robots or path of a YAML to try out')
     doctor.add_argument('--runs', type=Path, default=Path('runs'), help='folder of the runs')
     doctor.set_defaults(run=_doctor)
-    _add_find_get_up(commands)
+    find_get_up.add(commands)
     return parser
-
-
-def _add_find_get_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    find = commands.add_parser(
-        'find-get-up',
-        help='look for the motions by which a robot rolls off its side and its back',
-        description='Tries motions on random falls in simulation, with safety in between, and '
-        'prints the best as entries from_side and from_back of a robot file, with what old and '
-        'new make of fresh falls. The same seed tries the same motions in the same order. '
-        'Ends with 1 where it found none.',
-    )
-    find.add_argument('--robot', default='a1', help='name in config/robots or path of a YAML')
-    find.add_argument('--minutes', type=float, default=20.0, help='by the clock (default 20)')
-    find.add_argument('--seed', type=int, default=0, help='of falls and motions (default 0)')
-    find.add_argument('--jobs', type=int, default=1, help='processes (default 1)')
-    find.add_argument(
-        '--afresh', action='store_true', help='do not begin with the motions of the file'
-    )
-    find.add_argument('--out', type=Path, help='write the robot file with what was found here')
-    find.set_defaults(run=_find_get_up)
 
 
 def _add_drive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -393,22 +373,6 @@ def _doctor(options: argparse.Namespace) -> int:
         table.add_row(mark, finding.name, finding.what, finding.way_out)
     Console().print(table)
     return 0 if fit(findings) else 1
-
-
-def _find_get_up(options: argparse.Namespace) -> int:
-    import time
-
-    from quad_learner.get_up_search.command import Options, Quest
-
-    def tell(line: str) -> None:
-        sys.stdout.write(line + '\n')
-        sys.stdout.flush()
-
-    asked = {field.name: getattr(options, field.name) for field in dataclasses.fields(Options)}
-    result = Quest(Options(**asked), time.monotonic, tell).run()
-    Console().print(result.table)
-    tell(result.text or 'nothing was found')
-    return 0 if result.text else 1
 
 
 if __name__ == '__main__':
