@@ -77,11 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser('report', help='make report.html and gait.gif of a run anew')
     report.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
     report.set_defaults(run=_report)
-    export = commands.add_parser('export', help='copy the policy of a run as one ONNX file')
-    export.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
-    export.add_argument('--output', type=Path, default=Path('policy.onnx'), help='where to')
-    export.add_argument('--task', default='forward', choices=tuple(KINDS), help='which policy')
-    export.set_defaults(run=_export)
+    _add_export(commands)
     listing = commands.add_parser(
         'urdf', help='list what a robot file has to name: joints, their axes and places, feet'
     )
@@ -97,6 +93,14 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
     find_get_up.add(commands)
     return parser
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser('export', help='copy the policy of a run as one ONNX file')
+    export.add_argument('folder', type=Path, metavar='RUN', help='such as runs/latest')
+    export.add_argument('--output', type=Path, default=Path('policy.onnx'), help='where to')
+    export.add_argument('--task', default='forward', choices=tuple(KINDS), help='which policy')
+    export.set_defaults(run=_export)
 
 
 def _add_drive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
