@@ -6,6 +6,7 @@ from typing import Any
 
 from rclpy.node import Node
 
+from quad_learner.reset.state import State
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 
@@ -22,7 +23,10 @@ class Watcher(Node):
         self.mode = self.reasons = ''
         self.stopped: list[tuple[int, str]] = []
         """when each stop was heard, by the steady clock [ns], and its reasons"""
+        self.rests = False
+        """reset, which drives, says that it waits until motors are cool and the battery charged"""
         topics.EXPERIENCE.subscribe(self, self._on_step, raw=True)
+        topics.RESET_STATE.subscribe(self, self._on_reset)
         topics.SAFETY_STATE.subscribe(self, self._on_safety)
         topics.DIAGNOSTICS.subscribe(self, self._on_diagnostics)
         services = (topics.SAFETY_STOP, topics.SAFETY_RESUME)
@@ -32,6 +36,9 @@ class Watcher(Node):
 
     def _on_step(self, _: bytes) -> None:
         self.steps += 1
+
+    def _on_reset(self, message: Any) -> None:
+        self.rests = message.message == State.REST.name
 
     def _on_safety(self, message: Any) -> None:
         mode = message.message.split()[0]

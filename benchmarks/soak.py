@@ -17,9 +17,10 @@ with a fault drawn by the seed every --every seconds:
 
 Nobody is killed in the first half, so that what each process takes can be judged. Each fault must
 be over within a time, with the policy driving again; where the stop latches it must say why, and
-is resumed by hand, which is counted. It ends with 1 if the judge found a command unsafe, a fault
-was not recovered from, less was done than planned, or a process that was watched for long enough
-takes 1 MiB an hour more, or more files or threads. One JSON line comes last.
+is resumed by hand, which is counted. A robot that rests until its battery is charged goes on by
+itself: that is counted too. It ends with 1 if the judge found a command unsafe, a fault was not
+recovered from, less was done than planned, or a process that was watched for long enough takes
+1 MiB an hour more, or more files or threads. One JSON line comes last.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Soak:
         self.sizes: dict[tuple[str, int], list[Size]] = defaultdict(list)
         self.done: Counter[str] = Counter()
         self.latched: Counter[str] = Counter()
+        self.rested: Counter[str] = Counter()
         self.wrong: list[str] = []
         self._looked_s = -LOOK_S
         self.reason: str | None = None
@@ -124,12 +126,19 @@ class Soak:
         self.go_on(name, before)
 
     def go_on(self, after: str, before: int, within_s: float = RECOVERED_S) -> None:
-        """Waits until the policy drives again; a stop that latched is resumed, if it says why."""
+        """Waits until the policy drives again; a stop that latched is resumed, if it says why.
+
+        Or until reset drives, and says anew that the robot rests.
+        """
         until_s = time.monotonic() + within_s
         since, counted = self.watcher.steps, -1
+        self.watcher.rests = False
         while time.monotonic() < until_s and self.reason is None:
             self.listen(SPIN_S)
             if self.watcher.steps >= since + STEPS_AGAIN:
+                return
+            if self.watcher.rests and self.watcher.mode == 'ACTIVE':
+                self.rested[after] += 1
                 return
             if self.watcher.mode == 'LATCHED_STOP':
                 if counted != len(self.watcher.stopped):  # asked more than once, it is one stop
@@ -274,6 +283,7 @@ def tell(story: Soak, planned: Sequence[str], grown: Mapping[str, Growth]) -> No
     for name in NAMES:
         print(f'{name:22s} {story.done[name]:4d} of {expected[name]:4d}')
     print(f'sensor faults, each {SENSOR_EVERY_S:.0f} s of robot time: {sensors_struck(story)}')
+    print(f'the robot rested after {story.rested.total()} of them')
     for reasons, count in stops(story).most_common():
         print(f'stopped {count:4d} times for {reasons}')
     for name, grew in grown.items():
@@ -313,7 +323,7 @@ def main() -> None:
     result |= {'expected': len(planned), 'latched': dict(story.latched), 'wrong': wrong}
     result |= {'steps': story.watcher.steps, 'sensors': sensors_struck(story), 'judged': judged}
     result |= {'unsafe': unsafe, 'stops': dict(stops(story))}
-    result |= {'mib_by_minute': by_minute(story.sizes)}
+    result |= {'rested': dict(story.rested), 'mib_by_minute': by_minute(story.sizes)}
     print(json.dumps(result | {'grew': {name: g._asdict() for name, g in grown.items()}}))
     sys.exit(1 if wrong else 0)
 

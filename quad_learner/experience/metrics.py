@@ -11,14 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.metrics_table import (
-    LARGEST,
-    LAST,
     LEARNER_COLUMNS,
-    MEAN,
     Episode,
     Row,
     Totals,
@@ -27,8 +22,11 @@ from quad_learner.experience.metrics_table import (
     header_of,
     read_rows,
 )
+from quad_learner.experience.samples import Samples
 from quad_learner.experience.walking import mean_speed, time_to_walk
 from quad_learner.task.kinds import NUMBERED
+
+NOTHING: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class RunRecorder:
         self._path = path
         self._facts = facts
         self._columns = columns
-        self._samples: dict[str, list[float]] = {name: [] for name in columns}
+        self._samples = {name: Samples() for name in columns}
         self._latest: dict[str, float] = {}
         self._rows: list[Row] = []
         self._earlier_s = 0.0
@@ -75,7 +73,7 @@ class RunRecorder:
 
     @property
     def rows(self) -> Sequence[Row]:
-        """The episodes so far, those of before a restart included."""
+        """The episodes so far, those of before a restart included, less what the learner said."""
         return self._rows
 
     @property
@@ -114,6 +112,7 @@ class RunRecorder:
             self.totals = replace(last.totals)
             for row in self._rows:
                 self._latest.update({k: v for k, v in row.learner.items() if math.isfinite(v)})
+            self._rows = [replace(row, learner=NOTHING) for row in self._rows]
         self._earlier_s = self._earlier_s if elapsed_s is None else elapsed_s
         for row in self._rows:
             if row.episode.end_s <= self._earlier_s:
@@ -145,7 +144,7 @@ class RunRecorder:
         if name not in self._samples:
             raise KeyError(f'no column {name!r}; known: {", ".join(self._columns)}')
         if math.isfinite(value):
-            self._samples[name].append(value)
+            self._samples[name].add(value)
             self._latest[name] = value
 
     def reset(self, duration_s: float, success: bool) -> None:
@@ -201,10 +200,11 @@ class RunRecorder:
             speed=episode.displacement / self._duration_s(episode),
             wall_time_s=wall_time_s + self._earlier_wall_s,
             totals=replace(self.totals),
-            learner={name: self._kept(name) for name in self._columns},
+            learner={name: self._samples[name].kept(what) for name, what in self._columns.items()},
         )
-        self._rows.append(row)
-        self._samples = {name: [] for name in self._columns}
+        # A run has thousands of rows, and what the file alone needs is most of one.
+        self._rows.append(replace(row, learner=NOTHING))
+        self._samples = {name: Samples() for name in self._columns}
         self._write(cells_of(row))
         return row
 
@@ -279,13 +279,6 @@ class RunRecorder:
         self.close()
         write_atomically(path, json.dumps(summary, indent=2, allow_nan=False) + '\n')
         return summary
-
-    def _kept(self, name: str) -> float:
-        samples = self._samples[name]
-        if not samples:
-            return math.nan
-        kept = {LAST: samples[-1], MEAN: float(np.mean(samples)), LARGEST: max(samples)}
-        return kept[self._columns[name]]
 
     def _write(self, cells: Sequence[str]) -> None:
         """Writes one line and hands it to the operating system."""

@@ -39,7 +39,7 @@ LEARNER_COLUMNS: Mapping[str, str] = {
 """Quantities sampled while the robot runs, and what of the samples of an episode its row keeps."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Episode:
     """One episode as it ended."""
 
@@ -65,7 +65,7 @@ class Episode:
     """it ended at the workspace's bounds, not for want of walking: its own length counts"""
 
 
-@dataclass
+@dataclass(slots=True)
 class Totals:
     """What has happened since the run began, restarts included."""
 
@@ -80,7 +80,7 @@ class Totals:
     unsafe_commands: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row of metrics.csv: the episode and its speed, the totals, the learner's quantities."""
 

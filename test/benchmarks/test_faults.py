@@ -8,7 +8,9 @@ import math
 import subprocess
 import sys
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -226,6 +228,25 @@ def test_a_leak_is_found_where_it_was_watched_for_long_enough_and_is_no_work() -
     assert wrong == ['policy takes 2.0 MiB more an hour']
     _, wrong = process_growth.leaks({('policy', 1): leaky[:150]})
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ('mode', 'says', 'recovered'),
+    [('ACTIVE', True, True), ('ACTIVE', False, False), ('SOFT_STOP', True, False)],
+)
+def test_a_robot_that_rests_has_recovered_if_it_says_so_anew(
+    mode: str, says: bool, recovered: bool
+) -> None:
+    story = object.__new__(soak.Soak)
+    story.watcher = SimpleNamespace(steps=0, mode=mode, reasons='', stopped=[], rests=True)
+    story.reason, story.rested, story.wrong = None, Counter(), []
+
+    def listen(seconds: float) -> None:
+        story.watcher.rests = says
+
+    story.listen = listen
+    story.go_on('freeze reset', 0, within_s=0.01)
+    assert (story.wrong == [], story.rested['freeze reset']) == (recovered, int(recovered))
 
 
 def test_the_longest_life_is_told_minute_by_minute() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quad_learner.experience.metrics_table import LAST
 from quad_learner.experience.run_directory import create_at
 from quad_learner.nodes.monitor import MonitorNode
 from quad_learner.ros import topics
@@ -219,14 +220,14 @@ def test_a_monitor_that_comes_to_a_robot_that_runs_tells_its_pace_from_then_on(
             topics.GROUND_TRUTH, truth.truth_to(seconds * 1_000_000_000, still, upright, still)
         )
         monitor.until(lambda s=seconds: node._robot_time_s == s, 'the truth')
-    began_s, began_wall_s = node._began
-    assert began_s == 400.0
-    node._wall_s = lambda: began_wall_s + 2.0
+    assert node._began[0] == 400.0
+    node._began = node._printed = (400.0, 0.0)
+    node._wall_s = lambda: 2.0
     node._print()
     # 421 s of 600 are over; a second took two.
     assert 'robot 7:01/10:00  wall' in (line := capsys.readouterr().out)
     assert 'left 5:58' in line
-    assert node._recorder._samples['real_time_factor'] == [0.5]
+    assert node._recorder._samples['real_time_factor'].kept(LAST) == 0.5
 
 
 def test_on_hardware_time_and_falls_are_told_though_the_true_way_is_not_known(
