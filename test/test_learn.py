@@ -167,10 +167,12 @@ def test_signals_are_only_held_while_the_run_lasts() -> None:
 
 
 def test_a_terminal_that_is_closed_ends_a_run_in_good_order() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     held = Interrupt()
     signal.raise_signal(signal.SIGHUP)
     held.release()
     assert held
+    assert signal.signal(signal.SIGHUP, before) is signal.SIG_DFL
 
 
 def test_who_wants_to_go_on_without_a_terminal_does() -> None:
