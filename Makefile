@@ -70,10 +70,11 @@ faults: $(READY)  ## play every fault of the table, with its defence and without
 soak: $(READY)  ## a run that something befalls each minute, for MINUTES by the clock; does it go on, does it grow?
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
-fuzz: $(READY)  ## try the safety layer at random, STEPS steps (1e8: hours) and a million examples
+fuzz: $(READY)  ## try the safety layer at random, STEPS steps (1e8: hours, in several sittings) and a million examples
 	QUAD_LEARNER_BUDGET=fuzz $(BIN)/python -m pytest -p no:junitxml -s --timeout=0 \
 	    test/safety/test_limits.py test/robot/test_sink.py -k 'all_limits or harmless'
-	PYTHONPATH=. $(BIN)/python test/tools/fuzz.py --steps $(STEPS) --seed $(SEED)
+	PYTHONPATH=. $(BIN)/python test/tools/fuzz.py --steps $(STEPS) --seed $(SEED) \
+	    --journal runs/fuzz.jsonl
 
 mutants: $(READY)  ## plant mistakes in the safety layer, SAMPLE=100 of them or all; tests must see each
 	PYTHONPATH=. $(BIN)/python test/tools/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) --seed $(SEED)

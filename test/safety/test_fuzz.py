@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from budgets import FILE, TIER, budget
-from fuzz import live, missing
+from fuzz import WORLD_STEPS, fuzz, live, live_all, missing, total
+from fuzz_journal import Journal, fingerprint
 
 from quad_learner.safety.limits import Limits
 from quad_learner.safety.monitors import Monitors
@@ -54,6 +56,43 @@ def test_no_command_is_unsafe_in_a_broken_world() -> None:
 def test_a_world_is_known_by_its_seed() -> None:
     assert live(4, 200) == live(4, 200)
     assert live(4, 200).seen != live(5, 200).seen
+
+
+def test_what_was_broken_off_goes_on_and_comes_to_the_same(tmp_path: Path) -> None:
+    file = tmp_path / 'runs' / 'fuzz.jsonl'
+    journal = Journal(file, 'as it is')
+    steps = 3 * WORLD_STEPS
+    whole = total(fuzz(steps, 3, 1, journal))
+    assert whole == live_all(3_000_000, 3)
+    # A batch that is known is not made again, which a lie in its place shows; a line that was cut
+    # short is one that was not written, and spoils none behind it.
+    (line,) = file.read_text().split('\n')[1:-1]
+    lie = line.replace(f'"steps": {steps}', '"steps": 7')
+    file.write_text(line[: len(line) // 2])
+    assert total(fuzz(steps, 3, 1, Journal(file, 'as it is'))) == whole
+    file.write_text(file.read_text().replace(line, lie))
+    assert total(fuzz(steps, 3, 1, Journal(file, 'as it is'))).steps == 7
+    assert total(fuzz(steps, 3, 1, Journal(file, 'changed'))) == whole
+
+
+def test_a_change_of_anything_that_it_runs_is_another_fuzz(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path / 'robot.yaml'
+    facts.write_text('mass: 12')
+    before = fingerprint([facts])
+    assert fingerprint([facts]) == before
+    facts.write_text('mass: 13')
+    assert fingerprint([facts]) != before
+    facts.write_text('mass: 12')
+    core = tmp_path / 'core.py'
+    shutil.copy(sys.modules['quad_learner.safety.core'].__file__ or '', core)
+    core.write_text(core.read_text() + '# changed')
+    monkeypatch.setattr('fuzz_journal.PACKAGE', tmp_path)
+    monkeypatch.setattr(sys.modules['quad_learner.safety.core'], '__file__', str(core))
+    changed = fingerprint([facts])
+    core.write_text(core.read_text() + ' again')
+    assert changed != fingerprint([facts])
 
 
 @pytest.mark.parametrize('cause', ['motor lost', 'motor stalled', 'lifted'])

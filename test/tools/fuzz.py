@@ -1,6 +1,7 @@
 """A broken world around the safety core and the sink: seeded, endless, judged at every step.
 
     python test/tools/fuzz.py --steps 1000000 --seed 0 --jobs 2
+    python test/tools/fuzz.py --steps 100000000 --journal runs/fuzz.jsonl  # may be broken off
 
 Prints a line a world that found something, and the steps executed against those expected. Ends
 with 1 where a command was unsafe or a step is missing.
@@ -12,13 +13,16 @@ import argparse
 import dataclasses
 import functools
 import os
+import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from fuzz_journal import Journal, Tally, fingerprint
 
 from quad_learner.configuration import read
 from quad_learner.resources import config_directory
@@ -33,6 +37,13 @@ from quad_learner.safety.state import SafetyInputs
 
 WORLD_STEPS = 2_000
 """steps of one world: 25 s, after which another begins with another seed"""
+BATCH = 25
+"""worlds a batch, some 15 s: what is lost where somebody breaks it off"""
+SEED_APART = 1_000_000
+"""worlds between two seeds"""
+TOLD_EVERY = 1_000_000
+"""steps, some five minutes of one core"""
+ROBOTS = ('a1', 'minitaur')
 CALM = 0.97
 """of the steps without a fault begin none"""
 STEPS_A_MOTOR = 50
@@ -61,15 +72,6 @@ BLOCK = 256
 """random numbers are drawn for so many steps at once"""
 
 
-class Tally(NamedTuple):
-    """What one world has come to."""
-
-    steps: int
-    seen: Counter[str]
-    """steps in each mode, under each driver and in each kind of limit"""
-    found: list[str]
-
-
 @functools.cache
 def known_robot(name: str) -> RobotModel:
     """Returns the robot; its file is read once a process."""
@@ -88,7 +90,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        robot = known_robot(str(self.rng.choice(['a1', 'minitaur'])))
+        robot = known_robot(str(self.rng.choice(list(ROBOTS))))
         if self.rng.random() < 0.5:
             weak = float(self.rng.uniform(0.02, 0.3))
             robot = dataclasses.replace(
@@ -328,17 +330,48 @@ def live(seed: int, steps: int = WORLD_STEPS) -> Tally:
     return Tally(world.judge.judged, world.seen, [f'seed {seed}: {line}' for line in world.found])
 
 
-def fuzz(steps: int, seed: int, jobs: int) -> Tally:
-    """Returns the sum of as many worlds as `steps` need, each with a seed of its own."""
-    worlds = -(-steps // WORLD_STEPS)
-    first = seed * 1_000_000
-    total = Tally(0, Counter(), [])
-    with ProcessPoolExecutor(jobs) as pool:
-        for tally in pool.map(live, range(first, first + worlds), chunksize=4):
-            total.seen.update(tally.seen)
-            total.found.extend(tally.found)
-            total = total._replace(steps=total.steps + tally.steps)
-    return total
+def live_all(first: int, worlds: int) -> Tally:
+    """Returns what so many worlds have come to, whose seeds follow each other."""
+    return total(live(seed) for seed in range(first, first + worlds))
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Returns the sum."""
+    steps, seen, found = 0, Counter[str](), list[str]()
+    for tally in tallies:
+        steps += tally.steps
+        seen.update(tally.seen)
+        found.extend(tally.found)
+    return Tally(steps, seen, found)
+
+
+def fuzz(steps: int, seed: int, jobs: int, journal: Journal) -> Iterator[Tally]:
+    """Yields what as many worlds as `steps` need have come to, by batches, the known ones first.
+
+    Args:
+        steps: to make.
+        seed: of the first world, a million apart; each has one of its own.
+        jobs: processes.
+        journal: of what is done already; what is done now is noted there.
+    """
+    worlds, first = -(-steps // WORLD_STEPS), seed * SEED_APART
+    batches = {
+        (first + begin, min(BATCH, worlds - begin)): None for begin in range(0, worlds, BATCH)
+    }
+    yield from (tally for batch in batches if (tally := journal.known(*batch)) is not None)
+    with ProcessPoolExecutor(jobs, initializer=_leave_breaking_off_to_the_parent) as pool:
+        left = [batch for batch in batches if journal.known(*batch) is None]
+        running = {pool.submit(live_all, *batch): batch for batch in left}
+        try:
+            for done in as_completed(running):
+                journal.note(*running[done], done.result())
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _leave_breaking_off_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def missing(tally: Tally) -> set[str]:
@@ -354,9 +387,21 @@ def main() -> int:
     parser.add_argument('--steps', type=int, required=True)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1)
+    parser.add_argument('--journal', type=Path, help='of what is done: another call goes on there')
     options = parser.parse_args()
-    tally = fuzz(options.steps, options.seed, options.jobs)
-    for line in tally.found[:20]:
+    config = config_directory()
+    facts = [config / 'safety.yaml', *(config / 'robots' / f'{name}.yaml' for name in ROBOTS)]
+    journal = Journal(options.journal, fingerprint([*facts, Path(__file__)]))
+    tally = Tally(0, Counter(), [])
+    try:
+        for batch in fuzz(options.steps, options.seed, options.jobs, journal):
+            before, tally = tally, total((tally, batch))
+            if before.steps // TOLD_EVERY != tally.steps // TOLD_EVERY:
+                print(f'{tally.steps:,} of {options.steps:,} steps; unsafe {len(tally.found)}',
+                      file=sys.stderr, flush=True)  # fmt: skip
+    except KeyboardInterrupt:
+        print('broken off' + (': the same call goes on' if options.journal else ''))
+    for line in sorted(tally.found)[:20]:
         print(line)
     print(dict(sorted(tally.seen.items())))
     print(
