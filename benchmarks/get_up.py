@@ -39,36 +39,23 @@ from quad_learner.reset.state import State
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import NANOSECONDS, JointTarget
+from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode
+from quad_learner.simulation import drops
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
-from quad_learner.simulation.poses import is_sunk, overlaps, random_poses
+from quad_learner.simulation.poses import is_sunk
 from quad_learner.simulation.terrain import TERRAINS
 
 Array = NDArray[np.float64]
 
-ROLLS = {'random': None, 'belly': 0.0, 'right': np.pi / 2, 'left': -np.pi / 2, 'back': np.pi}
-"""[rad] about the long axis at the drop; None: any orientation is as likely as any other"""
-ROLL_SPREAD = 0.25
-"""[rad] deviation of roll and pitch where they are not random"""
-DROP_LOWEST, DROP_SHARE, DROP_SPREAD = 0.4, 1.5, 0.1
-"""[m] of the root link above the ground at least, and of the robot's height; [m] above that"""
+ANYHOW = 'random'
+"""a way to be dropped: any orientation is as likely as any other"""
+HEIGHT_SPREAD = 0.1
+"""[m] above the least height at which the robot is let go"""
 DROP_REACH = 1.0
 """[m] from the middle of the ground, so that bumps and crevices differ"""
-POSES_TRIED = 100
-"""joint angles drawn at most, until no limb is inside the body"""
-DROPS_TRIED = 10
-"""at most, until no foot is under the ground: the engine lets one of a hundred through"""
-LIMP_S = 1.0
-"""the fall itself, and the time until somebody notices [s]"""
-LONGEST_S = 40.0
-"""longer than the machine's own budget [s]"""
-TRUE_TILT = 0.35
-"""[rad] of the true body that still counts as standing"""
-TRUE_HEIGHT = 0.6
-"""of the robot's height: the true body above the ground, at least"""
 CONFIDENCE = 0.95
 """of the bound on the share of falls that it gets up from"""
 TOLD_EVERY = 50
@@ -119,31 +106,23 @@ def tired(robot: RobotModel, charge: float) -> RobotModel:
 
 def drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film: Film) -> None:
     """Lets the robot fall, and lie limp; again where a foot went through the ground."""
-    for _ in range(DROPS_TRIED):
+    for _ in range(drops.DROPS_TRIED):
         _drop(graph, kind, generator, film)
         if not is_sunk(graph.sim.world, graph.robot.foot_radius):
             return
 
 
 def _drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film: Film) -> None:
-    roll = ROLLS[kind]
-    if roll is None:
+    if kind == ANYHOW:
         orientation = Rotation.random(rng=generator)
     else:
-        tilt = generator.normal(0.0, ROLL_SPREAD, 2)
+        pitch, error = generator.normal(0.0, drops.ROLL_SPREAD, 2)
         heading = generator.uniform(-np.pi, np.pi)
-        orientation = Rotation.from_euler('ZYX', [heading, tilt[0], roll + tilt[1]])
+        orientation = Rotation.from_euler('ZYX', [heading, pitch, drops.ROLLS[kind] + error])
     x, y = generator.uniform(-DROP_REACH, DROP_REACH, 2)
-    lowest = max(DROP_LOWEST, DROP_SHARE * graph.robot.height)
-    height = lowest + generator.uniform(0.0, DROP_SPREAD)
+    height = drops.clearance(graph.robot) + generator.uniform(0.0, HEIGHT_SPREAD)
     position = np.array([x, y, graph.sim.world.ground_height(x, y) + height])
-    for _, joints in zip(range(POSES_TRIED), random_poses(graph.robot, generator), strict=False):
-        graph.sim.place(position, orientation.as_quat(), joints)
-        if not overlaps(graph.sim.world):
-            break
-    for _ in range(round(LIMP_S * graph.robot.command_hz)):
-        film.look()
-        graph.sim.step(None)
+    drops.drop(graph.sim, position, orientation.as_quat(), generator, film.look)
 
 
 def lying(graph: InProcessGraph) -> str:
@@ -154,28 +133,15 @@ def lying(graph: InProcessGraph) -> str:
     return 'back' if tilt > reset.back_tilt else 'side'
 
 
-def stands(graph: InProcessGraph) -> bool:
-    """Returns whether the true body stands."""
-    truth = graph.sim.truth()
-    x, y, z = truth.position.tolist()
-    height = z - graph.sim.world.ground_height(x, y)
-    return bool(
-        posture(truth.orientation).tilt < TRUE_TILT and height > TRUE_HEIGHT * graph.robot.height
-    )
-
-
 def get_up(graph: InProcessGraph, number: int, film: Film, seconds: float) -> Outcome:
     """Runs reset until it is ready, gives up or `seconds` are over; policy stays silent."""
     robot, machine, lay = graph.robot, graph.get_up, lying(graph)
-    zeros = np.zeros(len(robot.joints))
     began_ns: int | None = None
     trips: list[str] = []
     rolled, stopped = False, False
     for _ in range(round(seconds * robot.command_hz)):
         film.look()
-        due, stamp = graph.sense(), graph.sample.time_ns
-        silent = JointTarget(stamp, Authority.POLICY, 0, robot.stance, zeros, zeros)
-        graph.move(silent if due else None)
+        graph.idle()
         command = graph.command
         if command is None:
             continue
@@ -194,7 +160,7 @@ def get_up(graph: InProcessGraph, number: int, film: Film, seconds: float) -> Ou
     reason = f'{machine.state.name}: {machine.reason}'
     if began_ns is None:
         reason = f'safety never let it drive: {graph.command and graph.command.reasons!r}'
-    up = machine.ready and stands(graph)
+    up = machine.ready and drops.stands(graph.sim)
     return Outcome(number, lay, up, took, rolled, tuple(trips), len(graph.unsafe), reason)
 
 
@@ -284,13 +250,15 @@ def main() -> None:
     parser.add_argument('--terrain', default='flat', choices=['all', *TERRAINS])
     parser.add_argument('--falls', type=int, default=50, help='on each terrain')
     parser.add_argument('--first', type=int, default=0, help='number of the first fall')
-    parser.add_argument('--drops', nargs='+', default=['random'], choices=list(ROLLS))
+    parser.add_argument('--drops', nargs='+', default=[ANYHOW], choices=[ANYHOW, *drops.ROLLS])
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--friction', type=float, nargs=2, default=[0.5, 1.0])
+    parser.add_argument('--friction', type=float, nargs=2, default=[*drops.FRICTION])
     parser.add_argument('--payload', type=float, default=0.0, help='[kg]')
     parser.add_argument('--charge', type=float, default=1.0, help='of the battery, of full')
     parser.add_argument('--jobs', type=int, default=1, help='processes')
-    parser.add_argument('--longest', type=float, default=LONGEST_S, help='[s] looked at a fall')
+    parser.add_argument(
+        '--longest', type=float, default=drops.LONGEST_S, help='[s] looked at a fall'
+    )
     parser.add_argument('--strip', type=Path, help='a picture of the last fall')
     options = parser.parse_args()
     result: dict[str, Any] = {'benchmark': 'get_up'}

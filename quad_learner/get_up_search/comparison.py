@@ -10,13 +10,13 @@ from statistics import median
 import numpy as np
 from rich.table import Table
 
-from quad_learner.get_up_search.falls import ROLLS, Fall, World, drop, get_up
+from quad_learner.get_up_search.falls import KINDS, Fall, World, drop, get_up
 from quad_learner.get_up_search.score import Outcome
 from quad_learner.get_up_search.workers import Map
 from quad_learner.robot.model import RobotModel
 
 Outcomes = dict[str, list[Outcome]]
-"""of the falls of each kind, by `ROLLS`"""
+"""of the falls of each kind, by `KINDS`"""
 
 
 def compare(
@@ -37,14 +37,14 @@ def compare(
         mapped: as `map` is.
         is_over: whether the time is over; asked after each round of one fall of each kind.
     """
-    found: dict[str, Outcomes] = {name: {kind: [] for kind in ROLLS} for name in robots}
+    found: dict[str, Outcomes] = {name: {kind: [] for kind in KINDS} for name in robots}
     first = next(iter(robots.values()))
     for _ in range(falls):
-        fallen = [drop(world, first, kind, generator) for kind in ROLLS]
+        fallen = [drop(world, first, kind, generator) for kind in KINDS]
         tasks = [(robot, fall) for robot in robots.values() for fall in fallen]
         outcomes = mapped(partial(_get_up, world), tasks)
         for name in robots:
-            for kind in ROLLS:
+            for kind in KINDS:
                 found[name][kind].append(next(outcomes))
         if is_over():
             break
@@ -56,7 +56,7 @@ def table(compared: Mapping[str, Outcomes]) -> Table:
     shown = Table(title='fresh falls: dropped on …')
     for column in ('', 'motions', 'stood up', 'median [s]', 'longest [s]', 'stops by safety'):
         shown.add_column(column)
-    for kind in ROLLS:
+    for kind in KINDS:
         for name, outcomes in compared.items():
             shown.add_row(kind, name, *_figures(outcomes[kind]))
         shown.add_section()

@@ -21,36 +21,20 @@ from quad_learner.reset.posture import posture
 from quad_learner.reset.state import State
 from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel
-from quad_learner.robot.signals import JointTarget
-from quad_learner.safety.modes import Authority, Reason
+from quad_learner.safety.modes import Reason
+from quad_learner.simulation import drops
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
-from quad_learner.simulation.poses import is_sunk, overlaps, random_poses
+from quad_learner.simulation.poses import is_sunk, overlaps
 from quad_learner.simulation.tryout import HIGH
 
 Array = NDArray[np.float64]
 
-ROLLS = {'back': np.pi, 'right': np.pi / 2, 'left': -np.pi / 2}
-"""[rad] about the long axis at the drop"""
-ROLL_SPREAD = 0.25
-"""[rad] deviation of roll and pitch from that"""
-DROP_LOWEST, DROP_SHARE = 0.4, 1.5
-"""[m] of the root link above the ground at least, and of the robot's height"""
-LIMP_S = 1.0
-"""[s] of the fall itself, and until somebody notices"""
+KINDS = ('back', 'right', 'left')
+"""of `drops.ROLLS`, those after which there is something to roll off"""
 TUCK_S = 4.0
 """[s] that waiting for rest and folding the legs may take before the first roll-over"""
 SETTLE_S = 4.0
 """[s] that an attempt is looked at beyond its poses: a second roll-over, folding, rest"""
-LONGEST_S = 40.0
-"""[s] of a whole get-up: longer than the machine's own budget"""
-FRICTION = (0.5, 1.0)
-"""of the ground: floors from smooth to rubber"""
-POSES_TRIED = 100
-"""joint angles drawn at most, until no limb is inside the body"""
-TRUE_TILT = 0.35
-"""[rad] of the true body that counts as standing"""
-TRUE_HEIGHT = 0.6
-"""of the robot's height: the true body above the ground, at least"""
 
 
 @dataclass(frozen=True)
@@ -78,20 +62,24 @@ class Fall:
 
 
 def drop(world: World, robot: RobotModel, kind: str, generator: np.random.Generator) -> Fall:
-    """Returns a fall: one of `ROLLS`, as the robot lies limp a second after it was let go.
+    """Returns a fall: one of `KINDS`, as the robot lies limp a second after it was let go.
+
+    Where a foot is under the ground after each of `drops.DROPS_TRIED`, the last one is taken.
 
     Raises:
         ConfigurationError: the robot file does not fit its URDF.
     """
-    while True:
-        friction, seed = float(generator.uniform(*FRICTION)), int(generator.integers(2**31))
+    for _ in range(drops.DROPS_TRIED):
+        friction, seed = float(generator.uniform(*drops.FRICTION)), int(generator.integers(2**31))
         graph = _graph(world, robot, friction, seed)
         try:
             _throw(graph, kind, generator)
+            fall = _as_it_lies(graph, friction, seed)
             if not is_sunk(graph.sim.world, robot.foot_radius):
-                return _as_it_lies(graph, friction, seed)
+                break
         finally:
             graph.close()
+    return fall
 
 
 def tuck(world: World, robot: RobotModel, fall: Fall) -> tuple[Fall, float]:
@@ -101,7 +89,7 @@ def tuck(world: World, robot: RobotModel, fall: Fall) -> tuple[Fall, float]:
         _lay(graph, fall)
         folding = False
         for _ in range(round(TUCK_S * robot.command_hz)):
-            _tick(graph)
+            graph.idle()
             if folding and graph.get_up.state is not State.FOLD:
                 break
             folding = graph.get_up.state is State.FOLD
@@ -143,7 +131,7 @@ def get_up(world: World, robot: RobotModel, fall: Fall) -> Outcome:
     def ended(graph: InProcessGraph) -> bool:
         return graph.get_up.state in (State.READY, State.GIVE_UP)
 
-    return _play(world, robot, fall, _Aim(State.READY, LONGEST_S, ended))
+    return _play(world, robot, fall, _Aim(State.READY, drops.LONGEST_S, ended))
 
 
 @dataclass(frozen=True)
@@ -167,14 +155,14 @@ def _play(world: World, robot: RobotModel, fall: Fall, aim: _Aim) -> Outcome:
         jams = sum(_is_jammed(graph, pose) for pose in aim.poses)
         _lay(graph, fall)
         for _ in range(round(aim.longest_s * robot.command_hz)):
-            _tick(graph)
+            graph.idle()
             ticks += 1
             sample = graph.sample
             lowest = min(lowest, posture(sample.orientation).tilt)
             work += float(np.abs(sample.joint_effort * sample.joint_velocity).sum())
             if aim.ended(graph):
                 break
-        stands = aim.state is not State.READY or _stands(graph)
+        stands = aim.state is not State.READY or drops.stands(graph.sim)
         return Outcome(
             up=graph.get_up.state is aim.state and stands,
             seconds=ticks / robot.command_hz,
@@ -203,17 +191,12 @@ def _graph(world: World, robot: RobotModel, friction: float, seed: int) -> InPro
 
 
 def _throw(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
-    robot, sim = graph.robot, graph.sim
-    roll_error, pitch = generator.normal(0.0, ROLL_SPREAD, 2).tolist()
+    roll_error, pitch = generator.normal(0.0, drops.ROLL_SPREAD, 2).tolist()
     heading = generator.uniform(-np.pi, np.pi)
-    orientation = rotations.quaternion_from_rpy(ROLLS[kind] + roll_error, pitch, heading)
-    height = max(DROP_LOWEST, DROP_SHARE * robot.height)
-    for _, joints in zip(range(POSES_TRIED), random_poses(robot, generator), strict=False):
-        sim.place(np.array((0.0, 0.0, height)), orientation, joints)
-        if not overlaps(sim.world):
-            break
-    for _ in range(round(LIMP_S * robot.command_hz)):
-        sim.step(None)
+    roll = drops.ROLLS[kind] + roll_error
+    orientation = rotations.quaternion_from_rpy(roll, pitch, heading)
+    position = np.array((0.0, 0.0, drops.clearance(graph.robot)))
+    drops.drop(graph.sim, position, orientation, generator)
 
 
 def _as_it_lies(graph: InProcessGraph, friction: float, seed: int) -> Fall:
@@ -228,19 +211,3 @@ def _is_jammed(graph: InProcessGraph, pose: Array) -> bool:
 
 def _lay(graph: InProcessGraph, fall: Fall) -> None:
     graph.sim.place(fall.position, fall.orientation, fall.joints)
-
-
-def _tick(graph: InProcessGraph) -> None:
-    """Lets one tick pass with a policy that is silent."""
-    due, robot = graph.sense(), graph.robot
-    zeros = np.zeros(len(robot.joints))
-    silent = JointTarget(graph.sample.time_ns, Authority.POLICY, 0, robot.stance, zeros, zeros)
-    graph.move(silent if due else None)
-
-
-def _stands(graph: InProcessGraph) -> bool:
-    truth = graph.sim.truth()
-    x, y, z = truth.position.tolist()
-    height = z - graph.sim.world.ground_height(x, y)
-    tilt = posture(truth.orientation).tilt
-    return bool(tilt < TRUE_TILT and height > TRUE_HEIGHT * graph.robot.height)

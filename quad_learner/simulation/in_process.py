@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from quad_learner.estimation.config import EstimatorConfig
 from quad_learner.estimation.estimator import Estimator
 from quad_learner.graph import GraphConfig
@@ -144,6 +146,13 @@ class InProcessGraph:
         while self.sim.has_lost_sample:  # nobody answers it
             self._look_around()
             self.sim.step(self._sink.current(self.sim.time_ns))
+
+    def idle(self) -> None:
+        """Lets one tick pass with a policy that asks for nothing: reset has the floor."""
+        due, zeros = self.sense(), np.zeros(len(self.robot.joints))
+        stance = self.robot.stance
+        silent = JointTarget(self.sample.time_ns, Authority.POLICY, 0, stance, zeros, zeros)
+        self.move(silent if due else None)
 
     def _look_around(self) -> None:
         """Takes in what does not come with samples: the camera's poses, battery and heat.

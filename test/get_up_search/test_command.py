@@ -13,7 +13,7 @@ from rich.console import Console
 
 from quad_learner import cli
 from quad_learner.configuration import ConfigurationError
-from quad_learner.get_up_search import command, comparison, falls
+from quad_learner.get_up_search import command, comparison
 from quad_learner.get_up_search.command import Options, Quest
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
@@ -27,7 +27,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a fall of each kind do, and one off the back to compare."""
     for name in ('SET', 'SET_LEAST', 'FRESH'):
         monkeypatch.setattr(command, name, 1)
-    monkeypatch.setattr(comparison, 'ROLLS', {'back': falls.ROLLS['back']})
+    monkeypatch.setattr(comparison, 'KINDS', ('back',))
 
 
 def ticking(seconds: float) -> Iterator[float]:

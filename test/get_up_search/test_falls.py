@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from quad_learner.get_up_search import falls
 from quad_learner.get_up_search.falls import Fall, World, drop, get_up, roll, tuck
 from quad_learner.get_up_search.workers import attempts, spread, with_motions
 from quad_learner.reset.motion import Keyframe, motion
 from quad_learner.robot.model import RobotModel, load
+from quad_learner.simulation.in_process import InProcessGraph
 
 FOLDED = [{'seconds': 0.5, 'right': [0.0, 1.4, -2.64], 'left': [0.0, 1.4, -2.64]}]
 """legs that do not move turn nobody over"""
@@ -81,3 +83,26 @@ def test_an_attempt_ends_alike_whatever_was_tried_before(
         run = attempts(world, a1, 'from_back', [on_back], mapped)
         first, _, second = run([(present, 0), (FOLDED, 0), (present, 0)])
     assert first == second
+
+
+@pytest.mark.parametrize(('sunk', 'drawn'), [(0, 1), (3, 4), (1000, 10)])
+def test_a_drop_that_leaves_a_foot_under_the_ground_is_drawn_again_but_not_for_ever(
+    world: World, a1: RobotModel, monkeypatch: pytest.MonkeyPatch, sunk: int, drawn: int
+) -> None:
+    answers = iter([True] * sunk + [False])
+    monkeypatch.setattr(falls, 'is_sunk', lambda *_: next(answers))
+    thrown = []
+
+    def throw(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
+        thrown.append(graph.sim.world)
+        assert kind == 'back'
+
+    monkeypatch.setattr(falls, '_throw', throw)
+    generator = np.random.default_rng(2)
+    fall = drop(world, a1, 'back', generator)
+    assert len(thrown) == drawn
+    # Friction and seed are drawn for each, and the last ones are the fall's.
+    again = np.random.default_rng(2)
+    pairs = [(again.uniform(0.5, 1.0), again.integers(2**31)) for _ in range(drawn)]
+    assert (fall.friction, fall.seed) == pairs[-1]
+    assert generator.random() == again.random()
