@@ -30,21 +30,15 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import beta
 
 from film import Film
-from quad_learner import configuration
-from quad_learner.estimation.config import EstimatorConfig
-from quad_learner.graph import GraphConfig
-from quad_learner.reset.config import ResetConfig
+from quad_learner.evaluation import Configs, configs_of, shipped_files
 from quad_learner.reset.posture import posture
 from quad_learner.reset.state import State
-from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import NANOSECONDS
-from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import NOT_TRIPS, Authority, Mode
 from quad_learner.simulation import drops
-from quad_learner.simulation.config import SimulationConfig
-from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
+from quad_learner.simulation.in_process import InProcessGraph
 from quad_learner.simulation.poses import is_sunk
 from quad_learner.simulation.terrain import TERRAINS
 
@@ -86,15 +80,9 @@ class Outcome:
 
 
 @cache
-def shipped() -> tuple[InProcessConfigs, GraphConfig]:
+def shipped() -> Configs:
     """Returns the shipped parameters: reading them takes as long as a fall."""
-    folder = config_directory()
-    return InProcessConfigs(
-        configuration.read(SimulationConfig, folder / 'simulation.yaml'),
-        configuration.read(EstimatorConfig, folder / 'estimator.yaml'),
-        configuration.read(SafetyConfig, folder / 'safety.yaml'),
-        configuration.read(ResetConfig, folder / 'reset.yaml'),
-    ), configuration.read(GraphConfig, folder / 'graph.yaml')
+    return configs_of(shipped_files())
 
 
 def tired(robot: RobotModel, charge: float) -> RobotModel:
@@ -127,7 +115,7 @@ def _drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film
 
 def lying(graph: InProcessGraph) -> str:
     """Returns what the true body lies on, as the machine divides it."""
-    tilt, reset = posture(graph.sim.truth().orientation).tilt, shipped()[0].reset
+    tilt, reset = posture(graph.sim.truth().orientation).tilt, shipped().reset
     if tilt <= reset.upright_tilt:
         return 'belly'
     return 'back' if tilt > reset.back_tilt else 'side'
@@ -171,17 +159,17 @@ def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
     generator = np.random.default_rng([options.seed, list(TERRAINS).index(terrain), number])
     friction = float(generator.uniform(*options.friction))
     robot = tired(model.load(options.robot), options.charge)
-    parameters, run = shipped()
+    configs = shipped()
     simulation = replace(
-        parameters.simulation,
+        configs.parts.simulation,
         terrain=terrain,
         ground_friction_min=friction,
         ground_friction_max=friction,
         payload_mass_kg=options.payload,
         initial_charge=options.charge,
     )
-    run = replace(run, robot=robot.name, seed=int(generator.integers(2**31)))
-    graph = InProcessGraph(robot, replace(parameters, simulation=simulation), run)
+    run = replace(configs.graph, robot=robot.name, seed=int(generator.integers(2**31)))
+    graph = InProcessGraph(robot, replace(configs.parts, simulation=simulation), run)
     graph.connect()
     try:
         film = Film(graph.sim, robot.command_hz // PICTURES_A_SECOND, PICTURE)

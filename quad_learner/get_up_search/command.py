@@ -14,25 +14,19 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from quad_learner import configuration
 from quad_learner.configuration import ConfigurationError
-from quad_learner.estimation.config import EstimatorConfig
+from quad_learner.evaluation import configs_of, shipped_files
 from quad_learner.get_up_search import comparison
 from quad_learner.get_up_search.falls import Fall, World, drop, tuck
 from quad_learner.get_up_search.robot_file import block, with_blocks
 from quad_learner.get_up_search.search import Found, Search, described
 from quad_learner.get_up_search.space import Frames, MotionSpace, are_alike
 from quad_learner.get_up_search.workers import Map, attempts, spread, with_motions
-from quad_learner.graph import GraphConfig
-from quad_learner.reset.config import ResetConfig
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot_check import check_roll
-from quad_learner.safety.config import SafetyConfig
 from quad_learner.simulation import tryout
-from quad_learner.simulation.config import SimulationConfig
-from quad_learner.simulation.in_process import InProcessConfigs
 from quad_learner.urdf_check import check_poses
 
 MINUTE = 60.0
@@ -221,11 +215,5 @@ def _check_out(out: Path, source: Path, robot: RobotModel) -> None:
 
 
 def _world() -> World:
-    folder = config_directory()
-    parts = InProcessConfigs(
-        configuration.read(SimulationConfig, folder / 'simulation.yaml'),
-        configuration.read(EstimatorConfig, folder / 'estimator.yaml'),
-        configuration.read(SafetyConfig, folder / 'safety.yaml'),
-        configuration.read(ResetConfig, folder / 'reset.yaml'),
-    )
-    return World(parts, configuration.read(GraphConfig, folder / 'graph.yaml'))
+    configs = configs_of(shipped_files())
+    return World(configs.parts, configs.graph)
