@@ -29,8 +29,8 @@ from quad_learner.experience.versions import installed_versions
 from quad_learner.flow import by_network
 from quad_learner.precedence import may_run_first
 from quad_learner.rehearsal import admit
-from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
+from quad_learner.robot.names import file_of, is_path
 from quad_learner.supervisor import Interrupt, Supervisor, say
 from quad_learner.task.kinds import KINDS
 
@@ -255,8 +255,7 @@ def _shared(options: LearnOptions) -> dict[str, Any]:
 
 def _from_anywhere(robot: str) -> str:
     """Returns the name of a robot, or the path of its file as it is found from any folder."""
-    path = Path(robot)
-    return str(path.absolute()) if path.suffix in ('.yaml', '.yml') else robot
+    return str(Path(robot).absolute()) if is_path(robot) else robot
 
 
 def _check_backend(run: RunDirectory, options: LearnOptions) -> None:
@@ -347,9 +346,7 @@ def _run_directory(options: LearnOptions) -> RunDirectory:
 
 
 def _keep_robot(run: RunDirectory, robot: str) -> None:
-    path = Path(robot)
-    if path.suffix not in ('.yaml', '.yml'):
-        path = config_directory() / 'robots' / f'{robot}.yaml'
+    path = file_of(robot)
     folder = run.parameters / 'robots'
     try:
         folder.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from quad_learner import configuration, urdf_check
 from quad_learner.doctor import Finding, fit
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
-from quad_learner.robot.model import robots
+from quad_learner.robot.names import robots
 from quad_learner.robot_check import check_stand, examine
 from quad_learner.simulation import tryout
 from quad_learner.simulation.config import SimulationConfig

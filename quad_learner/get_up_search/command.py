@@ -22,9 +22,9 @@ from quad_learner.get_up_search.robot_file import block, with_blocks
 from quad_learner.get_up_search.search import Found, Search, described
 from quad_learner.get_up_search.space import Frames, MotionSpace, are_alike
 from quad_learner.get_up_search.workers import Map, attempts, spread, with_motions
-from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
+from quad_learner.robot.names import file_of
 from quad_learner.robot_check import check_roll
 from quad_learner.simulation import tryout
 from quad_learner.urdf_check import check_poses
@@ -108,7 +108,7 @@ class Quest:
         self._began = clock()
         self._old = model.load(options.robot)
         self._world = _world()
-        self._source = source_of(options.robot)
+        self._source = file_of(options.robot)
         if options.out is not None:
             _check_out(options.out, self._source, self._old)
 
@@ -192,14 +192,6 @@ class Quest:
     def _is_over(self, share: float) -> Callable[[], bool]:
         end = self._began + share * self._options.minutes * MINUTE
         return lambda: self._clock() >= end
-
-
-def source_of(robot: str) -> Path:
-    """Returns the file of a robot that is given by its path or by its name in config/robots."""
-    path = Path(robot)
-    if path.suffix in ('.yaml', '.yml'):
-        return path
-    return config_directory() / 'robots' / f'{robot}.yaml'
 
 
 def _check_out(out: Path, source: Path, robot: RobotModel) -> None:

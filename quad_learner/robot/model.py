@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quad_learner.configuration import ConfigurationError
-from quad_learner.resources import config_directory, urdf_places
+from quad_learner.resources import urdf_places
 from quad_learner.robot.entries import Entries, read_yaml
+from quad_learner.robot.names import file_of
 
 Array = NDArray[np.float64]
 
@@ -129,25 +129,13 @@ class RobotModel:
         return self.physics_hz // self.command_hz
 
 
-def robots() -> tuple[str, ...]:
-    """Returns the names of the robots that the package ships."""
-    return tuple(sorted(path.stem for path in (config_directory() / 'robots').glob('*.yaml')))
-
-
 def load(robot: str) -> RobotModel:
     """Returns the robot called `robot`: a name in `config/robots/` or a path to a YAML file.
 
     Raises:
         ConfigurationError: no such robot, no such URDF, or an entry is missing, unknown or wrong.
     """
-    path = Path(robot)
-    if path.suffix not in ('.yaml', '.yml'):
-        path = config_directory() / 'robots' / f'{robot}.yaml'
-        if not path.is_file():
-            raise ConfigurationError(
-                f'robot {robot!r} is not known; choose one of {", ".join(robots())} '
-                'or give the path of a robot YAML'
-            )
+    path = file_of(robot)
     return _Reader(Entries(path, read_yaml(path))).model()
 
 

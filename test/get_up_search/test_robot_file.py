@@ -8,7 +8,7 @@ import yaml
 from quad_learner.configuration import ConfigurationError
 from quad_learner.get_up_search.robot_file import with_blocks
 from quad_learner.resources import config_directory
-from quad_learner.robot.model import robots
+from quad_learner.robot.names import robots
 
 FRAMES = [
     {'seconds': 0.4, 'right': [0.0, 1.5, -2.0], 'left': [0.25, -1.5, 2.0]},

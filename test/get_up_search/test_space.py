@@ -11,7 +11,8 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.get_up_search.space import MotionSpace, are_alike
 from quad_learner.get_up_search.workers import with_motions
 from quad_learner.reset.motion import motion
-from quad_learner.robot.model import load, robots
+from quad_learner.robot.model import load
+from quad_learner.robot.names import robots
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.urdf_check import check_poses
 

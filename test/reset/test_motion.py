@@ -8,6 +8,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.reset.motion import motion
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
+from quad_learner.robot.names import robots
 
 FRAME = {'seconds': 0.5, 'right': [0.1, 1.0, -1.0], 'left': [0.2, 2.0, -2.0]}
 SECTION: dict[str, Any] = {
@@ -89,7 +90,7 @@ def test_angles_beyond_the_robots_limits_are_cut(robot: RobotModel) -> None:
     np.testing.assert_array_equal(found.fold, [-0.8, 4.18, -2.69] * 4)  # the A1's limits
 
 
-@pytest.mark.parametrize('name', model.robots())
+@pytest.mark.parametrize('name', robots())
 def test_every_robot_of_the_package_has_a_motion_within_its_limits(name: str) -> None:
     robot = model.load(name)
     found = motion(robot)
