@@ -1,12 +1,14 @@
 """How good an attempt to roll over was: lower is better, and every step towards upright counts.
 
-An attempt that got up costs less than 1, however long it took; one that did not 1 and more:
+Without blame an attempt that got up costs less than 1, however long it took; one that did not 1
+and more, so that a search has a slope to follow where nothing gets up yet:
 
-    cost = took + extra                                    got up
-    cost = 1 + (lowest tilt + last tilt) / 2π + extra      did not
-    extra = work + stops + poses out of reach
+    cost = took + work + blame                                    got up
+    cost = 1 + (lowest tilt + last tilt) / 2π + work + blame      did not
+    blame = stops by safety + jams
 
-so that a search has a slope to follow where nothing gets up yet.
+Blame is on top of either: one that got up by pushing against itself, or into a stop, may cost more
+than one that nearly did without, for on a robot it would not have got up.
 """
 
 from __future__ import annotations

@@ -19,6 +19,25 @@ def test_getting_up_at_its_slowest_costs_less_than_all_but_getting_up() -> None:
 
 
 @pytest.mark.parametrize(
+    ('blame', 'extra'), [({'stops': ('OVER_SPEED',)}, 0.5), ({'jams': 1}, 0.1), ({'jams': 3}, 0.3)]
+)
+@pytest.mark.parametrize('outcome', [QUICK, IN_VAIN])
+def test_a_stop_or_a_jam_is_on_top_whether_it_got_up_or_not(
+    outcome: Outcome, blame: dict[str, object], extra: float
+) -> None:
+    blamed = replace(outcome, **blame)  # type: ignore[arg-type]
+    assert cost(blamed) - cost(outcome) == pytest.approx(extra)
+
+
+def test_getting_up_into_a_stop_at_its_slowest_costs_more_than_nearly_getting_up() -> None:
+    # 0.4 for the time, 0.4 for the work, 0.5 for the stop; 1 + 2 · 0.76 / 2π.
+    stopped = Outcome(True, 40.0, 0.1, 0.1, 1000.0, ('OVER_SPEED',))
+    nearly = Outcome(False, 1.0, 0.76, 0.76, 0.0, ())
+    assert cost(stopped) == pytest.approx(1.3)
+    assert cost(nearly) == pytest.approx(1.242, abs=0.001)
+
+
+@pytest.mark.parametrize(
     ('worse', 'better'),
     [
         (replace(QUICK, seconds=3.0), QUICK),
