@@ -8,6 +8,7 @@ already.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -20,7 +21,9 @@ from quad_learner.configuration import ConfigurationError
 _FLOCK = struct.Struct('@hhqqi0q')
 """struct flock of Linux: type, whence, start, length, process; zeros lock the whole file"""
 
-
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""what a file system answers that keeps no locks, such as NFS without its lock service or some of
+FUSE: a run there is worth more than the refusal of a second one"""
 DOMAIN_MAX = 232
 """Largest ROS domain: beyond it the ports of DDS overflow."""
 
@@ -60,17 +63,18 @@ def claim(name: str, domain: str, namespace: str) -> IO[str]:
 def claim_run(run: Path, mark: Path) -> IO[bytes]:
     """Returns a held lock for a run's folder; keep it as long as something is written there.
 
-    Domains say nothing of folders: two graphs in two domains would write into one run.
+    Domains say nothing of folders: two graphs in two domains would write into one run. Where the
+    file system keeps no locks, nobody is refused.
 
     Args:
         run: the folder, for whoever is refused.
-        mark: a file in it that is there as long as the run.
+        mark: a file in it that is there as long as the run; nothing in it is changed.
 
     Raises:
         ConfigurationError: another process of this machine holds it.
-        OSError: the file cannot be read.
+        OSError: the file cannot be opened for reading and writing, or not be locked.
     """
-    lock = mark.open('rb')
+    lock = mark.open('rb+')  # NFS refuses to lock for one alone what was not opened for writing
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -79,8 +83,10 @@ def claim_run(run: Path, mark: Path) -> IO[bytes]:
             f'{run} is being learned in by another process; stop that one first, or go on with '
             'another run'
         ) from error
-    except OSError:  # a file system that knows no locks
-        pass
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            lock.close()
+            raise
     return lock
 
 

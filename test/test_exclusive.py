@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -65,6 +69,54 @@ def test_a_run_is_learned_in_by_one_at_a_time_in_whatever_domain(tmp_path: Path)
         claim_run(tmp_path, mark)
     claim_run(tmp_path, mark).close()
     assert [path.name for path in tmp_path.iterdir()] == ['versions.json']
+
+
+def flock_of_a_file_system(answer: int) -> Callable[[IO[bytes], int], None]:
+    """Returns what stands in for `flock` where each call is answered with that error."""
+
+    def flock(file: IO[bytes], operation: int) -> None:
+        raise OSError(answer, os.strerror(answer))
+
+    return flock
+
+
+@pytest.mark.parametrize('answer', [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_where_the_file_system_keeps_no_locks_runs_are_learned_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    mark = tmp_path / 'versions.json'
+    mark.write_text('{}')
+    monkeypatch.setattr(fcntl, 'flock', flock_of_a_file_system(answer))
+    with claim_run(tmp_path, mark), claim_run(tmp_path, mark):
+        pass
+
+
+@pytest.mark.parametrize('answer', [errno.EIO, errno.EINVAL, errno.ESTALE])
+def test_another_trouble_with_the_lock_of_a_run_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    mark = tmp_path / 'versions.json'
+    mark.write_text('{}')
+    monkeypatch.setattr(fcntl, 'flock', flock_of_a_file_system(answer))
+    with pytest.raises(OSError) as caught:
+        claim_run(tmp_path, mark)
+    assert caught.value.errno == answer
+
+
+def test_the_mark_of_a_run_is_opened_as_nfs_asks_and_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / 'versions.json'
+    mark.write_text('{}')
+
+    def flock(file: IO[bytes], operation: int) -> None:
+        may_write = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+        if operation & fcntl.LOCK_EX and not may_write:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, 'flock', flock)
+    claim_run(tmp_path, mark).close()
+    assert mark.read_text() == '{}'
 
 
 def test_the_end_of_a_claim_is_told_once() -> None:
