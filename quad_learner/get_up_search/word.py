@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from quad_learner.configuration import ConfigurationError
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the word to the commands of `quad-learner`."""
@@ -34,7 +36,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     # Imported when it is asked for: the simulator takes seconds to import.
-    from quad_learner.get_up_search.command import Options, Quest
+    try:
+        from quad_learner.get_up_search.command import Options, Quest
+    except ImportError as error:
+        raise ConfigurationError(
+            f'motions are looked for in simulation, and {error.name or "a part of it"} cannot be '
+            f'imported ({error}); quad-learner doctor says what to install'
+        ) from error
 
     def tell(line: str) -> None:
         sys.stdout.write(line + '\n')

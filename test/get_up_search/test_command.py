@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -79,6 +81,18 @@ def test_a_file_that_would_not_find_its_urdf_is_not_written(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError, match='would not be found from there'):
         Quest(replace(asked, out=tmp_path / 'elsewhere' / 'new.yaml'), lambda: 0.0, print)
     Quest(replace(asked, out=tmp_path / 'new.yaml'), lambda: 0.0, print)
+
+
+@pytest.mark.parametrize('name', ['cma', 'pybullet'])
+def test_what_is_not_installed_is_named_and_the_doctor_says_more(name: str) -> None:
+    # In a process of its own: what was imported without it would stay for the other tests.
+    without = f'import sys; sys.modules[{name!r}] = None; from quad_learner import cli; '
+    asked = "cli.main(['find-get-up', '--minutes', '0.01'])"
+    ended = subprocess.run([sys.executable, '-c', without + asked], capture_output=True, text=True)
+    assert ended.returncode == cli.USAGE_ERROR
+    assert f'{name} cannot be imported' in ended.stderr
+    assert 'quad-learner doctor says what to install' in ended.stderr
+    assert 'Traceback' not in ended.stderr
 
 
 def test_the_command_line_says_where_it_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
