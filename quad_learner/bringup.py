@@ -20,6 +20,7 @@ BACKENDS = {'sim': 'robot_sim', 'ros2_control': 'robot_ros2_control'}
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 """those that nodes know"""
 NAMESPACE = re.compile(r'/?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?')
+"""what ROS takes for a namespace; the slashes at its ends may be there or not"""
 RUN_FIRST = 'run_first.yaml'
 """file of what safety is given where the control processes run before all others"""
 

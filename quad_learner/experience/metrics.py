@@ -22,11 +22,12 @@ from quad_learner.experience.metrics_table import (
     header_of,
     read_rows,
 )
-from quad_learner.experience.samples import Samples
+from quad_learner.experience.quantity import Quantity
 from quad_learner.experience.walking import mean_speed, time_to_walk
 from quad_learner.task.kinds import NUMBERED
 
 NOTHING: Mapping[str, float] = {}
+"""of the learner's quantities: one for all rows in memory, where nobody asks for them"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class RunRecorder:
         self._path = path
         self._facts = facts
         self._columns = columns
-        self._samples = {name: Samples() for name in columns}
+        self._quantities = {name: Quantity() for name in columns}
         self._latest: dict[str, float] = {}
         self._rows: list[Row] = []
         self._earlier_s = 0.0
@@ -141,10 +142,10 @@ class RunRecorder:
         Raises:
             KeyError: there is no such column.
         """
-        if name not in self._samples:
+        if name not in self._quantities:
             raise KeyError(f'no column {name!r}; known: {", ".join(self._columns)}')
         if math.isfinite(value):
-            self._samples[name].add(value)
+            self._quantities[name].add(value)
             self._latest[name] = value
 
     def reset(self, duration_s: float, success: bool) -> None:
@@ -200,11 +201,13 @@ class RunRecorder:
             speed=episode.displacement / self._duration_s(episode),
             wall_time_s=wall_time_s + self._earlier_wall_s,
             totals=replace(self.totals),
-            learner={name: self._samples[name].kept(what) for name, what in self._columns.items()},
+            learner={
+                name: self._quantities[name].kept(what) for name, what in self._columns.items()
+            },
         )
         # A run has thousands of rows, and what the file alone needs is most of one.
         self._rows.append(replace(row, learner=NOTHING))
-        self._samples = {name: Samples() for name in self._columns}
+        self._quantities = {name: Quantity() for name in self._columns}
         self._write(cells_of(row))
         return row
 

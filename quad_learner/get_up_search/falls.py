@@ -114,6 +114,11 @@ def roll(world: World, robot: RobotModel, fall: Fall, frames: Sequence[Keyframe]
     last = State.WAIT
 
     def ended(graph: InProcessGraph) -> bool:
+        """Whether it rises, safety has stopped it, or the roll-over is over and came to nothing.
+
+        It did where the machine lets the robot go limp, or comes to another roll-over from
+        elsewhere: from one to the next it goes on within the same state.
+        """
         nonlocal rolled, last
         before, last = last, graph.get_up.state
         rolled = rolled or before is State.ROLL
@@ -129,6 +134,7 @@ def get_up(world: World, robot: RobotModel, fall: Fall) -> Outcome:
     """Lets the robot get up with all its attempts; up is that the true body then stands."""
 
     def ended(graph: InProcessGraph) -> bool:
+        """Whether the machine is through, one way or the other."""
         return graph.get_up.state in (State.READY, State.GIVE_UP)
 
     return _play(world, robot, fall, _Aim(State.READY, drops.LONGEST_S, ended))

@@ -227,7 +227,7 @@ def test_a_monitor_that_comes_to_a_robot_that_runs_tells_its_pace_from_then_on(
     # 421 s of 600 are over; a second took two.
     assert 'robot 7:01/10:00  wall' in (line := capsys.readouterr().out)
     assert 'left 5:58' in line
-    assert node._recorder._samples['real_time_factor'].kept(LAST) == 0.5
+    assert node._recorder._quantities['real_time_factor'].kept(LAST) == 0.5
 
 
 def test_on_hardware_time_and_falls_are_told_though_the_true_way_is_not_known(

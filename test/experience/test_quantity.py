@@ -9,30 +9,30 @@ import numpy as np
 import pytest
 
 from quad_learner.experience.metrics_table import LARGEST, LAST, MEAN
-from quad_learner.experience.samples import Samples
+from quad_learner.experience.quantity import Quantity
 
 
 def test_the_last_the_mean_and_the_largest_are_kept() -> None:
     values = np.random.default_rng(1).normal(-3.0, 1.0, 1000)
-    samples = Samples()
+    quantity = Quantity()
     for value in values.tolist():
-        samples.add(value)
-    assert samples.kept(LAST) == values[-1]
-    assert samples.kept(MEAN) == pytest.approx(values.mean())
-    assert samples.kept(LARGEST) == values.max()
+        quantity.add(value)
+    assert quantity.kept(LAST) == values[-1]
+    assert quantity.kept(MEAN) == pytest.approx(values.mean())
+    assert quantity.kept(LARGEST) == values.max()
 
 
 @pytest.mark.parametrize('what', [LAST, MEAN, LARGEST])
 def test_nothing_is_kept_of_no_samples(what: str) -> None:
-    assert math.isnan(Samples().kept(what))
+    assert math.isnan(Quantity().kept(what))
 
 
 def test_a_day_of_samples_takes_no_more_than_one() -> None:
-    samples = Samples()
-    samples.add(0.5)
+    quantity = Quantity()
+    quantity.add(0.5)
     tracemalloc.start()
     for number in range(10_000):
-        samples.add(number / 7.0)
+        quantity.add(number / 7.0)
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # A list of them would take 320 kB.

@@ -1,4 +1,4 @@
-"""What an episode's row keeps of a quantity that is sampled, in the same memory however often."""
+"""A quantity that is sampled: what a row keeps of it, in the same memory however many samples."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 from quad_learner.experience.metrics_table import LARGEST, LAST, MEAN
 
 
-class Samples:
-    """Of one quantity: a robot that rests or waits for help may gather them for days."""
+class Quantity:
+    """One of them: a robot that rests or waits for help may sample it for days."""
 
     __slots__ = ('_count', '_largest', '_last', '_sum')
 
@@ -19,14 +19,14 @@ class Samples:
         self._largest = -math.inf
 
     def add(self, value: float) -> None:
-        """Takes one in; it must be finite."""
+        """Takes a sample in; it must be finite."""
         self._count += 1
         self._sum += value
         self._last = value
         self._largest = max(self._largest, value)
 
     def kept(self, what: str) -> float:
-        """Returns `LAST`, `MEAN` or `LARGEST` of them; nan where there were none."""
+        """Returns `LAST`, `MEAN` or `LARGEST` of its samples; nan where there were none."""
         if not self._count:
             return math.nan
         found = {LAST: self._last, MEAN: self._sum / self._count, LARGEST: self._largest}
