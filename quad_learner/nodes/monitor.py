@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ LATENCIES = ('latency_ms', 'latency_max_ms')
 LONG = (State.REST, State.GIVE_UP)
 """in which reset leaves the robot lying for minutes, or until somebody comes"""
 TRACK_EPISODES = 4
-"""lengths of an episode that the true path is remembered for"""
+"""lengths of an episode that the true path is remembered for, and waited for after one"""
 
 
 class MonitorNode(GraphNode):
@@ -64,7 +65,9 @@ class MonitorNode(GraphNode):
         self._recorder.open(self.graph.elapsed_s, _summary(self._run.summary))
         self._records = Records(self.robot)
         self._track = TruthTrack(round(TRACK_EPISODES * task.episode_s * self.robot.policy_hz))
-        self._waiting: list[EpisodeEnd] = []
+        self._patience_ns = round(TRACK_EPISODES * task.episode_s * NANOSECONDS)
+        self._waiting: deque[EpisodeEnd] = deque()
+        """for the true path, in the order in which they ended"""
         self._latest: dict[str, float] = {}
         self._stop, self._rest = '', ''
         self._latched, self._gave_up = '', False
@@ -103,7 +106,7 @@ class MonitorNode(GraphNode):
         self._speed = float(pose.velocity_body[0])
         self._track.add(pose.time_ns, pose.position, pose.orientation)
         while self._waiting and self._track.has(self._waiting[0].end_ns):
-            self._write(self._waiting.pop(0))
+            self._write(self._waiting.popleft())
 
     def _tell_time(self, robot_time_s: float) -> None:
         self._robot_time_s = max(self._robot_time_s, robot_time_s)
@@ -115,12 +118,14 @@ class MonitorNode(GraphNode):
         if end.episode > self._seen.episode:
             self._seen.episode = end.episode
             self._waiting.append(end)
+            # On hardware the truth never comes.
+            while end.end_ns - self._waiting[0].end_ns > self._patience_ns:
+                self._unscored(self._waiting.popleft())
 
     def _write(self, end: EpisodeEnd) -> None:
         displacement = self._displacement(end)
         if displacement is None:
-            self.get_logger().warning(f'no true path for episode {end.episode}: not scored')
-            self._recorder.unscored(end.fell, end.steps)
+            self._unscored(end)
             return
         over = self._over(end.end_ns / NANOSECONDS)
         episode = Episode(
@@ -142,6 +147,12 @@ class MonitorNode(GraphNode):
         except OSError as error:  # a full disk: the row follows with the next that can be written
             self._unwritten = f'metrics.csv cannot be written ({error.strerror}): free some space'
             self.get_logger().error(self._unwritten)
+
+    def _unscored(self, end: EpisodeEnd) -> None:
+        """Counts an episode without a row."""
+        if self._track.has(0):  # who never told the truth is hardware, and nothing is wrong
+            self.get_logger().warning(f'no true path for episode {end.episode}: not scored')
+        self._recorder.unscored(end.fell, end.steps)
 
     def _displacement(self, end: EpisodeEnd) -> float | None:
         """Returns how far the robot got in its task [m, of a turn rad], None if not known."""

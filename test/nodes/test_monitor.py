@@ -249,6 +249,49 @@ def test_on_hardware_time_and_falls_are_told_though_the_true_way_is_not_known(
     assert rows(run) == []
 
 
+def test_episodes_whose_truth_never_comes_are_counted_and_not_kept(
+    monitor: Any, run: Path, end_of: Any
+) -> None:
+    node, episodes = monitor.node, 500
+    for number in range(1, episodes + 1):
+        start_ns = number * 10_000_000_000
+        end = end_of(
+            episode=number,
+            start_ns=start_ns,
+            end_ns=start_ns + 10_000_000_000,
+            steps=400,
+            fell=number % 5 == 0,
+        )
+        node._on_episode(monitor.records.episode_to(end))
+        # Four lengths of an episode, and the one that has just ended.
+        assert [each.episode for each in node._waiting] == [*range(max(1, number - 4), number + 1)]
+        assert node._falls == number // 5
+    node.close()
+    summary = json.loads((run / 'summary.json').read_text())
+    assert (summary['falls'], summary['env_steps']) == (100, 500 * 400)
+    assert rows(run) == []
+
+
+@pytest.mark.parametrize('later_ns, written', [(40_000_000_000, 2), (40_000_000_001, 1)])
+def test_a_truth_that_is_late_is_waited_for_as_long_as_the_path_is_remembered(
+    monitor: Any, run: Path, end_of: Any, later_ns: int, written: int
+) -> None:
+    node = monitor.node
+    truth, still, upright = TruthWire(), np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0])
+    for number, end_ns in ((1, 1_000_000_000), (2, 1_000_000_000 + later_ns)):
+        end = end_of(episode=number, start_ns=end_ns - 500_000_000, end_ns=end_ns)
+        node._on_episode(monitor.records.episode_to(end))
+    for tenth in range(420):
+        monitor.say(
+            topics.GROUND_TRUTH, truth.truth_to(tenth * 100_000_000, still, upright, still)
+        )
+        if tenth % 10 == 0:
+            monitor.until(lambda t=tenth: node._robot_time_s >= t / 10 - 1e-6, 'the truth')
+    monitor.until(lambda: len(rows(run)) == written, 'the rows')
+    assert node._recorder.totals.env_steps == 2 * 400
+    assert not node._waiting
+
+
 def test_it_goes_on_where_nobody_reads_what_it_prints(
     monitor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
