@@ -83,12 +83,15 @@ class Sampler:
         return None if self.is_silent(JOINTS, now_ns) else self._reading
 
     def sample(self, stamp_ns: int, now_ns: int) -> SensorSample | None:
-        """Returns the sample of the tick with stamp `stamp_ns`; None if a sensor is missing."""
+        """Returns the sample of the tick with stamp `stamp_ns`; None if a sensor is missing.
+
+        To be asked once a tick, also while there is none: what the IMU said until then is over.
+        """
         reading, newest = self._reading, self._imu_last
+        since, self._imu = self._imu, []
         if reading is None or newest is None or self.missing(now_ns):
             return None
-        since = self._imu or [newest]
-        self._imu = []
+        since = since or [newest]
         return SensorSample(
             time_ns=stamp_ns,
             joint_position=reading.position,

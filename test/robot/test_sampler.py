@@ -104,6 +104,23 @@ def test_what_an_imu_said_before_a_silence_is_not_averaged_in(sampler: Sampler) 
     np.testing.assert_allclose(sample.angular_velocity, 0.0)
 
 
+@pytest.mark.parametrize('sensor', [JOINTS, FEET])
+def test_what_an_imu_said_while_another_sensor_was_silent_is_neither_kept_nor_averaged_in(
+    sampler: Sampler, sensor: str
+) -> None:
+    for tick in range(100):  # the IMU speaks four times a tick, as one of 480 Hz does
+        for quarter in range(4):
+            now_ns = tick * 8 * MS + quarter * 2 * MS
+            feed(sampler, now_ns, without=sensor)
+            sampler.take_imu(imu(100.0), now_ns)
+        assert sampler.sample(STAMP, now_ns) is None
+        assert len(sampler._imu) == 0
+    feed(sampler, now_ns)
+    sample = sampler.sample(STAMP, now_ns)
+    assert sample is not None
+    np.testing.assert_allclose(sample.angular_velocity, 0.0)
+
+
 # 120 Hz: a period is 8.333 ms. Calls in ms after the first, and the ticks they are for.
 @pytest.mark.parametrize(
     'calls, ticks, missed',
