@@ -7,7 +7,8 @@ get up from the same fresh falls, which neither has been tried on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +110,7 @@ class Quest:
         self._old = model.load(options.robot)
         self._world = _world()
         self._source = file_of(options.robot)
+        self._check_poses()
         if options.out is not None:
             _check_out(options.out, self._source, self._old)
 
@@ -129,19 +131,35 @@ class Quest:
             compared = comparison.compare(
                 self._world, robots, FRESH, fresh, mapped, self._is_over(1.0)
             )
-        if self._options.out is not None and found:
-            self._options.out.write_text(with_blocks(self._source.read_text(), found))
+        self._write(found)
         lines = [line for name, frames in found.items() for line in block(name, frames)]
         return Result('\n'.join(lines), comparison.table(compared))
 
-    def _check(self, robot: RobotModel) -> None:
-        """Asks of what was found what the doctor asks of a robot file."""
-        parts = self._world.parts
-        poses = check_poses(robot, parts.safety.position_margin_rad)
+    def _check_poses(self) -> None:
+        """Asks of the poses that stay as they are what the doctor asks: the others are within."""
+        staying = with_motions(self._old, **{stage.name: [] for stage in STAGES})
+        poses = check_poses(staying, self._world.parts.safety.position_margin_rad)
         if not poses.ok:
             raise ConfigurationError(f'{self._source}: {poses.what}. {poses.way_out}')
+
+    def _check(self, robot: RobotModel) -> None:
+        """Tells of what was found what the doctor would."""
+        parts = self._world.parts
+        poses = check_poses(robot, parts.safety.position_margin_rad)
+        if not poses.ok:  # of a motion of the file for which none was found
+            self._tell(f'{poses.what}. {poses.way_out}')
         reached = check_roll(tryout.roll(robot, parts.simulation))
         self._tell(f'in the air its legs reach {reached.what}')
+
+    def _write(self, found: Mapping[str, Frames]) -> None:
+        """Writes `out`; what was found is told at any rate."""
+        out = self._options.out
+        if out is None or not found:
+            return
+        try:
+            out.write_text(with_blocks(self._source.read_text(), found))
+        except OSError as error:
+            self._tell(f'--out {out} cannot be written ({error.strerror}); copy the entries below')
 
     def _stage(
         self, stage: Stage, robot: RobotModel, generator: np.random.Generator, mapped: Map
@@ -195,9 +213,14 @@ class Quest:
 
 
 def _check_out(out: Path, source: Path, robot: RobotModel) -> None:
-    """Refuses to overwrite a file, and to write one that would not find its URDF."""
+    """Refuses to overwrite a file, and to begin what could not be written, or read, in the end."""
     if out.exists():
         raise ConfigurationError(f'{out} exists and is not overwritten; choose another --out')
+    if not os.access(out.parent, os.W_OK):
+        raise ConfigurationError(
+            f'--out {out}: {out.parent} is no folder that can be written to; choose another --out'
+        )
+    with_blocks(source.read_text(), {stage.name: [] for stage in STAGES})
     beside = robot.urdf.resolve().is_relative_to(source.resolve().parent)
     if beside and out.resolve().parent != source.resolve().parent:
         raise ConfigurationError(

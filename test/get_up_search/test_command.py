@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,10 +17,12 @@ from quad_learner import cli
 from quad_learner.configuration import ConfigurationError
 from quad_learner.get_up_search import command, comparison
 from quad_learner.get_up_search.command import Options, Quest
+from quad_learner.get_up_search.search import Found
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 
 A1 = config_directory() / 'robots' / 'a1.yaml'
+FRAMES = [{'seconds': 0.5, 'right': [0.0, 1.5, -2.0], 'left': [0.25, 1.5, -2.0]}]
 OPTIONS = Options(robot='a1', minutes=1.0, seed=0, jobs=1, afresh=False, out=None)
 
 
@@ -61,6 +63,7 @@ def test_it_ends_in_time_with_what_it_has_and_writes_it(few: None, tmp_path: Pat
         ({'minutes': 0.0}, '--minutes 0.0 must be above 0'),
         ({'jobs': 0}, '--jobs 0 must be 1 or more'),
         ({'out': A1}, 'exists and is not overwritten'),
+        ({'out': Path('nowhere/new.yaml')}, 'no folder that can be written to'),
         ({'robot': 'a2'}, "'a2' is not known"),
     ],
 )
@@ -93,6 +96,61 @@ def test_what_is_not_installed_is_named_and_the_doctor_says_more(name: str) -> N
     assert f'{name} cannot be imported' in ended.stderr
     assert 'quad-learner doctor says what to install' in ended.stderr
     assert 'Traceback' not in ended.stderr
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Callable[..., str]:
+    """Gives `mine(**entries)`: path of a robot file, the A1's with its section reset changed."""
+
+    def write(flow: bool = False, **entries: object) -> str:
+        content = yaml.safe_load(A1.read_text())
+        content['reset'] |= entries
+        text = yaml.safe_dump(content, default_flow_style=flow)
+        (tmp_path / 'mine.yaml').write_text(text)
+        return str(tmp_path / 'mine.yaml')
+
+    return write
+
+
+TOO_FAR = [{'seconds': 0.5, 'right': [0.0, 4.18, -2.0], 'left': [0.0, 1.0, -2.0]}]
+"""a thigh at 4.18 rad: within the A1's limits, and nearer to them than safety lets it come"""
+
+
+@pytest.mark.parametrize(
+    ('entries', 'words'),
+    [
+        ({'fold': [0.0, 4.18, -2.0]}, 'fold: 4.18 of .* is cut to'),
+        ({'rise_again': TOO_FAR}, 'rise_again: 4.18 of .* is cut to'),
+        ({'flow': True, 'out': 'new.yaml'}, 'no section reset with one entry a line'),
+    ],
+)
+def test_a_file_that_would_be_refused_in_the_end_is_refused_at_once(
+    mine: Callable[..., str], tmp_path: Path, entries: dict[str, object], words: str
+) -> None:
+    out = tmp_path / str(entries.pop('out')) if 'out' in entries else None
+    with pytest.raises(ConfigurationError, match=words):
+        Quest(replace(OPTIONS, robot=mine(**entries), out=out), lambda: 0.0, print)
+
+
+def test_a_motion_of_the_file_that_is_to_be_replaced_may_be_wrong(
+    mine: Callable[..., str],
+) -> None:
+    Quest(replace(OPTIONS, robot=mine(from_back=TOO_FAR)), lambda: 0.0, print)
+
+
+def test_what_was_found_is_told_where_it_cannot_be_written(
+    few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, told = ticking(6.0), list[str]()
+    out = tmp_path / 'folder' / 'new.yaml'
+    out.parent.mkdir()
+    monkeypatch.setattr(Quest, '_stage', lambda *_: Found(FRAMES, ()))
+    monkeypatch.setattr(comparison, 'compare', lambda *_: {})
+    quest = Quest(replace(OPTIONS, out=out), lambda: next(clock), told.append)
+    out.parent.rmdir()
+    result = quest.run()
+    assert yaml.safe_load(result.text) == {'from_side': FRAMES, 'from_back': FRAMES}
+    assert any('cannot be written (No such file or directory)' in line for line in told)
 
 
 def test_the_command_line_says_where_it_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
