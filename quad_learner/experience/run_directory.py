@@ -100,25 +100,6 @@ class RunDirectory:
         """Folder of what the processes said."""
         return self.path / 'logs'
 
-    def save_parameters(self, files: Mapping[str, str]) -> None:
-        """Writes parameter files, exactly as used, into `parameters`.
-
-        Args:
-            files: text of each file by its name, such as 'learner.yaml' or 'robots/a1.yaml'.
-
-        Raises:
-            RunDirectoryError: the run has a file of that name with other content already.
-        """
-        for name, text in files.items():
-            target = self.parameters / name
-            if target.exists() and target.read_text() != text:
-                raise RunDirectoryError(
-                    f'{target} exists with other content; parameters of a run never change: '
-                    'start a new run, or resume with the parameters that the run has'
-                )
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, text)
-
     def require_checkpoint(self) -> None:
         """Lets pass a run that can be resumed.
 

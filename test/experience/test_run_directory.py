@@ -130,13 +130,3 @@ def test_what_is_there_is_returned(tmp_path: Path) -> None:
     run.require_checkpoint()
     assert run.require_policy() == run.policy
     assert run.require_metrics() == run.metrics
-
-
-def test_parameters_are_kept_as_used_and_never_change(tmp_path: Path) -> None:
-    run = make(tmp_path)
-    run.save_parameters({'learner.yaml': 'a: 1\n', 'robots/a1.yaml': 'name: a1\n'})
-    run.save_parameters({'learner.yaml': 'a: 1\n'})
-    with pytest.raises(RunDirectoryError, match=r'learner\.yaml exists with other content'):
-        run.save_parameters({'learner.yaml': 'a: 2\n'})
-    assert (run.parameters / 'learner.yaml').read_text() == 'a: 1\n'
-    assert (run.parameters / 'robots' / 'a1.yaml').read_text() == 'name: a1\n'
