@@ -163,7 +163,7 @@ def create(runs: Path, stamp: str, versions: Mapping[str, str]) -> RunDirectory:
         versions: what made the run, for `versions.json`.
 
     Raises:
-        RunDirectoryError: the folder cannot be made, or `latest` is something else than a link.
+        RunDirectoryError: folder or link cannot be made, or `latest` is something else.
     """
     _make_folder(runs, exist_ok=True)
     latest = runs / LATEST
@@ -276,5 +276,13 @@ def _fill(run: RunDirectory, versions: Mapping[str, str]) -> None:
 def _point(link: Path, target: str) -> None:
     """Makes `link` point at its neighbour `target`, in one step."""
     beside = link.with_name(f'.{link.name}.{os.getpid()}')
-    beside.symlink_to(target)
-    beside.replace(link)
+    try:
+        beside.unlink(missing_ok=True)  # left by one of the same number that was killed here
+        beside.symlink_to(target)
+        beside.replace(link)
+    except OSError as error:
+        raise RunDirectoryError(
+            f'{link}, the link to the newest run, cannot be made ({error.strerror}); name the '
+            'folder of the run with --run-dir (run_dir:=), which needs no link, or choose another '
+            'folder for the runs'
+        ) from error

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,27 @@ def test_a_file_in_place_of_the_runs_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r'runs cannot be made .*move away'):
         make(tmp_path / 'runs')
     assert (tmp_path / 'runs').read_text() == 'mine'
+
+
+def test_where_links_cannot_be_made_the_way_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def symlink_to(path: Path, target: str) -> None:  # as on the FAT of a memory card
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, 'symlink_to', symlink_to)
+    with pytest.raises(RunDirectoryError, match=r'\(Operation not permitted\).*--run-dir'):
+        make(tmp_path)
+    run_directory.create_at(tmp_path / 'mine', {})
+
+
+def test_a_link_half_made_by_a_process_of_the_same_number_is_in_nobodys_way(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / f'.latest.{os.getpid()}').symlink_to('gone')
+    run = make(tmp_path)
+    assert (tmp_path / 'latest').resolve() == run.path
+    assert sorted(path.name for path in tmp_path.iterdir()) == [run.path.name, 'latest']
 
 
 def test_a_folder_called_latest_is_not_replaced(tmp_path: Path) -> None:
