@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from quad_learner.experience.drawing import RED, drawn
 from quad_learner.experience.metrics_table import Row
 from quad_learner.experience.walking import WINDOW
 
 Array = NDArray[np.float64]
 
-BLUE, ORANGE, GREEN, RED, GREY = '#2563eb', '#ea8a1a', '#15936b', '#d43d51', '#8b93a1'
+BLUE, ORANGE, GREEN, GREY = '#2563eb', '#ea8a1a', '#15936b', '#8b93a1'
 SIZE_INCHES = (6.4, 3.0)
-DPI = 120
+"""width and height: two beside each other on the page of the report"""
 SECONDS_IN_MINUTE = 60.0
 
 
@@ -166,17 +165,12 @@ def _columns(rows: Sequence[Row]) -> Mapping[str, Array]:
 
 
 def _curve(title: str, caption: str, draw_on: Callable[[Axes], None]) -> Curve:
-    # Figure, not pyplot: no global state and no screen needed.
-    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout='constrained')
-    axes = figure.add_subplot()
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.grid(color='#e6e8ec', linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_xlabel('robot time [min]')
-    draw_on(axes)
-    picture = io.BytesIO()
-    figure.savefig(picture, format='png')
-    return Curve(title, caption, picture.getvalue())
+    def over_time(axes: Axes) -> None:
+        """Says what the axis along the bottom is, and draws."""
+        axes.set_xlabel('robot time [min]')
+        draw_on(axes)
+
+    return Curve(title, caption, drawn(SIZE_INCHES, over_time))
 
 
 def _speed(axes: Axes, minutes: Array, rows: Sequence[Row], walk_speed: float) -> None:

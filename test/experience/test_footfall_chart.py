@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quad_learner.experience import footfall_chart
+from quad_learner.experience import drawing, footfall_chart
 from quad_learner.experience.footfall_chart import write_chart
 from quad_learner.experience.gait import Contacts
 from quad_learner.experience.walk_quality import Bout
@@ -52,7 +52,7 @@ def test_ink_is_spent_on_the_time_on_the_ground(tmp_path: Path, seconds: int) ->
     ):
         path = tmp_path / f'{name}.png'
         write_chart(path, made, '')
-        ink[name] = (painted(path, footfall_chart.GROUND), painted(path, footfall_chart.SCOOT))
+        ink[name] = (painted(path, footfall_chart.GROUND), painted(path, drawing.RED))
     assert ink['air'] == (0, 0)
     assert ink['trot'][0] == pytest.approx(0.5 * ink['stand'][0], rel=0.1)
     # A quarter of the time on knees: of one row, where the feet have four for half the time.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from quad_learner.experience import curves, run_directory
+from quad_learner.experience import drawing, run_directory
 from quad_learner.experience.curves import draw
 from quad_learner.experience.metrics import RunFacts, RunRecorder
 from quad_learner.experience.metrics_table import Episode, Row
@@ -20,7 +20,7 @@ from quad_learner.experience.run_directory import RunDirectory, RunDirectoryErro
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws coarsely, because nobody looks."""
-    monkeypatch.setattr(curves, 'DPI', 30)
+    monkeypatch.setattr(drawing, 'DPI', 30)
 
 
 @pytest.fixture
