@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from scipy.stats import beta
 
 from film import Film
 from quad_learner.evaluation import Configs, configs_of, shipped_files
+from quad_learner.get_up_search.workers import spread
 from quad_learner.reset.posture import posture
 from quad_learner.reset.state import State
 from quad_learner.robot import model
@@ -208,24 +208,19 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def spread(one: Callable[[int], Outcome], numbers: range, jobs: int) -> Iterator[Outcome]:
-    """Yields the outcomes, in order, of so many processes."""
-    with multiprocessing.get_context('spawn').Pool(jobs) as pool:
-        yield from pool.imap(one, numbers)
-
-
 def measure(options: argparse.Namespace, terrain: str) -> dict[str, Any]:
     """Returns the summary of all falls on one terrain, and of those that began alike."""
     one = partial(fall, options, terrain)
     numbers = range(options.first, options.first + options.falls)
     outcomes = []
-    for outcome in map(one, numbers) if options.jobs == 1 else spread(one, numbers, options.jobs):
-        outcomes.append(outcome)
-        if not outcome.up:
-            print(f'{terrain}: {outcome}', file=sys.stderr, flush=True)
-        if len(outcomes) % TOLD_EVERY == 0:
-            up = sum(each.up for each in outcomes)
-            print(f'{terrain}: {up} of {len(outcomes)} up', file=sys.stderr, flush=True)
+    with spread(options.jobs) as mapped:
+        for outcome in mapped(one, numbers):
+            outcomes.append(outcome)
+            if not outcome.up:
+                print(f'{terrain}: {outcome}', file=sys.stderr, flush=True)
+            if len(outcomes) % TOLD_EVERY == 0:
+                up = sum(each.up for each in outcomes)
+                print(f'{terrain}: {up} of {len(outcomes)} up', file=sys.stderr, flush=True)
     lay = sorted({outcome.lay for outcome in outcomes})
     parts = {way: summary([o for o in outcomes if o.lay == way]) for way in lay}
     return {'all': summary(outcomes), **parts}
