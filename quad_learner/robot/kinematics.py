@@ -117,8 +117,7 @@ class LegKinematics:
     @property
     def mass(self) -> float:
         """Of the whole robot [kg], as the URDF has it."""
-        # pinocchio's own total leaves out the root link, which it holds still.
-        return float(sum(inertia.mass for inertia in self._model.inertias))
+        return urdf.mass_of(self._model)
 
     def solve(self, joint_position: Array, joint_velocity: Array) -> LegState:
         """Returns the feet for the measured joints. Never raises.

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 _VECTORS = {'origin': ('xyz', 'rpy'), 'axis': ('xyz',), 'box': ('size',), 'mesh': ('scale',)}
 """elements of a link or joint, and which of their attributes hold three numbers"""
 _THREE = 3
+"""numbers of a vector, and linear rows of a Jacobian ahead of the angular ones"""
 _NAMED = 3
 """so many faults are named at most"""
 
@@ -71,6 +72,11 @@ def tree(urdf: Path) -> Any:
         raise ConfigurationError(f'{str(urdf)!r} is no URDF: {_faults(urdf) or error}') from error
 
 
+def mass_of(tree: Any) -> float:
+    """Returns the mass of all links [kg]; pinocchio's own total leaves out the root link."""
+    return float(sum(inertia.mass for inertia in tree.inertias))
+
+
 def contents(urdf: Path) -> Contents:
     """Returns what the URDF holds.
 
@@ -89,7 +95,7 @@ def contents(urdf: Path) -> Contents:
     ]
     return Contents(
         root=model.frames[1].name,
-        mass=float(sum(inertia.mass for inertia in model.inertias)),
+        mass=mass_of(model),
         joints=tuple(_joint(model, data, index) for index in range(1, model.njoints)),
         ends=tuple(ends),
     )
