@@ -29,6 +29,11 @@ from quad_learner.task.kinds import NUMBERED
 NOTHING: Mapping[str, float] = {}
 """of the learner's quantities: one for all rows in memory, where nobody asks for them"""
 
+INSTANT_S = 1e-9
+"""[s] an episode that ended as it began lasts so long: its speed is no division by nothing"""
+MINUTE = 60.0
+"""[s]"""
+
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -213,7 +218,7 @@ class RunRecorder:
 
     def _duration_s(self, episode: Episode) -> float:
         full = self._facts.episode_duration_s
-        return min(full, max(episode.end_s - episode.start_s, 1e-9)) if episode.left else full
+        return min(full, max(episode.end_s - episode.start_s, INSTANT_S)) if episode.left else full
 
     def summary(self, robot_time_s: float, wall_time_s: float) -> dict[str, Any]:
         """Returns the figures of the run so far, ready for JSON.
@@ -256,7 +261,7 @@ class RunRecorder:
             name: {
                 'episodes': len(rows),
                 'minutes': round(
-                    sum(row.episode.end_s - row.episode.start_s for row in rows) / 60, 2
+                    sum(row.episode.end_s - row.episode.start_s for row in rows) / MINUTE, 2
                 ),
                 'falls': sum(row.episode.fell for row in rows),
                 'mean_speed_last_3_episodes': mean_speed(rows),

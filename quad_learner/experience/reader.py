@@ -33,6 +33,11 @@ _MESSAGE = struct.Struct('<HIQQ')
 _CHANNEL = struct.Struct('<HHI')
 """of a channel: itself, its schema, length of its topic; then the topic and more"""
 _DATA_END_BYTES = 4
+"""of the record that ends a segment: a checksum, 0 where there is none"""
+_LENGTH = struct.Struct('<I')
+"""of a text or a list, ahead of it"""
+_VOUCHER_DIGITS = 8
+"""of a CRC-32, hexadecimal, as the log writes it"""
 _IMPOSSIBLE = {
     0: 'a hole, as a power cut leaves where a file had grown',
     Opcode.FOOTER: 'the record that ends it is missing',
@@ -197,19 +202,16 @@ class _SegmentReader:
 
 def _texts(*texts: str) -> bytes:
     """Returns texts as they lie in a record, each behind its length."""
-    return b''.join(struct.pack('<I', len(text)) + text.encode() for text in texts)
+    return b''.join(_LENGTH.pack(len(text)) + text.encode() for text in texts)
 
 
 def _voucher() -> bytes:
     """Returns how a checksum's record begins: its name, its only key, and the value's length."""
-    digits = 8
-    key = _texts(CHECKSUM_KEY)
-    size, value = struct.pack('<I', len(key) + 4 + digits), struct.pack('<I', digits)
-    return _texts(CHECKSUM) + size + key + value
+    key, value = _texts(CHECKSUM_KEY), _LENGTH.pack(_VOUCHER_DIGITS)
+    return _texts(CHECKSUM) + _LENGTH.pack(len(key + value) + _VOUCHER_DIGITS) + key + value
 
 
 _VOUCHER = _voucher()
-_VOUCHER_DIGITS = 8
 
 
 def _more_of_its_size(file: IO[bytes], channel: int, size: int) -> Iterator[Record]:

@@ -78,7 +78,8 @@ class MotionSpace:
         """Returns the motion of `vector`, (poses · (1 + angles),), as a robot file has it."""
         found, last = Frames(), self._fold
         for pose in vector.reshape(self._poses, -1):
-            seconds = min(max(math.exp(min(pose[0], 1.0)), SECONDS_LEAST), SECONDS_MOST)
+            longest, shortest = math.log(SECONDS_MOST), math.log(SECONDS_LEAST)
+            seconds = math.exp(min(max(pose[0], shortest), longest))
             angles = np.clip(np.round(pose[1:], DIGITS), self._low, self._high)
             seconds = max(seconds, float(np.abs(angles - last).max()) / self._speed)
             right, left = np.split(angles, 2)

@@ -37,6 +37,7 @@ CALM_SAMPLES = 2
 UNSEEN_CHANGES = 3
 """box, speed and acceleration may each change a target by the tolerance without a word"""
 SEVERITY = {'ACTIVE': 0, 'INIT': 1, 'STANDBY': 1, 'SOFT_STOP': 2, 'LATCHED_STOP': 3}
+"""how far each mode, by its name, is from driving"""
 BODY = ('SENSORS_', 'OVER_', 'LOW_', 'STEP_', 'MOTOR_')
 """beginnings of reasons that must have been gone for a while before anybody drives again"""
 

@@ -33,9 +33,13 @@ _PER_JOINT = (
     'kd_damping',
     'action_box',
 )
+"""entries of `joints` that hold a number a joint"""
 _TURNS = ('position_min', 'position_max', 'action_box')
+"""those that are angles, where somebody may have written degrees"""
 _ANGLES = ('fall_roll', 'fall_pitch', 'constraint_roll', 'constraint_pitch')
+"""entries of `limits`"""
 _ENDS = ('link_a', 'point_a', 'link_b', 'point_b')
+"""entries of a loop closure"""
 _TURN_MOST = 4.0 * math.pi
 """[rad] two turns, a limit of a joint: beyond it somebody wrote degrees"""
 _FOOT_LARGEST = 0.3
