@@ -26,10 +26,9 @@ from quad_learner.resources import config_directory
 from quad_learner.robot import rotations
 from quad_learner.robot.kinematics import LegKinematics
 from quad_learner.robot.model import RobotModel, load
-from quad_learner.robot.signals import JointCommand
-from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.robot import SimulatedRobot
+from quad_learner.simulation.tryout import command_to
 from quad_learner.task.action import oscillator_of
 
 Array = NDArray[np.float64]
@@ -37,10 +36,18 @@ Motion = Callable[[float], Array]
 
 SETTLE_S = 1.0
 """[s] left out at the start, while the robot drops on its feet"""
-LIFETIME_NS = 100_000_000
-"""[ns] of a command; longer than the latency, so that none expires here"""
 FALLEN_RAD = 0.8
 """[rad] of lean at which a run ends: what follows is not walking"""
+TROTS = {'walk': (2.0, 0.07), 'walk_fast': (2.5, 0.09)}
+"""strides a second [Hz], and how far the feet swing [m]: by them the A1 walks 0.4 and 0.65 m/s"""
+MEMORY = 0.7
+"""of an action that is in the next one: a policy that explores smoothly for 0.07 s"""
+SLOWEST_HZ = 1.5
+"""[Hz] of a shaking; the quickest has a decision for each way"""
+SIZE_MOST, MIDDLE_MOST = 1.5, 0.3
+"""of the reach of a joint: how far a shaking goes, beyond its ends too, and about which middle"""
+HAIR = 1e-6
+"""decisions by which a time may be early and count, for it is rounded"""
 
 
 def trot(robot: RobotModel, frequency_hz: float, reach: float) -> Motion:
@@ -63,14 +70,13 @@ def trot(robot: RobotModel, frequency_hz: float, reach: float) -> Motion:
 
 def stumble(robot: RobotModel, generator: np.random.Generator) -> Motion:
     """Returns targets that wander at random through the whole action box at the policy's rate."""
-    memory = 0.7
     state = {'decision': -1, 'action': np.zeros(len(robot.joints))}
 
     def target(t: float) -> Array:
-        decision = math.floor(t * robot.policy_hz + 1e-6)
+        decision = math.floor(t * robot.policy_hz + HAIR)
         if decision != state['decision']:
             fresh = generator.standard_normal(len(robot.joints))
-            mixed = memory * state['action'] + math.sqrt(1.0 - memory**2) * fresh
+            mixed = MEMORY * state['action'] + math.sqrt(1.0 - MEMORY**2) * fresh
             state.update(decision=decision, action=np.clip(mixed, -1.0, 1.0))
         return robot.stance + robot.action_box * state['action']
 
@@ -80,12 +86,13 @@ def stumble(robot: RobotModel, generator: np.random.Generator) -> Motion:
 def shake(robot: RobotModel, generator: np.random.Generator) -> Motion:
     """Returns targets that swing each joint at one frequency, with its own size and phase."""
     joints = len(robot.joints)
-    frequency = math.exp(generator.uniform(math.log(1.5), math.log(robot.policy_hz / 2)))
-    size, phase = generator.uniform(0.0, 1.5, joints), generator.uniform(0.0, 2 * np.pi, joints)
-    middle = generator.uniform(-0.3, 0.3, joints)
+    frequency = math.exp(generator.uniform(math.log(SLOWEST_HZ), math.log(robot.policy_hz / 2)))
+    size = generator.uniform(0.0, SIZE_MOST, joints)
+    phase = generator.uniform(0.0, 2 * np.pi, joints)
+    middle = generator.uniform(-MIDDLE_MOST, MIDDLE_MOST, joints)
 
     def target(t: float) -> Array:
-        held = math.floor(t * robot.policy_hz + 1e-6) / robot.policy_hz
+        held = math.floor(t * robot.policy_hz + HAIR) / robot.policy_hz
         swing = middle + size * np.sin(2.0 * np.pi * frequency * held + phase)
         return robot.stance + robot.action_box * np.clip(swing, -1.0, 1.0)
 
@@ -105,7 +112,7 @@ def run(robot: RobotModel, motion: Motion, seed: int, seconds: float) -> dict[st
         t = tick / robot.command_hz
         eased = min(1.0, max(0.0, t - SETTLE_S / 2))
         wanted = robot.stance + eased * (motion(t) - robot.stance)
-        sample = simulated.step(_command(robot, simulated.time_ns, tick, wanted))
+        sample = simulated.step(command_to(robot, wanted))
         start = time.process_time()
         estimate = estimator.update(sample)
         spent += time.process_time() - start
@@ -126,24 +133,6 @@ def run(robot: RobotModel, motion: Motion, seed: int, seconds: float) -> dict[st
     result = {name: np.array(values) for name, values in rows.items()}
     result['seconds_an_update'] = np.array((spent / (tick + 1),))
     return result
-
-
-def _command(robot: RobotModel, time_ns: int, tick: int, position: Array) -> JointCommand:
-    return JointCommand(
-        time_ns=time_ns,
-        epoch=1,
-        sequence=tick + 1,
-        lifetime_ns=LIFETIME_NS,
-        joints_hash=robot.joints_hash,
-        mode=Mode.ACTIVE,
-        authority=Authority.POLICY,
-        request=1,
-        reasons=Reason.NONE,
-        position=position,
-        kp=robot.kp,
-        kd=robot.kd,
-        effort=np.zeros_like(position),
-    )
 
 
 def _summary(runs: list[dict[str, Array]]) -> dict[str, object]:
@@ -176,8 +165,7 @@ def main() -> None:
     arguments = parser.parse_args()
     robot = load(arguments.robot)
     motions: dict[str, Callable[[np.random.Generator], Motion]] = {
-        'walk': lambda _: trot(robot, 2.0, 0.07),
-        'walk_fast': lambda _: trot(robot, 2.5, 0.09),
+        **{name: (lambda _, how=how: trot(robot, *how)) for name, how in TROTS.items()},
         'stumble': lambda generator: stumble(robot, generator),
         'shake': lambda generator: shake(robot, generator),
     }

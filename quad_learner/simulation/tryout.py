@@ -92,7 +92,7 @@ def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
         ConfigurationError: the robot file does not fit its URDF.
     """
     with _connected(robot, config, np.random.default_rng(0)) as simulated:
-        told = _command(robot, robot.stance)
+        told = command_to(robot, robot.stance)
         ticks, calm = (round(seconds * robot.command_hz) for seconds in (STAND_S, CALM_S))
         samples = [simulated.step(told) for _ in range(ticks)][-calm:]
         truth, feet = simulated.truth(), simulated.feet_truth()
@@ -179,6 +179,30 @@ def roll(robot: RobotModel, config: SimulationConfig) -> Reaching:
     return tally.result()
 
 
+def command_to(robot: RobotModel, position: Array) -> JointCommand:
+    """Returns a command to the simulated robot itself: it lasts until the next.
+
+    Args:
+        robot: whose gains of the stance are used.
+        position: to go to [rad], (joints,).
+    """
+    return JointCommand(
+        time_ns=0,
+        epoch=1,
+        sequence=1,
+        lifetime_ns=0,
+        joints_hash=robot.joints_hash,
+        mode=Mode.ACTIVE,
+        authority=Authority.RESET,
+        request=1,
+        reasons=Reason.NONE,
+        position=position,
+        kp=robot.kp,
+        kd=robot.kd,
+        effort=np.zeros_like(robot.kp),
+    )
+
+
 class _Tally:
     """Counts who arrives."""
 
@@ -224,7 +248,7 @@ def _go(
     samples = []
     for _ in range(round((seconds + SETTLE_S) * robot.command_hz)):
         path.advance(1.0 / robot.command_hz)
-        samples.append(simulated.step(_command(robot, path.position)))
+        samples.append(simulated.step(command_to(robot, path.position)))
     return samples[-round(HOLD_S * robot.command_hz) :]
 
 
@@ -239,22 +263,3 @@ def _foot_height(simulated: SimulatedRobot, feet: FeetTruth) -> float:
 def _mean_speed(samples: Sequence[SensorSample]) -> Array:
     """Returns the speed of each joint, either way, in the mean [rad/s], (joints,)."""
     return np.asarray(np.mean([np.abs(sample.joint_velocity) for sample in samples], axis=0))
-
-
-def _command(robot: RobotModel, position: Array) -> JointCommand:
-    """Returns a command that lasts until the next, with the gains of the stance."""
-    return JointCommand(
-        time_ns=0,
-        epoch=1,
-        sequence=1,
-        lifetime_ns=0,
-        joints_hash=robot.joints_hash,
-        mode=Mode.ACTIVE,
-        authority=Authority.RESET,
-        request=1,
-        reasons=Reason.NONE,
-        position=position,
-        kp=robot.kp,
-        kd=robot.kd,
-        effort=np.zeros_like(robot.kp),
-    )
