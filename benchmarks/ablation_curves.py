@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ablations import OUT, read
+from quad_learner.experience.drawing import GRID, GRID_WIDTH
 from quad_learner.experience.walking import WINDOW
 
 COLOURS = ('#2563eb', '#d43d51', '#15936b', '#ea8a1a', '#8b93a1', '#7c3aed')
@@ -51,7 +52,7 @@ def draw(trials: Mapping[str, Sequence[Mapping[str, Any]]], picture: Path) -> No
     speed.set_xlabel('robot time [min]')
     for axes in (price, falls, speed):
         axes.spines[['top', 'right']].set_visible(False)
-        axes.grid(color='#e6e8ec', linewidth=0.8)
+        axes.grid(color=GRID, linewidth=GRID_WIDTH)
     figure.legend(loc='outside upper left', ncols=2, frameon=False, fontsize='small')
     picture.parent.mkdir(parents=True, exist_ok=True)
     with rc_context({'svg.hashsalt': SALT}):

@@ -62,6 +62,8 @@ WORKSPACE_M = (4.0, 3.0)
 OUT = Path('runs/benchmarks/autonomy.json')
 EXTERNAL_POSE_HZ = 1.0
 """[Hz] of the simulated tag with --external-pose"""
+LOST_LAST = 1000
+"""decisions that `lost_m` is the mean of: 25 s"""
 LAST = 3
 """episodes of a task that its speed is the mean of"""
 TOLD_EVERY_S = 600.0
@@ -198,7 +200,7 @@ class WatchedEnv(ScoredEnv):
             'furthest_out_m': round(self.furthest, 3),
             **self._following.figures(),
             'strays': self.strays,
-            'lost_m': round(statistics.fmean(self._lost[-1000:]), 3),
+            'lost_m': round(statistics.fmean(self._lost[-LOST_LAST:]), 3),
             'speeds': {name: last_speed(legs) for name, legs in own.items()},
             'minutes': {
                 name: round(sum(leg.seconds for leg in legs) / 60.0, 2)

@@ -44,6 +44,7 @@ from rclpy.parameter import Parameter
 from rclpy.task import Future
 from sensor_msgs.msg import Imu
 
+from pauses import NS_PER_MS
 from quad_learner import bringup, configuration
 from quad_learner.experience.run_directory import create_at
 from quad_learner.learn import node_environment
@@ -76,12 +77,13 @@ IDLE = {'updates_per_step': 0.0, 'eager_steps': 0}
 SETTLE_MAX_S = 120.0
 """[s] in which the processes must have started and the policy driven so long"""
 SETTLE_BARE_S = 8.0
+"""[s] in which the bare processes must have found each other"""
 TICKS_PER_DECISION, PHYSICS_PER_TICK = 2, 4
 """at other rates than the A1's own, which has 2 and 8"""
 DOMAIN = '97'
 """of ROS, for this benchmark alone"""
 SPIN_S = 0.1
-NS_PER_MS = 1e6
+"""[s] most between two looks at the clock"""
 _GAP_NS = NANOSECONDS // 2
 """between two decisions of the policy: longer, and an episode had ended"""
 

@@ -36,12 +36,13 @@ from pauses import Pause, Sleepers, near, told
 from quad_learner.experience.run_directory import open_run
 from quad_learner.learn import LOCKSTEP_FACTOR, LearnOptions, node_environment, prepare
 from quad_learner.supervisor import Supervisor
-from run_watcher import Watcher
+from run_watcher import ENDLESS_MIN, Watcher
 
 DOMAIN = '95'
 """of ROS, for this benchmark alone"""
 SECONDS_A_MINUTE = 60.0
 SPIN_S = 0.05
+"""[s] most between two looks at the processes"""
 TOLD_EVERY_S = 600.0
 """[s] between two lines that say how far it is"""
 STARTED_S = 120.0
@@ -84,7 +85,7 @@ def excuses(pauses: Sequence[Pause], lockstep: bool) -> list[Pause]:
 def walk(run: Path, minutes: float, lockstep: bool) -> Findings:
     """Lets the run go on for so long by the wall clock; returns what befell it."""
     factor = LOCKSTEP_FACTOR if lockstep else 1.0
-    ready = prepare(LearnOptions(minutes=1e5, resume=run, real_time_factor=factor))
+    ready = prepare(LearnOptions(minutes=ENDLESS_MIN, resume=run, real_time_factor=factor))
     supervisor = Supervisor(node_environment(), ready.run.logs)
     watcher, found = Watcher(), Findings()
     executor = EventsExecutor()

@@ -15,7 +15,8 @@ from std_msgs.msg import UInt8MultiArray
 from fault_graph import NAMES, Entry, Graph, entry_of
 from fault_report import BOUND_MS, Findings, heard
 from fault_verdict import Fault, State, complaints, safe_after_ns
-from lateness import NS_PER_MS, ticks_late_ms
+from lateness import ticks_late_ms
+from pauses import NS_PER_MS
 from quad_learner.robot.model import load
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros import topics

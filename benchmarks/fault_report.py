@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from fault_verdict import State
-from lateness import NS_PER_MS
-from pauses import Pause, near, told
+from pauses import NS_PER_MS, Pause, near, told
 from quad_learner.safety.modes import Mode
 
 BOUND_MS = {'policy': 80.0, 'estimator': 80.0, 'safety': 60.0, 'robot': 100.0}

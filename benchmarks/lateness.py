@@ -10,10 +10,10 @@ import time
 from collections.abc import Sequence
 
 from fault_graph import Entry
+from pauses import NS_PER_MS
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.ros.clock import steady_ns
 
-NS_PER_MS = 1e6
 LOOP_S, LOOP_TURNS = 0.005, 2000
 """[s] period of the plain loop, and its turns"""
 

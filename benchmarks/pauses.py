@@ -27,9 +27,11 @@ from quad_learner.ros.clock import steady_ns
 PRIORITY = 90
 """above the robot's nodes (real_time_priority in config/graph.yaml), below the kernel's threads"""
 SLEEP_S = 0.001
+"""[s] at a time: far below the tightest age, and a processor hardly notices"""
 LONG_MS = 5.0
 """[ms] late that counts as a pause: some five times that of a sleeper on a sound machine"""
 NS_PER_MS = 1_000_000
+"""[ns] in a millisecond"""
 
 
 class Pause(NamedTuple):

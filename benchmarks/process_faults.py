@@ -52,6 +52,7 @@ from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.walk import WalkTask
+from run_watcher import ENDLESS_MIN
 
 DOMAIN = '98'
 """of ROS, for this benchmark alone"""
@@ -116,7 +117,9 @@ def strike(bench: Bench, options: argparse.Namespace) -> None:
 def tried(options: argparse.Namespace) -> Findings:
     """Returns what all trials found, on a graph that is there for them alone."""
     with tempfile.TemporaryDirectory() as folder:
-        graph = Graph(Path(folder), HURRY | {'seed': options.seed, 'minutes': 1e5}, options.ages)
+        graph = Graph(
+            Path(folder), HURRY | {'seed': options.seed, 'minutes': ENDLESS_MIN}, options.ages
+        )
         graph.start_all()
         rclpy.init()
         bench = Bench(graph, Stranger(untrained(options.seed)), options.seed)

@@ -12,6 +12,7 @@ from quad_learner.process_size import MIB, SECONDS_AN_HOUR, Size
 WARM_UP_S, WATCHED_S = 600.0, 1200.0
 """[s] of a process's life that do not count, and that must follow for a slope to be judged"""
 SLOPE_MIB_H = 1.0
+"""[MiB/h] more that a process may take: 24 MiB in a day"""
 FILES_MORE = 4.0
 """files or threads more that are no leak: a stranger may be there at one of the two looks"""
 SECONDS_A_MINUTE = 60.0

@@ -30,8 +30,8 @@ UNEVEN = 1009
 """different steps, over and over: a prime, so that they meet no period of anything else"""
 SCALARS, EPISODE, STEP, TRUNCATED = 13, 1, 3, 11
 """numbers at the beginning of a step's record, and the places of some; its own number is first"""
-CHECKSUM_DIGITS = 8
 GOAL_S = 20.0
+"""[s] until it learns again, with a million steps (docs/safety.md)"""
 _HEAD = struct.Struct('<HIQQ')
 """of a message in MCAP: channel, sequence, when it was logged and when published"""
 
@@ -152,7 +152,7 @@ def first_step(observation: Any, action: Any, next_observation: Any) -> Any:
 
 def pattern_of(path: Path, message: bytes) -> Pattern:
     """Returns the parts of the log that its own writer makes at `path` of one message."""
-    from quad_learner.experience.log import ExperienceLog
+    from quad_learner.experience.log import CHECKSUM_DIGITS, ExperienceLog
 
     log = ExperienceLog(path, lambda: 0)
     log.open()

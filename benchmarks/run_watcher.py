@@ -10,6 +10,9 @@ from quad_learner.reset.state import State
 from quad_learner.ros import topics
 from quad_learner.ros.clock import steady_ns
 
+ENDLESS_MIN = 1e5
+"""[min] of robot time: more than whoever watches a run waits for, even in lockstep"""
+
 
 class Watcher(Node):
     """Sees what a stranger sees: steps, modes, diagnostics."""

@@ -50,7 +50,7 @@ from quad_learner.learn import LearnOptions, Preparation, node_environment, prep
 from quad_learner.process_size import Size, size
 from quad_learner.ros import topics
 from quad_learner.supervisor import Supervisor
-from run_watcher import Watcher
+from run_watcher import ENDLESS_MIN, Watcher
 from soak_plan import ENDING, FLOODED, NAMES, SENSOR_EVERY_S, plan, sensor_faults
 
 DOMAIN = '96'
@@ -69,6 +69,7 @@ LOOK_S = 5.0
 TOLD = 10
 """unsafe commands that are told in words; all are counted"""
 SPIN_S = 0.05
+"""[s] most between two looks at the processes"""
 SMALL = {'critic_width': 32, 'actor_width': 32, 'batch_size': 32, 'warmup_steps': 100}
 SMALL |= {'updates_per_step': 0.25, 'eager_updates': 0.0, 'critic_kind': 'crossq'}
 """parameters of a learner for a look at the processes alone, or a machine that does much else"""
@@ -101,7 +102,7 @@ class Soak:
         params.write_text(yaml.safe_dump(small | {'/robot': {'ros__parameters': robot}}))
         ready: Preparation = prepare(
             LearnOptions(
-                minutes=1e5,
+                minutes=ENDLESS_MIN,
                 seed=self._options.seed,
                 run_directory=None if resume else run,
                 resume=run if resume else None,

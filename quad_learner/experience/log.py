@@ -47,8 +47,10 @@ SYNC_RECORDS = 50
 SYNC_PERIOD_NS = 1_000_000_000
 """Time after which the disk is awaited [ns]: what a power cut may cost."""
 CHECKSUM = 'checksum'
-"""Name of the metadata record behind each message, and its key for the CRC-32 (hexadecimal)."""
 CHECKSUM_KEY = 'crc32'
+"""Name of the metadata record behind each message, and its key for the CRC-32."""
+CHECKSUM_DIGITS = 8
+"""of a CRC-32, hexadecimal"""
 
 
 class LogUnavailableError(OSError):
@@ -130,7 +132,7 @@ class ExperienceLog:
         """
         file, writer = self._opened()
         writer.add_message(self._channel, time_ns, data, publish_time=time_ns, sequence=sequence)
-        writer.add_metadata(CHECKSUM, {CHECKSUM_KEY: f'{file.checksum:08x}'})
+        writer.add_metadata(CHECKSUM, {CHECKSUM_KEY: f'{file.checksum:0{CHECKSUM_DIGITS}x}'})
         file.checksum = 0
         self._unsynced += 1
         late = self._clock() - self._synced_ns >= SYNC_PERIOD_NS

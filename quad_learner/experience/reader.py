@@ -18,7 +18,7 @@ import numpy as np
 from mcap.opcode import Opcode
 from mcap.writer import MCAP0_MAGIC
 
-from quad_learner.experience.log import CHECKSUM, CHECKSUM_KEY, TOPIC, segments
+from quad_learner.experience.log import CHECKSUM, CHECKSUM_DIGITS, CHECKSUM_KEY, TOPIC, segments
 
 RECORD_LIMIT_BYTES = 1 << 24
 """Longest record believed [bytes], a thousand times a step: longer is a damaged length."""
@@ -36,8 +36,6 @@ _DATA_END_BYTES = 4
 """of the record that ends a segment: a checksum, 0 where there is none"""
 _LENGTH = struct.Struct('<I')
 """of a text or a list, ahead of it"""
-_VOUCHER_DIGITS = 8
-"""of a CRC-32, hexadecimal, as the log writes it"""
 _IMPOSSIBLE = {
     0: 'a hole, as a power cut leaves where a file had grown',
     Opcode.FOOTER: 'the record that ends it is missing',
@@ -207,8 +205,8 @@ def _texts(*texts: str) -> bytes:
 
 def _voucher() -> bytes:
     """Returns how a checksum's record begins: its name, its only key, and the value's length."""
-    key, value = _texts(CHECKSUM_KEY), _LENGTH.pack(_VOUCHER_DIGITS)
-    return _texts(CHECKSUM) + _LENGTH.pack(len(key + value) + _VOUCHER_DIGITS) + key + value
+    key, value = _texts(CHECKSUM_KEY), _LENGTH.pack(CHECKSUM_DIGITS)
+    return _texts(CHECKSUM) + _LENGTH.pack(len(key + value) + CHECKSUM_DIGITS) + key + value
 
 
 _VOUCHER = _voucher()
@@ -221,20 +219,20 @@ def _more_of_its_size(file: IO[bytes], channel: int, size: int) -> Iterator[Reco
     for whoever reads record by record to judge.
     """
     message = _HEAD.pack(Opcode.MESSAGE, _MESSAGE.size + size) + struct.pack('<H', channel)
-    voucher = _HEAD.pack(Opcode.METADATA, len(_VOUCHER) + _VOUCHER_DIGITS) + _VOUCHER
+    voucher = _HEAD.pack(Opcode.METADATA, len(_VOUCHER) + CHECKSUM_DIGITS) + _VOUCHER
     begin = _HEAD.size + _MESSAGE.size
     end = begin + size
-    pair = end + len(voucher) + _VOUCHER_DIGITS
+    pair = end + len(voucher) + CHECKSUM_DIGITS
     at, count = file.tell(), 1
     while True:
         block = file.read(count * pair)
         rows = np.frombuffer(block, np.uint8, len(block) // pair * pair).reshape(-1, pair)
         fits = (rows[:, : len(message)] == np.frombuffer(message, np.uint8)).all(1)
-        fits &= (rows[:, end:-_VOUCHER_DIGITS] == np.frombuffer(voucher, np.uint8)).all(1)
+        fits &= (rows[:, end:-CHECKSUM_DIGITS] == np.frombuffer(voucher, np.uint8)).all(1)
         for row in range(len(rows) if fits.all() else int(fits.argmin())):
             start = row * pair
             checksum = zlib.crc32(memoryview(block)[start : start + end])
-            if block[start + pair - _VOUCHER_DIGITS : start + pair] != b'%08x' % checksum:
+            if block[start + pair - CHECKSUM_DIGITS : start + pair] != b'%08x' % checksum:
                 break
             _, sequence, time_ns, _ = _MESSAGE.unpack_from(block, start + _HEAD.size)
             at += pair
