@@ -23,6 +23,7 @@ from quad_learner.get_up_search.robot_file import block, with_blocks
 from quad_learner.get_up_search.search import Found, Search, described
 from quad_learner.get_up_search.space import Frames, MotionSpace, are_alike
 from quad_learner.get_up_search.workers import Map, attempts, spread, with_motions
+from quad_learner.reset.motion import motion
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.names import file_of
@@ -111,6 +112,7 @@ class Quest:
         self._world = _world()
         self._source = file_of(options.robot)
         self._check_poses()
+        self._spaces = {stage.name: self._space(stage) for stage in STAGES}
         if options.out is not None:
             _check_out(options.out, self._source, self._old)
 
@@ -136,11 +138,26 @@ class Quest:
         return Result('\n'.join(lines), comparison.table(compared))
 
     def _check_poses(self) -> None:
-        """Asks of the poses that stay as they are what the doctor asks: the others are within."""
+        """Asks of the poses that stay as they are what the doctor asks: the others are within.
+
+        Raises:
+            ConfigurationError: one is out of reach, or the section `reset` cannot be used.
+        """
+        motion(self._old)
         staying = with_motions(self._old, **{stage.name: [] for stage in STAGES})
         poses = check_poses(staying, self._world.parts.safety.position_margin_rad)
         if not poses.ok:
             raise ConfigurationError(f'{self._source}: {poses.what}. {poses.way_out}')
+
+    def _present(self, stage: Stage) -> Frames:
+        """Returns the motion of the file; empty where it has none."""
+        return (self._old.sections.get('reset') or {}).get(stage.name) or []
+
+    def _space(self, stage: Stage) -> MotionSpace:
+        """Returns the motions that there are: as many poses, and legs as alike, as the file's."""
+        present, safety = self._present(stage), self._world.parts.safety
+        poses, alike = (len(present), are_alike(self._old, present)) if present else (POSES, True)
+        return MotionSpace(self._old, safety, poses, alike)
 
     def _check(self, robot: RobotModel) -> None:
         """Tells of what was found what the doctor would."""
@@ -175,10 +192,7 @@ class Quest:
         if len(falls) < SET_LEAST:
             tell(f'lies so after {len(falls)} of {SET * DRAWS_EACH} falls: not looked for')
             return None
-        present = (robot.sections.get('reset') or {}).get(stage.name) or []
-        safety = self._world.parts.safety
-        poses, alike = (len(present), are_alike(robot, present)) if present else (POSES, True)
-        space = MotionSpace(robot, safety, poses, alike)
+        space, present = self._spaces[stage.name], self._present(stage)
         tries = attempts(self._world, robot, stage.name, falls, mapped)
         search = Search(space, tries, len(falls), generator, is_over, tell)
         best = search.run([] if self._options.afresh else present)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.configuration import ConfigurationError
-from quad_learner.reset.motion import motion
+from quad_learner.reset.motion import motion, right_feet
 from quad_learner.robot.model import RobotModel
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.task.symmetry import joint_mirror
@@ -51,7 +51,8 @@ class MotionSpace:
         legs_alike: the legs of one side move alike: one list of angles stands for each.
 
         Raises:
-            ConfigurationError: `fold`, `right_feet` or `mirror` is not there, or there is no room.
+            ConfigurationError: `fold`, `right_feet` or `mirror` cannot be used, or there is no
+                room.
         """
         self._speed = safety.reset_target_speed_rad_s
         self._poses = poses
@@ -137,7 +138,7 @@ def _sides(robot: RobotModel) -> tuple[list[int], list[int]]:
                 f'robot {robot.name!r}, section reset: {name} is not there, and roll-overs begin '
                 'with it; add it (docs/new_robot.md, "Getting up")'
             )
-    right = [robot.feet.index(foot) for foot in section['right_feet']]
+    right = right_feet(robot)
     return right, [foot for foot in range(len(robot.feet)) if foot not in right]
 
 

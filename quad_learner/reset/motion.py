@@ -74,6 +74,15 @@ def motion(robot: RobotModel) -> Motion:
     return _Reader(robot, section).motion()
 
 
+def right_feet(robot: RobotModel) -> list[int]:
+    """Returns the numbers of the feet on the right, in the order in which poses give their legs.
+
+    Raises:
+        ConfigurationError: the section does not name half of the robot's feet.
+    """
+    return _Reader(robot, robot.sections.get('reset') or {}).right_feet()
+
+
 class _Reader:
     """Reads one `reset` section, naming the robot and the entry in each error."""
 
@@ -176,18 +185,23 @@ class _Reader:
     ) -> tuple[Keyframe, ...]:
         if not frames:
             return ()
-        right_feet = self._right_feet()
-        left_feet = [i for i in range(len(self._robot.feet)) if i not in right_feet]
+        right = self.right_feet()
+        left = [i for i in range(len(self._robot.feet)) if i not in right]
         poses = []
-        for seconds, right, left in frames:
+        for seconds, of_right, of_left in frames:
             position = np.empty((len(self._robot.feet), self._per_leg))
-            position[right_feet], position[left_feet] = right, left
+            position[right], position[left] = of_right, of_left
             if mirrored:
                 position = self._mirror_image(position)
             poses.append(Keyframe(seconds, self._within(position.reshape(-1))))
         return tuple(poses)
 
-    def _right_feet(self) -> list[int]:
+    def right_feet(self) -> list[int]:
+        """Returns the numbers of the feet on the right.
+
+        Raises:
+            ConfigurationError: half of the feet are not named.
+        """
         feet = self._section.get('right_feet')
         if not isinstance(feet, list) or not feet:
             raise self._error('right_feet', feet, 'must name the feet on the right')

@@ -121,6 +121,11 @@ TOO_FAR = [{'seconds': 0.5, 'right': [0.0, 4.18, -2.0], 'left': [0.0, 1.0, -2.0]
     [
         ({'fold': [0.0, 4.18, -2.0]}, 'fold: 4.18 of .* is cut to'),
         ({'rise_again': TOO_FAR}, 'rise_again: 4.18 of .* is cut to'),
+        ({'from_back': [{'seconds': 0.5}]}, 'from_back = .* must hold exactly'),
+        (
+            {'right_feet': ['tail'], 'from_side': [], 'from_back': []},
+            "'tail': is not one of FR_toe",
+        ),
         ({'flow': True, 'out': 'new.yaml'}, 'no section reset with one entry a line'),
     ],
 )

@@ -96,6 +96,20 @@ def test_what_a_roll_over_needs_is_named_where_it_is_not_there(
         )
 
 
+@pytest.mark.parametrize(
+    ('feet', 'words'), [(['tail', 'FR_toe'], "'tail': is not one of"), (['FR_toe'], 'the 2 feet')]
+)
+def test_feet_that_are_not_those_on_the_right_are_refused_also_without_a_motion(
+    feet: list[str], words: str, safety: SafetyConfig
+) -> None:
+    robot = load('a1')
+    reset = {'fold': robot.sections['reset']['fold'], 'right_feet': feet}
+    with pytest.raises(ConfigurationError, match=words):
+        MotionSpace(
+            replace(robot, sections={**robot.sections, 'reset': reset}), safety, 2, legs_alike=True
+        )
+
+
 def test_a_robot_without_a_mirror_is_refused(safety: SafetyConfig) -> None:
     robot = load('a1')
     sections = {name: value for name, value in robot.sections.items() if name != 'mirror'}
