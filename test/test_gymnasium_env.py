@@ -87,6 +87,19 @@ def test_a_fall_is_one_trip_with_its_time_and_reason() -> None:
 
 
 @pytest.mark.slow
+def test_the_rhythm_alone_goes_almost_nowhere() -> None:
+    """A policy that knows nothing yet begins there: what the rhythm drifts it has to unlearn."""
+    env = WalkEnv(episode_s=5.0)
+    _, before = env.reset(seed=3)
+    over = False
+    while not over:
+        _, _, terminated, over, after = env.step(np.zeros(env.action_space.shape, np.float32))
+        assert not terminated
+    env.close()
+    drift = np.linalg.norm((after['true_position'] - before['true_position'])[:2]) / 5.0
+    assert drift < 0.06, 'm/s'
+
+
 def test_an_episode_may_be_given_up_half_way(env: WalkEnv) -> None:
     env.reset(seed=1)
     env.step(np.zeros(12, np.float32))
