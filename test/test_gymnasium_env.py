@@ -86,7 +86,6 @@ def test_a_fall_is_one_trip_with_its_time_and_reason() -> None:
     env.close()
 
 
-@pytest.mark.slow
 def test_the_rhythm_alone_goes_almost_nowhere() -> None:
     """A policy that knows nothing yet begins there: what the rhythm drifts it has to unlearn."""
     env = WalkEnv(episode_s=5.0)
@@ -100,6 +99,7 @@ def test_the_rhythm_alone_goes_almost_nowhere() -> None:
     assert drift < 0.06, 'm/s'
 
 
+@pytest.mark.slow
 def test_an_episode_may_be_given_up_half_way(env: WalkEnv) -> None:
     env.reset(seed=1)
     env.step(np.zeros(12, np.float32))
