@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from budgets import FILE, TIER, budget
-from fuzz import WORLD_STEPS, fuzz, live, live_all, missing, total
-from fuzz_journal import Journal, fingerprint
+from fuzz import WORLD_STEPS, fuzz, live, live_all, missing
+from fuzz_journal import Journal, fingerprint, total
 
 from quad_learner.safety.limits import Limits
 from quad_learner.safety.monitors import Monitors

@@ -3,8 +3,7 @@
     python test/tools/fuzz.py --steps 1000000 --seed 0 --jobs 2
     python test/tools/fuzz.py --steps 100000000 --journal runs/fuzz.jsonl  # may be broken off
 
-Prints a line a world that found something, and the steps executed against those expected. Ends
-with 1 where a command was unsafe or a step is missing.
+Prints what was found, and steps executed against expected; ends with 1 where they do not agree.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fuzz_journal import Journal, Tally, fingerprint
+from fuzz_journal import Journal, Tally, fingerprint, total
 
 from quad_learner.configuration import read
 from quad_learner.resources import config_directory
@@ -335,16 +334,6 @@ def live_all(first: int, worlds: int) -> Tally:
     return total(live(seed) for seed in range(first, first + worlds))
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
-    """Returns the sum."""
-    steps, seen, found = 0, Counter[str](), list[str]()
-    for tally in tallies:
-        steps += tally.steps
-        seen.update(tally.seen)
-        found.extend(tally.found)
-    return Tally(steps, seen, found)
-
-
 def fuzz(steps: int, seed: int, jobs: int, journal: Journal) -> Iterator[Tally]:
     """Yields what as many worlds as `steps` need have come to, by batches, the known ones first.
 
@@ -355,12 +344,14 @@ def fuzz(steps: int, seed: int, jobs: int, journal: Journal) -> Iterator[Tally]:
         journal: of what is done already; what is done now is noted there.
     """
     worlds, first = -(-steps // WORLD_STEPS), seed * SEED_APART
-    batches = {
-        (first + begin, min(BATCH, worlds - begin)): None for begin in range(0, worlds, BATCH)
-    }
-    yield from (tally for batch in batches if (tally := journal.known(*batch)) is not None)
-    with ProcessPoolExecutor(jobs, initializer=_leave_breaking_off_to_the_parent) as pool:
-        left = [batch for batch in batches if journal.known(*batch) is None]
+    batches = [(first + begin, min(BATCH, worlds - begin)) for begin in range(0, worlds, BATCH)]
+    done_before = {batch: journal.known(*batch) for batch in batches}
+    yield from filter(None, done_before.values())
+    # Breaking off is the parent's matter.
+    with ProcessPoolExecutor(
+        jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
+        left = [batch for batch, tally in done_before.items() if tally is None]
         running = {pool.submit(live_all, *batch): batch for batch in left}
         try:
             for done in as_completed(running):
@@ -368,10 +359,6 @@ def fuzz(steps: int, seed: int, jobs: int, journal: Journal) -> Iterator[Tally]:
                 yield done.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _leave_breaking_off_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def missing(tally: Tally) -> set[str]:
@@ -389,24 +376,23 @@ def main() -> int:
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1)
     parser.add_argument('--journal', type=Path, help='of what is done: another call goes on there')
     options = parser.parse_args()
-    config = config_directory()
-    facts = [config / 'safety.yaml', *(config / 'robots' / f'{name}.yaml' for name in ROBOTS)]
+    names = ('safety', *(f'robots/{name}' for name in ROBOTS))
+    facts = [config_directory() / f'{name}.yaml' for name in names]
     journal = Journal(options.journal, fingerprint([*facts, Path(__file__)]))
     tally = Tally(0, Counter(), [])
     try:
         for batch in fuzz(options.steps, options.seed, options.jobs, journal):
             before, tally = tally, total((tally, batch))
             if before.steps // TOLD_EVERY != tally.steps // TOLD_EVERY:
-                print(f'{tally.steps:,} of {options.steps:,} steps; unsafe {len(tally.found)}',
-                      file=sys.stderr, flush=True)  # fmt: skip
+                told = f'{tally.steps:,} of {options.steps:,} steps; unsafe {len(tally.found)}'
+                print(told, file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print('broken off' + (': the same call goes on' if options.journal else ''))
     for line in sorted(tally.found)[:20]:
         print(line)
     print(dict(sorted(tally.seen.items())))
-    print(
-        f'fuzz steps: executed {tally.steps}, expected {options.steps}; unsafe {len(tally.found)}'
-    )
+    unsafe = len(tally.found)
+    print(f'fuzz steps: executed {tally.steps}, expected {options.steps}; unsafe {unsafe}')
     done = tally.steps >= options.steps and not tally.found and not missing(tally)
     return 0 if done else 1
 

@@ -29,6 +29,16 @@ class Tally(NamedTuple):
     """what was unsafe"""
 
 
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Returns the sum."""
+    steps, seen, found = 0, Counter[str](), list[str]()
+    for tally in tallies:
+        steps += tally.steps
+        seen.update(tally.seen)
+        found.extend(tally.found)
+    return Tally(steps, seen, found)
+
+
 def fingerprint(more: Iterable[Path]) -> str:
     """Returns a hash of each module of the package that this process has loaded, and `more`."""
     files = {
@@ -43,7 +53,7 @@ def fingerprint(more: Iterable[Path]) -> str:
 
 
 class Journal:
-    """The batches that are done, by the number of their first world; in memory without a file."""
+    """The batches that are done, by their first world and how many worlds they have."""
 
     def __init__(self, path: Path | None, sources: str) -> None:
         """Reads what is there; a line that was cut short counts as not done.
