@@ -20,6 +20,7 @@ from quad_learner.learning.mirror import Mirror
 from quad_learner.learning.update_metrics import UpdateMetrics
 from quad_learner.policy.golden import RECENT
 from quad_learner.policy.onnx_policy import OnnxPolicy, PolicyError
+from quad_learner.policy.onnx_session import Sessions
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.kinds import FORWARD, Kind
 from quad_learner.task.symmetry import Symmetry
@@ -63,6 +64,7 @@ class Trainee:
         self._saved_sequence = 0
         """of the last step that the checkpoint taken up knows of"""
         self._extra = 0
+        self._sessions = Sessions()
 
     def open(self) -> None:
         """Takes up the checkpoint, where there is one.
@@ -133,13 +135,20 @@ class Trainee:
         span = {name: str(step) for name, step in numbers.items()}
         incumbent = self.learner.incumbent
         model = self._onnx(self.learner.propose(), span)
-        problem = _objection(model)
+        problem = self._objection(model)
         if not problem:
             incumbent.accept()
             return model
         incumbent.refuse(problem)
         model = self._onnx(incumbent.given, span)
-        return b'' if _objection(model) else model
+        return b'' if self._objection(model) else model
+
+    def _objection(self, model: bytes) -> str:
+        """Returns why a model must not drive, by the runtime that it would drive with."""
+        try:
+            return OnnxPolicy(model, self._sessions).problem
+        except PolicyError as error:
+            return str(error)
 
     def _onnx(self, policy: Actor, more: dict[str, str]) -> bytes:
         about = {'version': str(self.version), **self.identity, **more}
@@ -154,14 +163,6 @@ class Trainee:
         self.learner.recover()
         checkpoint.save(self._checkpoint, self.learner, self.version, self.identity)
         write_atomically(self._policy, self._onnx(self.learner.incumbent.given, {}))
-
-
-def _objection(model: bytes) -> str:
-    """Returns why a model must not drive, by the runtime that it would drive with."""
-    try:
-        return OnnxPolicy(model).problem
-    except PolicyError as error:
-        return str(error)
 
 
 def seed_of(kind: Kind, seed: int) -> int:

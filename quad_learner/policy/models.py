@@ -9,6 +9,7 @@ weights at the same steps however fast the machine is; in real time it takes the
 from __future__ import annotations
 
 from quad_learner.policy.onnx_policy import OnnxPolicy
+from quad_learner.policy.onnx_session import Sessions
 from quad_learner.robot.signals import NANOSECONDS
 
 
@@ -17,6 +18,7 @@ class ModelQueue:
 
     def __init__(self) -> None:
         self._waiting: list[OnnxPolicy] = []
+        self._sessions = Sessions()
         self._arrived_ns = 0
         self.valid_until = 0
         """the step before which the model last handed out must be replaced"""
@@ -29,7 +31,7 @@ class ModelQueue:
         Raises:
             PolicyError: it cannot be run; nothing changes.
         """
-        policy = OnnxPolicy(model)
+        policy = OnnxPolicy(model, self._sessions)
         self._waiting.append(policy)
         self._arrived_ns = now_ns
 

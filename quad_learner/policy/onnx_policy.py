@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from quad_learner.policy import golden
 from quad_learner.policy.onnx_check import objection
+from quad_learner.policy.onnx_session import Sessions, take_apart
 
 Vector = NDArray[np.float32]
 
@@ -56,8 +56,12 @@ class ModelCard:
 class OnnxPolicy:
     """One model, ready to answer. Building it is the only slow part; swap whole objects."""
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, sessions: Sessions | None = None) -> None:
         """Loads `model`.
+
+        Args:
+            model: a file of ONNX.
+            sessions: of other models that this one may share a session with.
 
         Raises:
             PolicyError: it is not ONNX, holds more than a policy needs, or is not a policy with
@@ -66,20 +70,14 @@ class OnnxPolicy:
         problem = objection(model)
         if problem:
             raise PolicyError(f'the policy must not drive: {problem}')
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(
-                model, options, providers=['CPUExecutionProvider']
-            )
-        except Exception as error:  # onnxruntime raises its own unrelated classes
+            graph, self._numbers, asked, properties = take_apart(model)
+            self._session = (sessions or Sessions()).of(graph)
+        except Exception as error:  # of libraries, and of unrelated classes
             raise PolicyError(
                 f'the policy is not a model that onnxruntime can run: {error}'
             ) from error
-        inputs = self._session.get_inputs()
+        inputs = [each for each in self._session.get_inputs() if each.name in asked]
         names = {output.name: output for output in self._session.get_outputs()}
         if len(inputs) != 1 or not set(OUTPUTS) <= set(names):
             raise PolicyError(
@@ -90,7 +88,6 @@ class OnnxPolicy:
         sizes = _sizes([end.shape for end in ends])
         if any(end.type != FLOAT for end in ends):
             raise PolicyError(f'the policy must speak {FLOAT}, speaks {[e.type for e in ends]}')
-        properties = self._session.get_modelmeta().custom_metadata_map
         self.card = _card(properties, sizes)
         told = properties.get('golden', '')
         self.problem = golden.objection(told, sizes, self.card.box, self.answer)
@@ -98,7 +95,9 @@ class OnnxPolicy:
 
     def answer(self, observation: Vector) -> Gaussian:
         """Returns the distribution of actions for `observation`, (observation_size,)."""
-        mean, log_std = self._session.run(OUTPUTS, {self._input: observation[None, :]})
+        mean, log_std = self._session.run(
+            OUTPUTS, {self._input: observation[None, :], **self._numbers}
+        )
         with np.errstate(over='ignore'):  # an infinite deviation is refused by whoever asked
             return Gaussian(mean[0], np.exp(log_std[0]))
 
