@@ -15,7 +15,7 @@ from quad_learner.doctor import Finding, fit
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.names import robots
-from quad_learner.robot_check import check_stand, examine
+from quad_learner.robot_check import check_stand, check_stepping, examine
 from quad_learner.simulation import tryout
 from quad_learner.simulation.config import SimulationConfig
 
@@ -155,6 +155,32 @@ def test_parts_that_jam_are_named(change: Change) -> None:
         assert 'simulation.pass_through' in found[name].way_out
     assert 'body with thigh_f' in found['no part jams another'].what
     assert 'body with thigh_f' in found['folds'].way_out
+
+
+def steps(path: str) -> Finding:
+    simulation = configuration.read(SimulationConfig, config_directory() / 'simulation.yaml')
+    (found,) = check_stepping(model.load(path), simulation)
+    return found
+
+
+@pytest.mark.parametrize('robot', robots())
+def test_no_shipped_robot_walks_by_its_rhythm_alone(robot: str) -> None:
+    found = steps(robot)
+    assert found.ok, found
+
+
+def test_a_rhythm_that_walks_by_itself_is_found(change: Change) -> None:
+    found = steps(change('a1', 'oscillator.amplitude', [0.0, 0.25, -0.5]))
+    assert not found.ok
+    assert found.what == 'drifts backward by 0.13 m/s'  # 0.127 through the whole graph
+    assert 'oscillator.amplitude' in found.way_out
+
+
+def test_a_robot_that_rocks_over_when_it_steps_is_found(change: Change) -> None:
+    found = steps(change('laikago', 'joints.stance', [-0.1, 0.3, -1.29]))
+    assert not found.ok
+    assert found.what.startswith('falls after')
+    assert 'joints.stance' in found.way_out
 
 
 def test_what_learning_can_do_without_is_said_and_no_failure(change: Change) -> None:

@@ -6,7 +6,7 @@ No safety layer stands between: what is tried is the file, its gains, poses and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -37,6 +37,8 @@ SETTLE_S = 0.3
 """[s] that legs are given to arrive where they were told to be by now"""
 DRAWN_MOST = 10
 """poses drawn at most for each that is wanted: in some a part is inside another"""
+STEPPING_S = 10.0
+"""[s] stepping on the spot: an episode"""
 LIMP_S = 2.0
 """[s] after which a damped robot has sunk to the ground"""
 HOLD_S = 0.15
@@ -85,6 +87,16 @@ class Reaching:
     """of each joint, fastest where all arrived, in the mean of its hold [rad/s], (joints,)"""
 
 
+@dataclass(frozen=True)
+class Stepping:
+    """Where the robot went that stepped on the spot."""
+
+    seconds: float
+    """until it fell, or all of `STEPPING_S`"""
+    velocity: tuple[float, float]
+    """forwards and to the left of where it looked first, in the mean [m/s]"""
+
+
 def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
     """Puts the robot down in its stance on flat ground, and looks how it stands.
 
@@ -110,6 +122,38 @@ def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
             off_its_feet=feet.other_contacts,
             jams=touching_parts(simulated.world),
         )
+
+
+def step_on_the_spot(
+    robot: RobotModel, config: SimulationConfig, rhythm: Callable[[float], Array]
+) -> Stepping:
+    """Puts the robot down in its stance on flat ground and lets it step by its rhythm alone.
+
+    Args:
+        robot: which robot.
+        config: of the world.
+        rhythm: gives the joints' offsets from the stance [rad], (joints,), at a time [s].
+
+    Raises:
+        ConfigurationError: the robot file does not fit its URDF.
+    """
+    with _connected(robot, config, np.random.default_rng(0)) as simulated:
+        still = command_to(robot, robot.stance)
+        for _ in range(round(CALM_S * robot.command_hz)):
+            simulated.step(still)
+        start, seconds = simulated.truth(), 0.0
+        while seconds < STEPPING_S:
+            position = robot.stance + rhythm(seconds)
+            # A policy asks anew each of its periods, and safety holds that for as long.
+            for _ in range(robot.ticks_per_decision):
+                simulated.step(command_to(robot, position))
+            seconds += 1.0 / robot.policy_hz
+            roll, pitch, _ = rotations.roll_pitch_yaw(simulated.truth().orientation)
+            if abs(roll) > robot.fall_roll or abs(pitch) > robot.fall_pitch:
+                break
+        way = simulated.truth().position - start.position
+        ahead, left, _ = rotations.rotate_back(start.orientation, way) / seconds
+        return Stepping(seconds, (float(ahead), float(left)))
 
 
 def fold(robot: RobotModel, config: SimulationConfig, speed: float, poses: int) -> Reaching:
