@@ -21,6 +21,8 @@ from quad_learner.configuration import ConfigurationError
 _FLOCK = struct.Struct('@hhqqi0q')
 """struct flock of Linux: type, whence, start, length, process; zeros lock the whole file"""
 
+_HELD = (errno.EACCES, errno.EAGAIN)
+"""what fcntl(2) answers where another holds the lock"""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """what a file system answers that keeps no locks, such as NFS without its lock service or some of
 FUSE: a run there is worth more than the refusal of a second one"""
@@ -37,19 +39,26 @@ def claim(name: str, domain: str, namespace: str) -> IO[str]:
     """Returns a held lock for `name` in this domain and namespace; keep it as long as needed.
 
     Raises:
-        ConfigurationError: another process of this machine holds it, or there is no such domain.
+        ConfigurationError: another process of this machine holds it, there is no such domain, or
+            the folder of the locks can keep none.
     """
     if not is_domain(domain):
         raise ConfigurationError(
             f'ROS_DOMAIN_ID={domain} must be a whole number from 0 to {DOMAIN_MAX}'
         )
-    lock = _path(name, domain, namespace).open('a+')
+    path = _path(name, domain, namespace)
+    try:
+        lock = path.open('a+')
+    except OSError as error:
+        raise _unlockable(path, error) from error
     try:
         fcntl.fcntl(lock, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
     except OSError as error:
         lock.seek(0)
         holder = lock.read().strip() or 'unknown'
         lock.close()
+        if error.errno not in _HELD:
+            raise _unlockable(path, error) from error
         raise ConfigurationError(
             f'ROS_DOMAIN_ID={domain}, namespace {namespace or "/"}: a {name} node runs already '
             f'(process {holder}); stop it, or start this with another ROS_DOMAIN_ID or namespace'
@@ -88,6 +97,13 @@ def claim_run(run: Path, mark: Path) -> IO[bytes]:
             lock.close()
             raise
     return lock
+
+
+def _unlockable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f'{path} cannot be locked ({error.strerror}), and without that two graphs could drive one '
+        'robot; let TMPDIR name a folder of this machine that can be written to'
+    )
 
 
 def _path(name: str, domain: str, namespace: str) -> Path:

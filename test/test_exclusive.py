@@ -28,6 +28,29 @@ def test_a_second_claim_names_who_holds_the_first_and_the_way_out() -> None:
         assert words in str(caught.value)
 
 
+@pytest.mark.parametrize('answer', [errno.ENOLCK, errno.EIO])
+def test_a_folder_that_keeps_no_locks_is_not_taken_for_another_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(answer, os.strerror(answer))
+
+    monkeypatch.setattr(fcntl, 'fcntl', fails)
+    with pytest.raises(ConfigurationError) as caught:
+        claim('safety', '7', '')
+    for words in (str(tmp_path), os.strerror(answer), 'TMPDIR'):
+        assert words in str(caught.value)
+    assert 'runs already' not in str(caught.value)
+
+
+def test_a_folder_for_locks_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path / 'gone'))
+    with pytest.raises(ConfigurationError, match=r'gone.*cannot be locked.*TMPDIR'):
+        claim('safety', '7', '')
+
+
 @pytest.mark.parametrize('other', [('reset', '7', ''), ('safety', '8', ''), ('safety', '7', '/b')])
 def test_another_node_domain_or_namespace_is_free(other: tuple[str, str, str]) -> None:
     with claim('safety', '7', ''), claim(*other):
@@ -61,14 +84,22 @@ def test_what_is_no_domain_is_refused(domain: str) -> None:
         claim('safety', domain, '')
 
 
-def test_a_run_is_learned_in_by_one_at_a_time_in_whatever_domain(tmp_path: Path) -> None:
-    mark = tmp_path / 'versions.json'
-    mark.write_text('{}')
+def test_a_run_is_learned_in_by_one_at_a_time_in_whatever_domain(
+    tmp_path: Path, mark: Path
+) -> None:
     taken = pytest.raises(ConfigurationError, match='is being learned in by another process')
     with claim_run(tmp_path, mark), taken:
         claim_run(tmp_path, mark)
     claim_run(tmp_path, mark).close()
     assert [path.name for path in tmp_path.iterdir()] == ['versions.json']
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    """Returns the file of a run that says that it is one."""
+    path = tmp_path / 'versions.json'
+    path.write_text('{}')
+    return path
 
 
 def flock_of_a_file_system(answer: int) -> Callable[[IO[bytes], int], None]:
@@ -82,10 +113,8 @@ def flock_of_a_file_system(answer: int) -> Callable[[IO[bytes], int], None]:
 
 @pytest.mark.parametrize('answer', [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
 def test_where_the_file_system_keeps_no_locks_runs_are_learned_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+    tmp_path: Path, mark: Path, monkeypatch: pytest.MonkeyPatch, answer: int
 ) -> None:
-    mark = tmp_path / 'versions.json'
-    mark.write_text('{}')
     monkeypatch.setattr(fcntl, 'flock', flock_of_a_file_system(answer))
     with claim_run(tmp_path, mark), claim_run(tmp_path, mark):
         pass
@@ -93,10 +122,8 @@ def test_where_the_file_system_keeps_no_locks_runs_are_learned_all_the_same(
 
 @pytest.mark.parametrize('answer', [errno.EIO, errno.EINVAL, errno.ESTALE])
 def test_another_trouble_with_the_lock_of_a_run_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+    tmp_path: Path, mark: Path, monkeypatch: pytest.MonkeyPatch, answer: int
 ) -> None:
-    mark = tmp_path / 'versions.json'
-    mark.write_text('{}')
     monkeypatch.setattr(fcntl, 'flock', flock_of_a_file_system(answer))
     with pytest.raises(OSError) as caught:
         claim_run(tmp_path, mark)
@@ -104,10 +131,8 @@ def test_another_trouble_with_the_lock_of_a_run_is_told(
 
 
 def test_the_mark_of_a_run_is_opened_as_nfs_asks_and_stays_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, mark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark = tmp_path / 'versions.json'
-    mark.write_text('{}')
 
     def flock(file: IO[bytes], operation: int) -> None:
         may_write = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY

@@ -12,6 +12,9 @@ from quad_learner.robot.rotations import roll_pitch_yaw
 
 Array = NDArray[np.float64]
 
+GAP_NS = 100_000_000
+"""[ns] from what is asked for to the next pose at most: a few are lost on the way, at 80 Hz"""
+
 
 class TruthTrack:
     """True poses by stamp, the newest `length` of them."""
@@ -57,7 +60,8 @@ class TruthTrack:
         return float(np.unwrap(yaws)[-1] - yaws[0])
 
     def _at(self, time_ns: int) -> tuple[int, Array, Array] | None:
-        """Returns the first pose at or after `time_ns`, if the track still reaches back to it."""
+        """Returns the first pose at or after `time_ns`; None if it is forgotten, or was lost."""
         if not self._poses or self._poses[0][0] > time_ns:
             return None
-        return next((pose for pose in self._poses if pose[0] >= time_ns), None)
+        found = next((pose for pose in self._poses if pose[0] >= time_ns), None)
+        return found if found is not None and found[0] - time_ns <= GAP_NS else None

@@ -47,6 +47,18 @@ def test_what_the_track_does_not_reach_is_not_known() -> None:
     assert walked(length=5).displacement(60, 100) == pytest.approx(4.0)
 
 
+def test_an_episode_that_began_or_ended_where_poses_were_lost_is_not_scored() -> None:
+    """One would be scored by what came a second later, when another may have begun."""
+    track, facing = TruthTrack(1000), np.array([0.0, 0.0, 0.0, 1.0])
+    for hundredth in (*range(200), *range(300, 500)):  # 1 m/s
+        track.add(hundredth * 10_000_000, np.array([hundredth / 100, 0.0, 0.3]), facing)
+    lost, before, after = 2_500_000_000, 500_000_000, 4_000_000_000
+    for start, end in ((before, lost), (lost, after)):
+        assert track.displacement(start, end) is None
+        assert track.turned(start, end) is None
+    assert track.displacement(before, after) == pytest.approx(3.5)
+
+
 def test_it_tells_whether_a_time_has_been_reached() -> None:
     assert not TruthTrack(5).has(0)
     assert walked().has(100)
