@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quad_learner.get_up_search.score import Outcome
 from quad_learner.graph import GraphConfig
-from quad_learner.reset.motion import Keyframe
+from quad_learner.reset.motion import Keyframe, motion
 from quad_learner.reset.posture import posture
 from quad_learner.reset.state import State
 from quad_learner.robot import rotations
@@ -156,6 +156,7 @@ class _Aim:
 
 def _play(world: World, robot: RobotModel, fall: Fall, aim: _Aim) -> Outcome:
     graph = _graph(world, robot, fall.friction, fall.seed)
+    fold = motion(robot).fold
     lowest, work, ticks = np.pi, 0.0, 0
     try:
         jams = sum(_is_jammed(graph, pose) for pose in aim.poses)
@@ -177,6 +178,7 @@ def _play(world: World, robot: RobotModel, fall: Fall, aim: _Aim) -> Outcome:
             work=work / robot.command_hz / float(robot.torque_max.sum()),
             stops=tuple(_names(reasons) for _, reasons in graph.trips),
             jams=jams,
+            astray=float(np.abs(graph.sample.joint_position - fold).mean()),
         )
     finally:
         graph.close()

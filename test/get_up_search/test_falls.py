@@ -61,6 +61,21 @@ def test_poses_with_a_leg_in_the_trunk_are_told(
     assert roll(world, jammed, on_back, tried).jams == 1
 
 
+def test_a_robot_that_lies_upright_on_a_leg_is_not_up(world: World) -> None:
+    caught = [
+        {'seconds': 0.49, 'right': [5.37, -1.54], 'left': [-0.32, -1.28]},
+        {'seconds': 0.41, 'right': [2.65, 1.93], 'left': [0.14, -5.38]},
+    ]
+    robot = with_motions(load('minitaur'), from_side=[], from_back=caught)
+    generator, tilt = np.random.default_rng(0), 0.0
+    while tilt < 2.8:
+        fall, tilt = tuck(world, robot, drop(world, robot, 'back', generator))
+    outcome = roll(world, robot, fall, motion(robot).from_back)
+    assert not outcome.up
+    assert outcome.last_tilt < 0.75
+    assert outcome.astray > 0.4
+
+
 def test_the_whole_get_up_ends_on_the_feet(world: World, a1: RobotModel, on_back: Fall) -> None:
     outcome = get_up(world, a1, on_back)
     assert outcome.up

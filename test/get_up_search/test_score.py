@@ -46,11 +46,17 @@ def test_getting_up_into_a_stop_at_its_slowest_costs_more_than_nearly_getting_up
         (replace(QUICK, stops=('OVER_SPEED',)), QUICK),
         (IN_VAIN, replace(IN_VAIN, lowest_tilt=2.9)),
         (IN_VAIN, replace(IN_VAIN, last_tilt=2.9)),
+        (replace(IN_VAIN, astray=0.2), IN_VAIN),
         (replace(IN_VAIN, stops=('OVER_SPEED',)), IN_VAIN),
     ],
 )
 def test_what_is_worse_costs_more(worse: Outcome, better: Outcome) -> None:
     assert cost(worse) > cost(better)
+
+
+def test_lying_upright_on_a_leg_is_nearer_to_up_than_lying_on_the_back() -> None:
+    caught = Outcome(False, 4.0, 0.0, 0.2, 1.0, (), astray=1.0)
+    assert cost(QUICK) < cost(caught) < cost(IN_VAIN)
 
 
 def test_of_several_it_is_the_mean() -> None:
