@@ -1,7 +1,7 @@
 """Looks for a motion that gets up from every fall of a set: guesses first, then CMA-ES.
 
-    guess   motions at random, each tried on one fall; the best few on more. Left out where the
-            robot file has a motion that gets up from half of the falls
+    guess   motions at random, half of which push (push.py), each tried on one fall; the best few
+            on more. Left out where the robot file has a motion that gets up from half of the falls
     refine  CMA-ES (Hansen 2016) about it; each generation is tried on falls drawn anew from the
             set, and its centre and its best, now and then, on the whole set. What costs least
             there is kept
@@ -25,13 +25,15 @@ from quad_learner.get_up_search.score import Outcome, mean_cost
 from quad_learner.get_up_search.space import Frames, MotionSpace
 
 Array = NDArray[np.float64]
+Guess = Callable[[np.random.Generator], Array]
+"""draws a vector"""
 Attempts = Callable[[Sequence[tuple[Frames, int]]], Iterable[Outcome]]
 """tries motions on falls, and yields what came of each pair, in order"""
 
 ROUNDS = ((72, 1), (18, 2), (6, 4))
 """so many motions at random are tried on so many falls, then the best of them on others: of the
 A1's off its back one of twenty or so gets up from a fall"""
-STEP = 0.2
+STEP = 0.3
 """[rad], and of the logarithm of seconds: how far CMA-ES first looks about"""
 GENERATION = 12
 """motions; CMA-ES suggests 4 + 3 log n: 12 for the 14 numbers of two poses"""
@@ -80,6 +82,7 @@ class Search:
         generator: np.random.Generator,
         is_over: Callable[[], bool],
         tell: Callable[[str], None],
+        guess_too: Guess | None = None,
     ) -> None:
         """Stores.
 
@@ -90,6 +93,7 @@ class Search:
             generator: the source of all chance.
             is_over: whether the time is over; asked after each attempt.
             tell: takes a line for people.
+            guess_too: every other guess comes from it, the others from the space; None: all do.
         """
         self._space = space
         self._attempts = attempts
@@ -97,21 +101,23 @@ class Search:
         self._generator = generator
         self._is_over = is_over
         self._tell = tell
+        self._guesses = (space.guess, guess_too or space.guess)
         self._best: Found | None = None
         self._hopeful: Found | None = None
         self._in_vain = 0
 
-    def run(self, present: Frames) -> Found | None:
+    def run(self, present: Frames, who: str = 'the motion of the file') -> Found | None:
         """Returns the best motion; one of few falls where the time was over before a look at all.
 
         None: it was over before each of the first guesses was tried.
 
         Args:
-            present: the robot file's motion, to begin with; empty: none.
+            present: a motion to begin with; empty: none.
+            who: that is, for people.
         """
         try:
             if present:
-                self._check([self._space.vector(present)], 'the motion of the file')
+                self._check([self._space.vector(present)], who)
                 if self._best is not None and self._best.up >= WORTH_IT * self._falls:
                     self._refine(self._space.vector(present))
             while not self._gets_up_from_all():
@@ -128,7 +134,7 @@ class Search:
     def _guessed(self) -> Array:
         """Returns the best of many motions at random: the fewer are left, the longer a look."""
         self._tell(f'tries {ROUNDS[0][0]} motions at random, to begin with the best')
-        left = [self._space.guess(self._generator) for _ in range(ROUNDS[0][0])]
+        left = [self._guesses[index % 2](self._generator) for index in range(ROUNDS[0][0])]
         cost = np.zeros(len(left))
         for motions, falls in ROUNDS:
             kept = np.argsort(cost, kind='stable')[:motions].tolist()

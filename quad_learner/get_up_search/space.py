@@ -27,10 +27,12 @@ Frames = list[dict[str, Any]]
 SECONDS_LEAST, SECONDS_MOST = 0.1, 1.5
 """[s] of a pose: shorter ones throw the body, longer ones hold it against a wall of its own weight
 (the slowest pose of a shipped robot takes 0.5 s; docs/new_robot.md tells of one of 1.5 s)"""
-GUESSED_SECONDS = (0.25, 0.8)
-"""[s] of a pose that is drawn at random"""
+GUESSED_SECONDS = (0.1, 0.8)
+"""[s] of a pose that is drawn at random: the Minitaur throws itself over in 0.23, not in 0.5"""
 REACH = math.pi
 """[rad] from the fold that a pose is drawn at random: half a turn is anywhere"""
+STRETCH = 2.0
+"""of the way from fold to stance that a closed leg is stretched at random, at most"""
 DIGITS = 2
 """of what is written into the file: 0.01 rad is below what a joint follows to"""
 _GRID = 10.0**DIGITS
@@ -62,18 +64,26 @@ class MotionSpace:
         self._side = legs * self._joints
         margin = safety.position_margin_rad
         low, high = (_by_side(bound, sides) for bound in _bounds(robot, margin))
-        fold = _by_side(motion(robot).fold, sides)
+        fold, stance = (_by_side(pose, sides) for pose in (motion(robot).fold, robot.stance))
         if legs_alike:
-            low, high, fold = low.max(axis=1), high.min(axis=1), fold.mean(axis=1)
+            low, high = low.max(axis=1), high.min(axis=1)
+            fold, stance = fold.mean(axis=1), stance.mean(axis=1)
         # Inwards to the grid on which the file's numbers are.
         self._low = np.ceil(low.reshape(-1) * _GRID - _ROUNDING) / _GRID
         self._high = np.floor(high.reshape(-1) * _GRID + _ROUNDING) / _GRID
         self._fold = fold.reshape(-1)
+        self._stretch = (stance - fold).reshape(2, legs, self._joints)
+        self._closed = bool(robot.loop_closures)
         if not (self._low <= self._high).all():
             raise ConfigurationError(
                 f'robot {robot.name!r}: position_min to position_max, less the margin of {margin} '
                 'rad, leaves a joint no room that all legs of a side have: correct joints'
             )
+
+    @property
+    def poses(self) -> int:
+        """Of a motion."""
+        return self._poses
 
     def frames(self, vector: Array) -> Frames:
         """Returns the motion of `vector`, (poses · (1 + angles),), as a robot file has it."""
@@ -109,14 +119,44 @@ class MotionSpace:
         return float(np.square(beyond).sum())
 
     def guess(self, generator: np.random.Generator) -> Array:
-        """Returns the vector of a motion at random: poses within half a turn of the fold."""
-        low = np.maximum(self._low, self._fold - REACH)
-        high = np.maximum(low, np.minimum(self._high, self._fold + REACH))
+        """Returns the vector of a motion at random: poses within half a turn of the fold.
+
+        In one of three the right legs stay folded, in one the left, and the others push alone:
+        legs that reach out on the side that comes down end beneath the body.
+        """
+        resting = np.repeat(np.arange(2) == generator.integers(3), self._side)
+        against = bool(generator.integers(2))
         rows = [
-            [math.log(generator.uniform(*GUESSED_SECONDS)), *generator.uniform(low, high)]
+            [
+                math.log(generator.uniform(*GUESSED_SECONDS)),
+                *np.where(resting, self._fold, self._pose(generator, against)),
+            ]
             for _ in range(self._poses)
         ]
         return np.array(rows, dtype=np.float64).reshape(-1)
+
+    def _pose(self, generator: np.random.Generator, against: bool) -> Array:
+        """Returns angles at random; closed legs of one side turn as one, or `against` each other.
+
+        Few angles of a closed leg fit together: those between fold and stance do, and on beyond
+        it, however far the leg is turned. A turn is what is at right angles to that stretching,
+        made as large again as what was drawn, or half a turn would hardly ever come up.
+        """
+        low = np.maximum(self._low, self._fold - REACH)
+        high = np.maximum(low, np.minimum(self._high, self._fold + REACH))
+        angles: Array = generator.uniform(low, high)
+        if not self._closed:
+            return angles
+        along = self._stretch
+        first = (angles - self._fold).reshape(along.shape)[:, :1]
+        ways = np.where(np.arange(along.shape[1]) % 2, -1.0 if against else 1.0, 1.0)
+        turn = first * ways[:, None]
+        length = np.maximum(np.square(along).sum(axis=-1, keepdims=True), _ROUNDING)
+        across = turn - (turn * along).sum(axis=-1, keepdims=True) / length * along
+        across *= _largest(turn) / np.maximum(_largest(across), _ROUNDING)
+        stretched = generator.uniform(0.0, STRETCH, (2, 1, 1)) * along
+        posed = self._fold + (across + stretched).reshape(-1)
+        return np.asarray(np.clip(posed, self._low, self._high))
 
     def _whole(self, angles: Sequence[float]) -> Array:
         """Returns the angles of a side, given for one leg or for all that this space tells."""
@@ -127,6 +167,11 @@ def are_alike(robot: RobotModel, frames: Frames) -> bool:
     """Returns whether a motion of a robot file gives one list for all legs of a side."""
     joints = len(robot.joints) // len(robot.feet)
     return all(len(frame[side]) == joints for frame in frames for side in ('right', 'left'))
+
+
+def _largest(legs: Array) -> Array:
+    """Returns the largest of each leg's angles, either way [rad], (2, legs of a side, 1)."""
+    return np.asarray(np.abs(legs).max(axis=-1, keepdims=True))
 
 
 def _sides(robot: RobotModel) -> tuple[list[int], list[int]]:

@@ -9,15 +9,19 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from rich.console import Console
 
 from quad_learner import cli
 from quad_learner.configuration import ConfigurationError
-from quad_learner.get_up_search import command, comparison
+from quad_learner.get_up_search import command, comparison, lying
 from quad_learner.get_up_search.command import Options, Quest
+from quad_learner.get_up_search.falls import Fall
+from quad_learner.get_up_search.score import Outcome
 from quad_learner.get_up_search.search import Found
+from quad_learner.get_up_search.space import Frames
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 
@@ -29,7 +33,8 @@ OPTIONS = Options(robot='a1', minutes=1.0, seed=0, jobs=1, afresh=False, out=Non
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a fall of each kind do, and one off the back to compare."""
-    for name in ('SET', 'SET_LEAST', 'FRESH'):
+    monkeypatch.setattr(lying, 'SET', 1)
+    for name in ('SET_LEAST', 'FRESH'):
         monkeypatch.setattr(command, name, 1)
     monkeypatch.setattr(comparison, 'KINDS', ('back',))
 
@@ -55,6 +60,50 @@ def test_it_ends_in_time_with_what_it_has_and_writes_it(few: None, tmp_path: Pat
     console = Console(record=True, width=120)
     console.print(result.table)
     assert console.export_text().count('1 of 1') == 2, 'old and new'
+
+
+class OnItsBack:
+    """Stands in for simulation and search: a robot that each fall leaves upon its back."""
+
+    FRAMES = [{'seconds': 0.5, 'right': [0.0, 1.4, -2.64], 'left': [0.0, 1.4, -1.64]}] * 2
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun: list[Frames] = []
+        fall = Fall(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(12), 1.0, 0)
+        monkeypatch.setattr(lying, 'drop', lambda *_: fall)
+        monkeypatch.setattr(lying, 'tuck', lambda *_: (fall, np.pi))
+        monkeypatch.setattr(command, 'Search', lambda *_: self)
+        monkeypatch.setattr(comparison, 'compare', lambda *_: {})
+
+    def run(self, begin: Frames, who: str) -> Found:
+        self.begun.append(begin)
+        return Found(self.FRAMES, (Outcome(True, 1.0, 0.0, 0.0, 0.0, ()),))
+
+
+def test_where_it_never_lies_on_a_side_the_motion_off_its_back_is_taken_for_that_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / 'a1.yaml'
+    robot = yaml.safe_load(A1.read_text())
+    for name in ('from_side', 'from_back'):
+        del robot['reset'][name]
+    file.write_text(yaml.safe_dump(robot))
+    stub, told = OnItsBack(monkeypatch), list[str]()
+    result = Quest(replace(OPTIONS, robot=str(file)), lambda: 0.0, told.append).run()
+    assert stub.begun == [[]], 'off its back, from nothing'
+    block = yaml.safe_load(result.text)
+    assert block['from_side'] == block['from_back'] == stub.FRAMES
+    line = 'from_side: lies so after 0 of 60 falls: not looked for; takes the motion found for'
+    assert any(line in words for words in told)
+
+
+def test_where_it_never_lies_on_a_side_a_motion_that_the_file_has_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stub = OnItsBack(monkeypatch)
+    result = Quest(OPTIONS, lambda: 0.0, lambda _: None).run()
+    assert stub.begun == [load('a1').sections['reset']['from_back']]
+    assert set(yaml.safe_load(result.text)) == {'from_back'}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +198,7 @@ def test_what_was_found_is_told_where_it_cannot_be_written(
     clock, told = ticking(6.0), list[str]()
     out = tmp_path / 'folder' / 'new.yaml'
     out.parent.mkdir()
-    monkeypatch.setattr(Quest, '_stage', lambda *_: Found(FRAMES, ()))
+    monkeypatch.setattr(Quest, '_motion', lambda *_: FRAMES)
     monkeypatch.setattr(comparison, 'compare', lambda *_: {})
     quest = Quest(replace(OPTIONS, out=out), lambda: next(clock), told.append)
     out.parent.rmdir()

@@ -61,6 +61,28 @@ def test_the_motions_that_are_shipped_come_back_as_they_were(
         assert other['seconds'] >= frame['seconds'] - 0.005
 
 
+def test_closed_legs_are_guessed_as_long_as_they_get_and_turned_all_the_way_round(
+    safety: SafetyConfig,
+) -> None:
+    robot, generator = load('minitaur'), np.random.default_rng(2)
+    space = MotionSpace(robot, safety, 2, legs_alike=False)
+    poses = [pose for _ in range(300) for pose in space.frames(space.guess(generator))]
+    for side, sign in (('right', 1.0), ('left', -1.0)):
+        angles = np.array([pose[side] for pose in poses]).reshape(-1, 2, 2)
+        # Folded at 0.5 each, in the stance at 1.57: in the mean of both motors, however turned.
+        length = sign * angles.mean(axis=-1)
+        assert 0.49 < length.min() < 0.6
+        assert 2.5 < length.max() < 0.5 + 2.0 * 1.0708 + 0.02
+        turn = (angles[..., 0] - angles[..., 1]) / 2.0
+        assert turn.min() < -2.9 and turn.max() > 2.9
+        assert np.mean(np.abs(turn) > 2.5) > 0.1
+        np.testing.assert_allclose(length[:, 0], length[:, 1], atol=0.011)
+        front, hind = turn.T
+        alike, against = np.abs(front - hind) < 0.02, np.abs(front + hind) < 0.02
+        assert (alike | against).all()
+        assert 0.2 < np.mean(alike & ~against) < 0.5 and 0.2 < np.mean(against & ~alike) < 0.5
+
+
 def test_a_joint_that_stops_short_on_one_side_binds_the_other_too(safety: SafetyConfig) -> None:
     robot = load('a1')  # FR_hip, FR_upper, …: the mirror turns hips about
     most = robot.position_max.copy()
