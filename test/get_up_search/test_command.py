@@ -46,7 +46,7 @@ def ticking(seconds: float) -> Iterator[float]:
 
 @pytest.mark.slow
 def test_it_ends_in_time_with_what_it_has_and_writes_it(few: None, tmp_path: Path) -> None:
-    clock, told = ticking(6.0), list[str]()
+    clock, told = ticking(3.0), list[str]()
     out = tmp_path / 'new.yaml'
     result = Quest(replace(OPTIONS, out=out), lambda: next(clock), told.append).run()
     assert next(clock) < 1.5 * 60.0
