@@ -102,7 +102,8 @@ def tuck(world: World, robot: RobotModel, fall: Fall) -> tuple[Fall, float]:
 def roll(world: World, robot: RobotModel, fall: Fall, frames: Sequence[Keyframe]) -> Outcome:
     """Lets the robot roll over once and returns what came of it: up is, its legs tucked, upright.
 
-    Off a back that is on through a side, where the machine goes straight on.
+    Off a back that is on through a side, where the machine goes straight on. Off a side it is also
+    on over the back, where the robot has a motion off that: whichever way is up is as good.
 
     Args:
         world: of all falls.
@@ -110,8 +111,9 @@ def roll(world: World, robot: RobotModel, fall: Fall, frames: Sequence[Keyframe]
         fall: its legs tucked.
         frames: the poses of that motion.
     """
-    rolled = False
-    last = State.WAIT
+    back_tilt = world.parts.reset.back_tilt
+    over_back = motion(robot).from_back if posture(fall.orientation).tilt <= back_tilt else ()
+    rolled, last, may_go_on = False, State.WAIT, bool(over_back)
 
     def ended(graph: InProcessGraph) -> bool:
         """Whether it rises, safety has stopped it, or the roll-over is over and came to nothing.
@@ -119,13 +121,16 @@ def roll(world: World, robot: RobotModel, fall: Fall, frames: Sequence[Keyframe]
         It did where the machine lets the robot go limp, or comes to another roll-over from
         elsewhere: from one to the next it goes on within the same state.
         """
-        nonlocal rolled, last
+        nonlocal rolled, last, may_go_on
         before, last = last, graph.get_up.state
         rolled = rolled or before is State.ROLL
         again = rolled and last in (State.ROLL, State.LIMP) and before is not last
+        if again and may_go_on and last is State.ROLL:
+            may_go_on = False
+            again = posture(graph.sample.orientation).tilt <= back_tilt
         return again or last is State.STAND or bool(graph.trips)
 
-    seconds = sum(frame.seconds for frame in frames) + SETTLE_S
+    seconds = _longest(frames) + (_longest(over_back) if over_back else 0.0)
     poses = tuple(frame.position for frame in frames)
     return _play(world, robot, fall, _Aim(State.STAND, seconds, ended, poses))
 
@@ -182,6 +187,10 @@ def _play(world: World, robot: RobotModel, fall: Fall, aim: _Aim) -> Outcome:
         )
     finally:
         graph.close()
+
+
+def _longest(frames: Sequence[Keyframe]) -> float:
+    return sum(frame.seconds for frame in frames) + SETTLE_S
 
 
 def _names(reasons: Reason) -> str:

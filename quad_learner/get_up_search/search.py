@@ -1,7 +1,8 @@
 """Looks for a motion that gets up from every fall of a set: guesses first, then CMA-ES.
 
     guess   motions at random, half of which push (push.py), each tried on one fall; the best few
-            on more. Left out where the robot file has a motion that gets up from half of the falls
+            on more. Left out where there is a motion that gets up from a quarter of the falls: the
+            robot file's, or what was found for another way of lying
     refine  CMA-ES (Hansen 2016) about it; each generation is tried on falls drawn anew from the
             set, and its centre and its best, now and then, on the whole set. What costs least
             there is kept
@@ -41,8 +42,8 @@ FALLS_A_TRY = 3
 """falls that each of a generation is tried on: few, for the next generation has others"""
 GENERATIONS_A_CHECK = 3
 """between two looks at the whole set, which costs as much as a generation and a half"""
-WORTH_IT = 0.5
-"""of the set that the file's own motion gets up from to be begun with"""
+WORTH_IT = 0.25
+"""of the set that a motion gets up from to be begun with: the best guess is often no better"""
 GAIN = 0.03
 """of the cost that a check must save to count"""
 CHECKS_IN_VAIN = 3

@@ -9,6 +9,7 @@ from quad_learner.get_up_search import falls
 from quad_learner.get_up_search.falls import Fall, World, drop, get_up, roll, tuck
 from quad_learner.get_up_search.workers import attempts, spread, with_motions
 from quad_learner.reset.motion import Keyframe, motion
+from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.simulation.in_process import InProcessGraph
 
@@ -74,6 +75,22 @@ def test_a_robot_that_lies_upright_on_a_leg_is_not_up(world: World) -> None:
     assert not outcome.up
     assert outcome.last_tilt < 0.75
     assert outcome.astray > 0.4
+
+
+def test_off_a_side_the_way_over_the_back_is_as_good_where_a_motion_leads_on_from_there(
+    world: World,
+) -> None:
+    minitaur = load('minitaur')  # whose from_side tips it onto its back
+    moves = motion(minitaur)
+    on_side = np.array(rotations.quaternion_from_rpy(np.pi / 2, 0.0, 0.0))
+    fall = Fall(np.array([0.0, 0.0, 0.2]), on_side, moves.fold, friction=0.8, seed=0)
+    over = roll(world, minitaur, fall, moves.from_side)
+    assert over.up
+    assert over.last_tilt < 0.2
+    astray = roll(world, with_motions(minitaur, from_back=[]), fall, moves.from_side)
+    assert not astray.up
+    assert astray.last_tilt > 2.7
+    assert astray.seconds < over.seconds
 
 
 def test_the_whole_get_up_ends_on_the_feet(world: World, a1: RobotModel, on_back: Fall) -> None:

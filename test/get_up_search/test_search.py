@@ -114,6 +114,18 @@ def test_the_motion_of_the_file_is_kept_until_a_better_one_is_found(run: Run) ->
     assert later is not None and later.cost < found.cost
 
 
+@pytest.mark.parametrize(('gets_up_from', 'next_line'), [(1, 'at random'), (2, 'generation 3')])
+def test_a_motion_that_gets_up_from_a_quarter_is_begun_with(
+    run: Run, gets_up_from: int, next_line: str
+) -> None:
+    present = load('a1').sections['reset']['from_back']
+    # Each fall is harder by 0.01 than the one before.
+    near = away(present) + 0.01 * gets_up_from - 0.005
+    _, _, told = run(0, 200, present, near)
+    assert f'gets up from {gets_up_from} of 6' in told[0]
+    assert next_line in told[1]
+
+
 def test_numpys_global_generator_is_left_alone(run: Run) -> None:
     before = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]
     run(0, 1000)
