@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 _ITERATIONS = 40
 _CLOSED = 1e-5
 """[m] gap at which a loop counts as closed: a hundredth of what contacts give way"""
+_FORGIVEN = 1e-4
+"""[m] gap that counts as closed where no turn makes it smaller: links that are drawn a hair out of
+one plane, for URDFs round a right angle to 1.5708 or even 1.57075"""
 _NUDGE = 1e-4
 """[rad] turn by which slopes are measured: curvature errs by 1e-5 of the slope"""
 _LARGEST_STEP = 0.3
@@ -87,9 +90,9 @@ class Closures:
         """Returns which loops are open and by how much, along the world's axes."""
         gaps = ((loop.names, self._gap(loop)) for loop in self._loops)
         return '; '.join(
-            f'{names} miss each other by x {gap[0]:+.3f}, y {gap[1]:+.3f}, z {gap[2]:+.3f} m'
+            f'{names} miss each other by x {gap[0]:+.4f}, y {gap[1]:+.4f}, z {gap[2]:+.4f} m'
             for names, gap in gaps
-            if np.abs(gap).max() >= _CLOSED
+            if np.abs(gap).max() >= _FORGIVEN
         )
 
     def hold(self) -> None:
@@ -133,7 +136,7 @@ class Closures:
             bounded = np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
             for joint, turn in zip(loop.passive, bounded.tolist(), strict=True):
                 self._turn(joint, self._angle(joint) + turn)
-        return False
+        return bool(np.abs(self._gap(loop)).max() < _FORGIVEN)
 
     def _slope(self, loop: _Loop, joint: int, gap: Array) -> Array:
         angle = self._angle(joint)

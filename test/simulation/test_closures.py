@@ -101,6 +101,31 @@ def test_loops_that_cannot_close_are_refused(configure: Callable[..., Simulation
         SimulatedRobot(wrong, configure(), np.random.default_rng(0)).connect()
 
 
+def aside(far: float) -> model.RobotModel:
+    """Returns the Minitaur with lower links that miss each other by so much [m] more, sideways."""
+    robot = model.load('minitaur')
+    loops = tuple(
+        dataclasses.replace(loop, point_a=(0.0, 0.005 + far, 0.2)) for loop in robot.loop_closures
+    )
+    return dataclasses.replace(robot, loop_closures=loops)
+
+
+def test_links_that_rounding_leaves_a_hair_out_of_one_plane_close_all_the_same(
+    configure: Callable[..., SimulationConfig],
+) -> None:
+    # 1.57075 for a right angle, as minitaur_rainbow_dash.urdf has it, over 0.2 m: 1e-5 m.
+    simulated = SimulatedRobot(aside(3e-5), configure(), np.random.default_rng(0))
+    simulated.connect()
+    simulated.close()
+
+
+def test_what_is_more_than_a_hair_out_of_one_plane_is_refused_with_its_size(
+    configure: Callable[..., SimulationConfig],
+) -> None:
+    with pytest.raises(ConfigurationError, match=r'y \+0\.0005'):
+        SimulatedRobot(aside(5e-4), configure(), np.random.default_rng(0)).connect()
+
+
 def test_loops_of_which_no_motorless_joint_is_named_are_refused(
     configure: Callable[..., SimulationConfig],
 ) -> None:
