@@ -38,7 +38,7 @@ MINUTE = 60.0
 POSES = 2
 """of a motion that is found from nothing: reach, then push, as the A1 does"""
 SET_LEAST = 4
-"""fewer of a kind say little: then the robot hardly ever comes to lie so"""
+"""fewer of a kind say too little to replace a motion of the file: the robot hardly ever lies so"""
 SEARCHED = 0.85
 """of the time: each motion is looked for in the share that its falls have in all of both sets"""
 FRESH = 10
@@ -162,9 +162,10 @@ class Quest:
             self._tell(f'{minutes:5.1f} min  {name}: {line}')
 
         begin, who = self._begin(name)
-        spare = [] if self._of_file(name) else begin
+        present = self._of_file(name)
+        spare = [] if present else begin
         instead = f'; takes {who}' if spare else ''
-        if len(falls) < SET_LEAST:
+        if len(falls) < (SET_LEAST if present else 1):
             tell(f'lies so after {len(falls)} of {lying.DRAWS} falls: not looked for{instead}')
             return spare
         is_over = self._is_over(until)

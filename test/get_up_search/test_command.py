@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count, repeat
 from pathlib import Path
 
 import numpy as np
@@ -63,15 +63,19 @@ def test_it_ends_in_time_with_what_it_has_and_writes_it(few: None, tmp_path: Pat
 
 
 class OnItsBack:
-    """Stands in for simulation and search: a robot that each fall leaves upon its back."""
+    """Stands in for simulation and search: each fall leaves it on its back, but for the first."""
 
     FRAMES = [{'seconds': 0.5, 'right': [0.0, 1.4, -2.64], 'left': [0.0, 1.4, -1.64]}] * 2
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, on_side: int = 0) -> None:
+        """Args:
+        on_side: so many of the first falls leave it on its side.
+        """
         self.begun: list[Frames] = []
+        tilts = chain(repeat(np.pi / 2, on_side), repeat(np.pi))
         fall = Fall(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(12), 1.0, 0)
         monkeypatch.setattr(lying, 'drop', lambda *_: fall)
-        monkeypatch.setattr(lying, 'tuck', lambda *_: (fall, np.pi))
+        monkeypatch.setattr(lying, 'tuck', lambda *_: (fall, next(tilts)))
         monkeypatch.setattr(command, 'Search', lambda *_: self)
         monkeypatch.setattr(comparison, 'compare', lambda *_: {})
 
@@ -80,16 +84,22 @@ class OnItsBack:
         return Found(self.FRAMES, (Outcome(True, 1.0, 0.0, 0.0, 0.0, ()),))
 
 
-def test_where_it_never_lies_on_a_side_the_motion_off_its_back_is_taken_for_that_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def nothing(tmp_path: Path) -> str:
+    """Returns the path of a robot file, the A1's without roll-overs."""
     file = tmp_path / 'a1.yaml'
     robot = yaml.safe_load(A1.read_text())
     for name in ('from_side', 'from_back'):
         del robot['reset'][name]
     file.write_text(yaml.safe_dump(robot))
+    return str(file)
+
+
+def test_where_it_never_lies_on_a_side_the_motion_off_its_back_is_taken_for_that_too(
+    monkeypatch: pytest.MonkeyPatch, nothing: str
+) -> None:
     stub, told = OnItsBack(monkeypatch), list[str]()
-    result = Quest(replace(OPTIONS, robot=str(file)), lambda: 0.0, told.append).run()
+    result = Quest(replace(OPTIONS, robot=nothing), lambda: 0.0, told.append).run()
     assert stub.begun == [[]], 'off its back, from nothing'
     block = yaml.safe_load(result.text)
     assert block['from_side'] == block['from_back'] == stub.FRAMES
@@ -97,10 +107,18 @@ def test_where_it_never_lies_on_a_side_the_motion_off_its_back_is_taken_for_that
     assert any(line in words for words in told)
 
 
-def test_where_it_never_lies_on_a_side_a_motion_that_the_file_has_stays(
+def test_where_it_hardly_ever_lies_on_a_side_it_looks_for_a_motion_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, nothing: str
+) -> None:
+    stub = OnItsBack(monkeypatch, on_side=1)
+    Quest(replace(OPTIONS, robot=nothing), lambda: 0.0, lambda _: None).run()
+    assert stub.begun == [[], stub.FRAMES]
+
+
+def test_where_it_hardly_ever_lies_on_a_side_a_motion_that_the_file_has_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stub = OnItsBack(monkeypatch)
+    stub = OnItsBack(monkeypatch, on_side=3)
     result = Quest(OPTIONS, lambda: 0.0, lambda _: None).run()
     assert stub.begun == [load('a1').sections['reset']['from_back']]
     assert set(yaml.safe_load(result.text)) == {'from_back'}
