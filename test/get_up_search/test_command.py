@@ -63,7 +63,7 @@ def test_it_ends_in_time_with_what_it_has_and_writes_it(few: None, tmp_path: Pat
 
 
 class OnItsBack:
-    """Stands in for simulation and search: each fall leaves it on its back, but for the first."""
+    """Stands in for simulation and search: but for the first few falls leave it on its back."""
 
     FRAMES = [{'seconds': 0.5, 'right': [0.0, 1.4, -2.64], 'left': [0.0, 1.4, -1.64]}] * 2
 
