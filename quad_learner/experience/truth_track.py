@@ -13,7 +13,7 @@ from quad_learner.robot.rotations import roll_pitch_yaw
 Array = NDArray[np.float64]
 
 GAP_NS = 100_000_000
-"""[ns] from what is asked for to the next pose at most: three are lost on the way at most, at 40 Hz"""
+"""[ns] from what is asked for to the next pose at most: at 40 Hz a few are lost on the way"""
 
 
 class TruthTrack:
