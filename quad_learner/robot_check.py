@@ -8,6 +8,7 @@ to see whether its legs reach the poses of its get-up. docs/new_robot.md explain
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -27,7 +28,7 @@ from quad_learner.simulation import tryout
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.poses import random_poses
 from quad_learner.simulation.tryout import Reaching, Stand
-from quad_learner.task.action import oscillator_of
+from quad_learner.task.action import ActionMap, oscillator_of
 from quad_learner.task.symmetry import joint_mirror
 
 Array = NDArray[np.float64]
@@ -55,7 +56,7 @@ MIRROR_POSES = 20
 LIFT = 0.015
 """[m] by which the rhythm lifts a foot at least: above the bumps of a floor"""
 DRIFT = 0.06
-"""[m/s] that the rhythm may walk by itself: half of what cost the A1 a third of its learning"""
+"""[m/s] that the rhythm may walk by itself: half of what cost the A1 a quarter of its learning"""
 FOLDED_SHARE = 0.25
 """of the legs' length by which `fold` must have drawn up the feet"""
 POSES = 12
@@ -271,9 +272,12 @@ def check_stepping(robot: RobotModel, simulation: SimulationConfig) -> Iterator[
     rhythm = oscillator_of(robot)
     if rhythm is None:
         return
-    stepped = tryout.step_on_the_spot(robot, simulation, rhythm.offset)
+    actions = ActionMap(robot, rhythm)
+    stepped = tryout.step_on_the_spot(
+        robot, simulation, partial(actions.target, np.zeros(actions.size))
+    )
     ahead, left = stepped.velocity
-    if stepped.seconds < tryout.STEPPING_S:
+    if stepped.fell:
         yield _finding(
             'steps on the spot',
             False,
@@ -287,8 +291,8 @@ def check_stepping(robot: RobotModel, simulation: SimulationConfig) -> Iterator[
         'steps on the spot',
         max(abs(ahead), abs(left)) <= DRIFT,
         f'drifts {way} by {max(abs(ahead), abs(left)):.2f} m/s',
-        f'oscillator.amplitude: {DRIFT} m/s or less; backward: turn the upper joint less, or the '
-        'other way (learning must undo what the rhythm does)',
+        f'oscillator.amplitude: another angle of the upper joint, for {DRIFT} m/s or less (who '
+        'walks backward turns it less, or the other way): learning must undo what the rhythm does',
     )
 
 

@@ -163,12 +163,6 @@ def steps(path: str) -> Finding:
     return found
 
 
-@pytest.mark.parametrize('robot', robots())
-def test_no_shipped_robot_walks_by_its_rhythm_alone(robot: str) -> None:
-    found = steps(robot)
-    assert found.ok, found
-
-
 def test_a_rhythm_that_walks_by_itself_is_found(change: Change) -> None:
     found = steps(change('a1', 'oscillator.amplitude', [0.0, 0.25, -0.5]))
     assert not found.ok

@@ -91,6 +91,7 @@ class Reaching:
 class Stepping:
     """Where the robot went that stepped on the spot."""
 
+    fell: bool
     seconds: float
     """until it fell, or all of `STEPPING_S`"""
     velocity: tuple[float, float]
@@ -125,14 +126,14 @@ def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
 
 
 def step_on_the_spot(
-    robot: RobotModel, config: SimulationConfig, rhythm: Callable[[float], Array]
+    robot: RobotModel, config: SimulationConfig, target: Callable[[float], Array]
 ) -> Stepping:
     """Puts the robot down in its stance on flat ground and lets it step by its rhythm alone.
 
     Args:
         robot: which robot.
         config: of the world.
-        rhythm: gives the joints' offsets from the stance [rad], (joints,), at a time [s].
+        target: gives the joint positions [rad], (joints,), that the rhythm asks for at a time [s].
 
     Raises:
         ConfigurationError: the robot file does not fit its URDF.
@@ -141,19 +142,19 @@ def step_on_the_spot(
         still = command_to(robot, robot.stance)
         for _ in range(round(CALM_S * robot.command_hz)):
             simulated.step(still)
-        start, seconds = simulated.truth(), 0.0
-        while seconds < STEPPING_S:
-            position = robot.stance + rhythm(seconds)
+        start, fell, decision = simulated.truth(), False, 0
+        while not fell and decision < round(STEPPING_S * robot.policy_hz):
+            position = target(decision / robot.policy_hz)
             # A policy asks anew each of its periods, and safety holds that for as long.
             for _ in range(robot.ticks_per_decision):
                 simulated.step(command_to(robot, position))
-            seconds += 1.0 / robot.policy_hz
+            decision += 1
             roll, pitch, _ = rotations.roll_pitch_yaw(simulated.truth().orientation)
-            if abs(roll) > robot.fall_roll or abs(pitch) > robot.fall_pitch:
-                break
+            fell = abs(roll) > robot.fall_roll or abs(pitch) > robot.fall_pitch
+        seconds = decision / robot.policy_hz
         way = simulated.truth().position - start.position
         ahead, left, _ = rotations.rotate_back(start.orientation, way) / seconds
-        return Stepping(seconds, (float(ahead), float(left)))
+        return Stepping(fell, seconds, (float(ahead), float(left)))
 
 
 def fold(robot: RobotModel, config: SimulationConfig, speed: float, poses: int) -> Reaching:
