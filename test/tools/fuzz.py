@@ -3,7 +3,8 @@
     python test/tools/fuzz.py --steps 1000000 --seed 0 --jobs 2
     python test/tools/fuzz.py --steps 100000000 --journal runs/fuzz.jsonl  # may be broken off
 
-Prints what was found, and steps executed against expected; ends with 1 where they do not agree.
+Prints what was unsafe, and the steps executed against those expected. Ends with 1 where a command
+was unsafe, a step is missing, or a mode or driver that no step was in.
 """
 
 from __future__ import annotations
@@ -347,10 +348,8 @@ def fuzz(steps: int, seed: int, jobs: int, journal: Journal) -> Iterator[Tally]:
     batches = [(first + begin, min(BATCH, worlds - begin)) for begin in range(0, worlds, BATCH)]
     done_before = {batch: journal.known(*batch) for batch in batches}
     yield from filter(None, done_before.values())
-    # Breaking off is the parent's matter.
-    with ProcessPoolExecutor(
-        jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # breaking off is the parent's matter
+    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ignore) as pool:
         left = [batch for batch, tally in done_before.items() if tally is None]
         running = {pool.submit(live_all, *batch): batch for batch in left}
         try:
