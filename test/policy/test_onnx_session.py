@@ -66,7 +66,7 @@ def test_a_model_that_cannot_be_run_leaves_the_one_before_as_it_was(model: Make)
     good = OnnxPolicy(model(weight=0.5), sessions)
     twice = onnx.ModelProto.FromString(model())
     twice.graph.node[1].output[0] = twice.graph.node[0].output[0]
-    with pytest.raises(PolicyError):
+    with pytest.raises(PolicyError, match='onnxruntime can run'):
         OnnxPolicy(twice.SerializeToString(), sessions)
     assert good.answer(ASKED).mean == pytest.approx(2.5)
     assert OnnxPolicy(model(weight=1.0), sessions).answer(ASKED).mean == pytest.approx(5.0)
