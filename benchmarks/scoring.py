@@ -113,6 +113,11 @@ class ScoredEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._note(terminated, truncated, info)
         return observation, reward, terminated, truncated, info
 
+    def close(self) -> None:
+        """Stops watching: no circle is left that keeps a trial's replay for the collector."""
+        self.walk.on_decision = self.tell = dict
+        super().close()
+
     def watch(self) -> None:
         """Notes how far the true body leans now."""
         roll, pitch, _ = roll_pitch_yaw(self.walk.graph.sim.truth().orientation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,6 +76,26 @@ def episode(env: ScoredEnv, speed: float) -> None:
 @pytest.fixture
 def rail() -> Rail:
     return Rail()
+
+
+def test_what_is_told_by_goes_with_the_trial_and_waits_for_no_collector(rail: Rail) -> None:
+    class Trial:
+        def __init__(self, env: ScoredEnv) -> None:
+            self.env = env
+            env.tell = self.tell
+
+        def tell(self) -> dict[str, float]:
+            return {}
+
+    trial = Trial(ScoredEnv(rail, minutes=1.0))
+    watched = weakref.ref(trial)
+    trial.env.close()
+    gc.disable()
+    try:
+        del trial
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 def test_walking_is_three_whole_episodes_in_a_row_by_robot_time(rail: Rail) -> None:
