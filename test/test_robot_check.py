@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -15,7 +16,7 @@ from quad_learner.doctor import Finding, fit
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.names import robots
-from quad_learner.robot_check import check_stand, check_stepping, examine
+from quad_learner.robot_check import check_stand, check_stepping, check_width, examine
 from quad_learner.simulation import tryout
 from quad_learner.simulation.config import SimulationConfig
 
@@ -175,6 +176,18 @@ def test_a_robot_that_rocks_over_when_it_steps_is_found(change: Change) -> None:
     assert not found.ok
     assert found.what.startswith('falls after')
     assert 'joints.stance' in found.way_out
+
+
+def test_feet_too_close_together_for_the_height_are_told_and_how_far_they_should_be() -> None:
+    robot = model.load('a1')
+    places = np.array(((0.2, -0.13, -0.2), (0.2, 0.13, -0.2), (-0.2, -0.13, -0.2)))
+    low, tall = (check_width(robot, lambda _: places, height) for height in (0.24, 0.26))
+    assert low.ok
+    assert not low.way_out
+    assert not tall.ok
+    assert not tall.needed
+    assert tall.what == 'left and right feet 0.26 m apart, centre of mass 0.26 m high'
+    assert 'joints.stance: hips out until the feet are 0.28 m apart' in tall.way_out
 
 
 def test_what_learning_can_do_without_is_said_and_no_failure(change: Change) -> None:

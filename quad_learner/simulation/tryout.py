@@ -55,6 +55,8 @@ class Stand:
     """[kg]"""
     height: float
     """of the root link above the ground [m]"""
+    centre_height: float
+    """of the centre of mass above the ground [m]"""
     tilt: float
     """of the body [rad]"""
     sag: Array
@@ -114,6 +116,7 @@ def stand(robot: RobotModel, config: SimulationConfig) -> Stand:
         return Stand(
             mass=simulated.world.mass(),
             height=float(truth.position[2]) - ground,
+            centre_height=float(simulated.world.centre_of_mass()[2]) - ground,
             tilt=posture(truth.orientation).tilt,
             sag=np.mean([sample.joint_position for sample in samples], axis=0) - robot.stance,
             shake=np.max([np.abs(sample.joint_velocity) for sample in samples], axis=0),

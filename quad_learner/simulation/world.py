@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 _MASS, _CENTRE_OFFSET, _CENTRE_TURN = 0, 3, 4
 """Fields of the engine's dynamics info: mass; its centre and main axes in the link's frame."""
-_LINK_POSITION, _LINK_TURN = 4, 5
+_LINK_CENTRE, _LINK_POSITION, _LINK_TURN = 0, 4, 5
 """Fields of the engine's link state: the link's frame in the world."""
 _OTHER_BODY, _OWN_LINK, _NORMAL_FORCE = 2, 3, 9
 """Fields of a contact point as the engine reports it."""
@@ -110,6 +110,20 @@ class World:
         links = self._body.links.values()
         infos = (pybullet.getDynamicsInfo(body, link, physicsClientId=client) for link in links)
         return float(sum(info[_MASS] for info in infos))
+
+    def centre_of_mass(self) -> Array:
+        """Returns where the centre of mass of the robot with its payload is, world frame [m]."""
+        body, client = self._number, self._client
+        links = [link for link in self._body.links.values() if link != BASE]
+        states = pybullet.getLinkStates(
+            body, links, computeForwardKinematics=1, physicsClientId=client
+        )
+        root, _ = pybullet.getBasePositionAndOrientation(body, physicsClientId=client)
+        infos = [
+            pybullet.getDynamicsInfo(body, link, physicsClientId=client) for link in (BASE, *links)
+        ]
+        centres = [root, *(state[_LINK_CENTRE] for state in states)]
+        return np.average(centres, axis=0, weights=[info[_MASS] for info in infos])
 
     def ground_height(self, x: float, y: float) -> float:
         """Returns the height of the ground at world x, y [m]."""

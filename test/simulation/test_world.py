@@ -30,6 +30,23 @@ def test_ground_friction_is_drawn_once_a_run_within_its_bounds(build: Build) -> 
     assert len(set(drawn)) == 4
 
 
+def test_the_centre_of_mass_is_where_the_urdf_has_it(
+    build: Build, exact: dict[str, float]
+) -> None:
+    import pinocchio
+
+    simulated = build(**exact)
+    robot, place = simulated.robot, np.array((0.3, -0.2, 20.0))
+    simulated.place(place, np.array((0, 0, 0, 1.0)), robot.stance)
+    model = pinocchio.buildModelFromUrdf(str(robot.urdf), pinocchio.JointModelFreeFlyer())
+    angles = pinocchio.neutral(model)
+    angles[:3] = place
+    for name, angle in zip(robot.joints, robot.stance, strict=True):
+        angles[model.idx_qs[model.getJointId(name)]] = angle
+    centre = pinocchio.centerOfMass(model, model.createData(), angles)
+    assert simulated.world.centre_of_mass() == pytest.approx(centre, abs=1e-6)
+
+
 @pytest.mark.parametrize('friction, slides', [(0.9, False), (0.05, True)])
 def test_a_robot_slides_down_a_slippery_slope_only(
     build: Build, order: Callable[..., JointCommand], friction: float, slides: bool
