@@ -1,8 +1,9 @@
 """Looks for a motion that gets up from every fall of a set: guesses first, then CMA-ES.
 
     guess   motions at random, half of which push (push.py), each tried on one fall; the best few
-            on more. Left out where there is a motion that gets up from a quarter of the falls: the
-            robot file's, or what was found for another way of lying
+            on more. Where there is a motion already, the robot file's or what was found for
+            another way of lying, it is one of them; where that gets up from a quarter of the
+            falls, there are no others
     refine  CMA-ES (Hansen 2016) about it; each generation is tried on falls drawn anew from the
             set, and its centre and its best, now and then, on the whole set. What costs least
             there is kept
@@ -116,15 +117,17 @@ class Search:
             present: a motion to begin with; empty: none.
             who: that is, for people.
         """
+        known = [self._space.vector(present)] if present else []
         try:
             if present:
-                self._check([self._space.vector(present)], who)
+                self._check(known, who)
                 if self._best is not None and self._best.up >= WORTH_IT * self._falls:
-                    self._refine(self._space.vector(present))
+                    self._refine(known.pop())
             while not self._gets_up_from_all():
-                guess = self._guessed()
+                guess = self._guessed(known)
                 self._check([guess], 'the best guess')
                 self._refine(guess)
+                known = []
         except TimeIsOver:
             self._tell('the time is over')
         return self._best or self._hopeful
@@ -132,10 +135,11 @@ class Search:
     def _gets_up_from_all(self) -> bool:
         return self._best is not None and self._best.up == self._falls
 
-    def _guessed(self) -> Array:
-        """Returns the best of many motions at random: the fewer are left, the longer a look."""
+    def _guessed(self, known: Sequence[Array]) -> Array:
+        """Returns the best of `known` and many guesses: the fewer are left, the longer a look."""
         self._tell(f'tries {ROUNDS[0][0]} motions at random, to begin with the best')
         left = [self._guesses[index % 2](self._generator) for index in range(ROUNDS[0][0])]
+        left = [*known, *left][: len(left)]
         cost = np.zeros(len(left))
         for motions, falls in ROUNDS:
             kept = np.argsort(cost, kind='stable')[:motions].tolist()

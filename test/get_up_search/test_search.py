@@ -126,6 +126,20 @@ def test_a_motion_that_gets_up_from_a_quarter_is_begun_with(
     assert next_line in told[1]
 
 
+def test_a_sketch_that_never_gets_up_is_begun_with_where_it_is_better_than_any_guess(
+    run: Run,
+) -> None:
+    sketch = [
+        {'seconds': 0.5, 'right': [0.3, 3.0, -1.5], 'left': [-0.4, 0.5, -2.2]},
+        {'seconds': 0.5, 'right': [-0.2, 1.0, -1.2], 'left': [0.5, 2.5, -1.1]},
+    ]
+    _, tried, told = run(0, 200, sketch)
+    guesses, checked = tried[6:78], tried[138:144]
+    assert NEAR < away(sketch) < min(away(guess) for guess in guesses[1:])
+    assert [away(frames) for frames in (guesses[0], *checked)] == [away(sketch)] * 7
+    assert 'best guess gets up from 0 of 6' in told[-2] or 'best guess none better' in told[-2]
+
+
 def test_numpys_global_generator_is_left_alone(run: Run) -> None:
     before = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]
     run(0, 1000)
