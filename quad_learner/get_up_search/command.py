@@ -2,8 +2,9 @@
 
 First the one off a side, then, with it, the one off a back, or the other way round where the robot
 more often comes to lie on its back; each until it gets up from every fall of its set and nothing
-better is found, or its share of the time is over. Then old and new motions get up from the same
-fresh falls, which neither has been tried on.
+better is found, or its share of the time is over. Time that the second leaves goes to the first,
+where that does not get up from all yet. Then old and new motions get up from the same fresh falls,
+which neither has been tried on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from quad_learner.configuration import ConfigurationError
 from quad_learner.evaluation import configs_of, shipped_files
 from quad_learner.get_up_search import comparison, lying
 from quad_learner.get_up_search.falls import Fall, World
-from quad_learner.get_up_search.lying import MOTIONS
+from quad_learner.get_up_search.lying import MOTIONS, Lying
 from quad_learner.get_up_search.push import Pushing
 from quad_learner.get_up_search.refusal import check_out, check_poses_that_stay
 from quad_learner.get_up_search.robot_file import block, with_blocks
@@ -98,6 +99,12 @@ class Quest:
         self._world = _world()
         self._source = file_of(options.robot)
         self._found: dict[str, Frames] = {}
+        self._unsolved: list[str] = []
+        # What is looked for a second time goes on with other guesses.
+        self._chance = {
+            name: np.random.default_rng([options.seed, 1 + index])
+            for index, name in enumerate(MOTIONS)
+        }
         check_poses_that_stay(self._old, self._world.parts.safety, self._source)
         for name in MOTIONS:
             self._space(self._of_file(name))
@@ -108,14 +115,18 @@ class Quest:
         """Looks, compares, and writes `out`."""
         found, seed = self._found, self._options.seed
         with spread(self._options.jobs) as mapped:
+            self._tell(f'lets it fall, {lying.DRAWS} times at most, to see how it comes to lie')
             generator = np.random.default_rng([seed, 0])
             sets = lying.sets(self._world, self._old, generator, self._is_over(SEARCHED))
-            until, falls = 0.0, sum(map(len, sets.values()))
-            for name in sorted(sets, key=lambda name: -len(sets[name])):
-                until += SEARCHED * len(sets[name]) / max(falls, 1)
-                best = self._motion(name, sets[name], until, mapped)
-                if best:
-                    found[name] = best
+            until, falls = 0.0, sum(len(lies.falls) for lies in sets.values())
+            for name, lies in sets.items():
+                until += SEARCHED * len(lies.falls) / max(falls, 1)
+                self._look(name, lies, until, mapped)
+            for name in [*self._unsolved]:
+                # Where there is none yet, what was found for the other since is taken.
+                has_one = name in found or self._of_file(name)
+                if not has_one or not self._is_over(SEARCHED)():
+                    self._look(name, sets[name], SEARCHED, mapped)
             robot = with_motions(self._old, **found)
             self._check(robot)
             self._tell('old and new motions on the same fresh falls')
@@ -147,12 +158,17 @@ class Quest:
         except OSError as error:
             self._tell(f'--out {out} cannot be written ({error.strerror}); copy the entries below')
 
-    def _motion(self, name: str, falls: Sequence[Fall], until: float, mapped: Map) -> Frames:
+    def _look(self, name: str, lies: Lying, until: float, mapped: Map) -> None:
+        best = self._motion(name, lies, until, mapped)
+        if best:
+            self._found[name] = best
+
+    def _motion(self, name: str, lies: Lying, until: float, mapped: Map) -> Frames:
         """Returns the best motion found; none where there is none better than what is there.
 
         Args:
             name: of `MOTIONS`.
-            falls: to get up from.
+            lies: what to get up from.
             until: share of the time at which the search ends.
             mapped: as `map` is.
         """
@@ -165,11 +181,16 @@ class Quest:
         present = self._of_file(name)
         spare = [] if present else begin
         instead = f'; takes {who}' if spare else ''
-        if len(falls) < (SET_LEAST if present else 1):
-            tell(f'lies so after {len(falls)} of {lying.DRAWS} falls: not looked for{instead}')
+        laid = f', and {lies.laid} times when it is laid down so' if lies.laid else ''
+        rarely = len(lies.falls) < (SET_LEAST if present else 1)
+        left_out = f': not looked for{instead}' if rarely else ''
+        tell(f'lies so after {lies.often} of {lies.drops} falls{laid}{left_out}')
+        if rarely:
             return spare
         is_over = self._is_over(until)
-        best = self._search(name, falls, begin, mapped, is_over, tell).run(begin, who)
+        best = self._search(name, lies.falls, begin, mapped, is_over, tell).run(begin, who)
+        if best is None or best.up < len(lies.falls):
+            self._unsolved.append(name)
         if best is None or best.up == 0:
             way_out = 'give it more --minutes, or sketch one (docs/new_robot.md)'
             tell(f'found none: {way_out}{instead}')
@@ -188,10 +209,10 @@ class Quest:
     ) -> Search:
         robot = with_motions(self._old, **self._found)
         space = self._space(begin or self._of_file(name))
-        generator = np.random.default_rng([self._options.seed, 1 + MOTIONS.index(name)])
         tries = attempts(self._world, robot, name, falls, mapped)
         pushing = Pushing(robot, name, space)
-        return Search(space, tries, len(falls), generator, is_over, tell, pushing.guess)
+        chance = self._chance[name]
+        return Search(space, tries, len(falls), chance, is_over, tell, pushing.guess)
 
     def _space(self, like: Frames) -> MotionSpace:
         """Returns the motions that there are: with as many poses, and legs as alike, as `like`."""
@@ -206,6 +227,8 @@ class Quest:
 
         What turns the robot one way over may do so the other way, too.
         """
+        if name in self._found:
+            return self._found[name], 'the motion found before'
         present = [] if self._options.afresh else self._of_file(name)
         if present or not self._found:
             return present, 'the motion of the file'

@@ -1,7 +1,8 @@
 """Random falls of the simulated robot, and what its get-up makes of them, safety in between.
 
 A fall is the robot as it lies limp after one: dropped on its back or on a side from as high as its
-legs reach, turned a little at random, its joints anywhere, on a ground whose friction is drawn.
+legs reach, turned a little at random, its joints anywhere, on a ground whose friction is drawn. A
+robot that is hardly ever to be found so on a side is laid on it: let go just above the ground.
 Every attempt starts a world of its own from there, so that the same motion and the same fall end
 in the same way whatever was tried before, and in whichever process.
 """
@@ -24,7 +25,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.safety.modes import Reason
 from quad_learner.simulation import drops
 from quad_learner.simulation.in_process import InProcessConfigs, InProcessGraph
-from quad_learner.simulation.poses import is_sunk, overlaps
+from quad_learner.simulation.poses import is_sunk, lowest, overlaps
 from quad_learner.simulation.tryout import HIGH
 
 Array = NDArray[np.float64]
@@ -33,6 +34,8 @@ KINDS = ('back', 'right', 'left')
 """of `drops.ROLLS`, those after which there is something to roll off"""
 TUCK_S = 4.0
 """[s] that waiting for rest and folding the legs may take before the first roll-over"""
+LAID_SPREAD = 0.1
+"""[rad] standard deviation of roll and pitch of a robot that is laid down"""
 SETTLE_S = 4.0
 """[s] that an attempt is looked at beyond its poses: a second roll-over, folding, rest"""
 
@@ -80,6 +83,32 @@ def drop(world: World, robot: RobotModel, kind: str, generator: np.random.Genera
         finally:
             graph.close()
     return fall
+
+
+def lay(world: World, robot: RobotModel, kind: str, generator: np.random.Generator) -> Fall:
+    """Returns how the robot lies limp a second after it was laid down, its legs folded.
+
+    Args:
+        world: of all falls.
+        robot: who is laid down.
+        kind: of `KINDS`, on what it is laid.
+        generator: draws how exactly.
+
+    Raises:
+        ConfigurationError: the robot file does not fit its URDF.
+    """
+    friction, seed = float(generator.uniform(*drops.FRICTION)), int(generator.integers(2**31))
+    graph = _graph(world, robot, friction, seed)
+    try:
+        orientation = _turned(kind, LAID_SPREAD, generator)
+        fold, above = motion(robot).fold, np.array((0.0, 0.0, drops.clearance(robot)))
+        graph.sim.place(above, orientation, fold)
+        above[2] -= lowest(graph.sim.world)
+        graph.sim.place(above, orientation, fold)
+        drops.lie_limp(graph.sim)
+        return _as_it_lies(graph, friction, seed)
+    finally:
+        graph.close()
 
 
 def tuck(world: World, robot: RobotModel, fall: Fall) -> tuple[Fall, float]:
@@ -208,12 +237,16 @@ def _graph(world: World, robot: RobotModel, friction: float, seed: int) -> InPro
 
 
 def _throw(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
-    roll_error, pitch = generator.normal(0.0, drops.ROLL_SPREAD, 2).tolist()
-    heading = generator.uniform(-np.pi, np.pi)
-    roll = drops.ROLLS[kind] + roll_error
-    orientation = rotations.quaternion_from_rpy(roll, pitch, heading)
+    orientation = _turned(kind, drops.ROLL_SPREAD, generator)
     position = np.array((0.0, 0.0, drops.clearance(graph.robot)))
     drops.drop(graph.sim, position, orientation, generator)
+
+
+def _turned(kind: str, spread: float, generator: np.random.Generator) -> Array:
+    """Returns the orientation of a fall of `kind`, turned from it at random by `spread` [rad]."""
+    roll_error, pitch = generator.normal(0.0, spread, 2).tolist()
+    heading = generator.uniform(-np.pi, np.pi)
+    return rotations.quaternion_from_rpy(drops.ROLLS[kind] + roll_error, pitch, heading)
 
 
 def _as_it_lies(graph: InProcessGraph, friction: float, seed: int) -> Fall:

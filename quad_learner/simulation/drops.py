@@ -71,6 +71,11 @@ def drop(
         sim.place(position, orientation, joints)
         if not overlaps(sim.world):
             break
+    lie_limp(sim, look)
+
+
+def lie_limp(sim: SimulatedRobot, look: Callable[[], None] = lambda: None) -> None:
+    """Lets the robot go limp for `LIMP_S`; `look` is called before each tick."""
     for _ in range(round(LIMP_S * sim.robot.command_hz)):
         look()
         sim.step(None)

@@ -18,6 +18,8 @@ OVERLAP = 0.003
 """[m] that shapes may be inside each other: the engine's own margin"""
 _SKY = 2.0
 """[m] above a foot: higher than any ground"""
+_Z = 2
+"""of a place in the world"""
 _HIT, _NOTHING = 0, -1
 """Field of what a ray hit as the engine reports it, and what it says of a ray that hit nothing."""
 _ONE, _OTHER, _DISTANCE = 3, 4, 8
@@ -50,6 +52,13 @@ def overlaps(world: World) -> bool:
     pybullet.performCollisionDetection(physicsClientId=world.client)
     points = pybullet.getContactPoints(world.body, world.body, physicsClientId=world.client)
     return any(point[_DISTANCE] < -OVERLAP for point in points)
+
+
+def lowest(world: World) -> float:
+    """Returns how high the robot's lowest part is, or a little less [m]: by boxes about them."""
+    client, body = world.client, world.body
+    boxes = (pybullet.getAABB(body, link, physicsClientId=client) for link in world.link_names)
+    return float(min(low[_Z] for low, _ in boxes))
 
 
 def is_sunk(world: World, foot_radius: float) -> bool:

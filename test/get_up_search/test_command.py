@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, repeat
 from pathlib import Path
@@ -67,21 +67,31 @@ class OnItsBack:
 
     FRAMES = [{'seconds': 0.5, 'right': [0.0, 1.4, -2.64], 'left': [0.0, 1.4, -1.64]}] * 2
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, on_side: int = 0) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, on_side: int = 0, up: Sequence[bool] = ()
+    ) -> None:
         """Args:
         on_side: so many of the first falls leave it on its side.
+        up: whether what each search finds gets up from all of its falls, else from none; those
+            after them do.
         """
         self.begun: list[Frames] = []
+        self.now = self.seconds = 0.0
+        """[s] of the clock, and what each search takes"""
+        self._up = chain(up, repeat(True))
         tilts = chain(repeat(np.pi / 2, on_side), repeat(np.pi))
         fall = Fall(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(12), 1.0, 0)
         monkeypatch.setattr(lying, 'drop', lambda *_: fall)
+        monkeypatch.setattr(lying, 'lay', lambda *_: fall)
         monkeypatch.setattr(lying, 'tuck', lambda *_: (fall, next(tilts)))
         monkeypatch.setattr(command, 'Search', lambda *_: self)
         monkeypatch.setattr(comparison, 'compare', lambda *_: {})
 
     def run(self, begin: Frames, who: str) -> Found:
         self.begun.append(begin)
-        return Found(self.FRAMES, (Outcome(True, 1.0, 0.0, 0.0, 0.0, ()),))
+        self.now += self.seconds
+        outcome = Outcome(next(self._up), 1.0, 0.0, 0.0, 0.0, ())
+        return Found(self.FRAMES, (outcome,) * lying.SET)
 
 
 @pytest.fixture
@@ -113,6 +123,27 @@ def test_where_it_hardly_ever_lies_on_a_side_it_looks_for_a_motion_all_the_same(
     stub = OnItsBack(monkeypatch, on_side=1)
     Quest(replace(OPTIONS, robot=nothing), lambda: 0.0, lambda _: None).run()
     assert stub.begun == [[], stub.FRAMES]
+
+
+def test_time_that_is_left_goes_to_the_motion_that_is_not_found_yet(
+    monkeypatch: pytest.MonkeyPatch, nothing: str
+) -> None:
+    stub, told = OnItsBack(monkeypatch, on_side=1, up=[False]), list[str]()
+    result = Quest(replace(OPTIONS, robot=nothing), lambda: 0.0, told.append).run()
+    assert stub.begun == [[], [], stub.FRAMES], 'off its back, off a side, off its back with that'
+    assert set(yaml.safe_load(result.text)) == {'from_side', 'from_back'}
+    assert sum('from_back: lies so after 59 of 60 falls' in line for line in told) == 2
+
+
+def test_a_motion_that_was_found_last_is_taken_for_both_where_no_time_is_left(
+    monkeypatch: pytest.MonkeyPatch, nothing: str
+) -> None:
+    stub, told = OnItsBack(monkeypatch, on_side=1, up=[False, True, False]), list[str]()
+    stub.seconds = 0.5 * 60.0
+    result = Quest(replace(OPTIONS, robot=nothing), lambda: stub.now, told.append).run()
+    assert len(stub.begun) == 3, 'the third, when the time is over, only to say so'
+    block = yaml.safe_load(result.text)
+    assert block['from_back'] == block['from_side'] == stub.FRAMES
 
 
 def test_where_it_hardly_ever_lies_on_a_side_a_motion_that_the_file_has_stays(

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from quad_learner.get_up_search import falls
-from quad_learner.get_up_search.falls import Fall, World, drop, get_up, roll, tuck
+from quad_learner.get_up_search.falls import Fall, World, drop, get_up, lay, roll, tuck
 from quad_learner.get_up_search.workers import attempts, spread, with_motions
 from quad_learner.reset.motion import Keyframe, motion
+from quad_learner.reset.posture import posture
 from quad_learner.robot import rotations
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.simulation.in_process import InProcessGraph
@@ -43,6 +44,19 @@ def test_the_a1s_motion_gets_it_off_its_back_and_legs_that_stay_folded_do_not(
     assert not bad.up
     assert bad.lowest_tilt > 2.5
     assert bad.work < good.work
+
+
+def test_who_is_laid_on_a_side_lies_on_it_and_has_not_been_dropped(
+    world: World, a1: RobotModel
+) -> None:
+    generator = np.random.default_rng(0)
+    for kind, lean in (('right', 1.0), ('left', -1.0)):
+        fall = lay(world, a1, kind, generator)
+        slant = posture(fall.orientation)
+        assert 0.75 < slant.tilt < 2.35
+        assert np.sign(slant.lean) == lean
+        # Neither hurled about nor spread by a blow: the legs are still near the fold.
+        assert np.abs(fall.joints - motion(a1).fold).max() < 1.0
 
 
 def test_a_motion_without_end_is_looked_at_for_a_bounded_time(
