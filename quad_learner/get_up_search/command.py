@@ -41,7 +41,8 @@ POSES = 2
 SET_LEAST = 4
 """fewer of a kind say too little to replace a motion of the file: the robot hardly ever lies so"""
 SEARCHED = 0.85
-"""of the time: each motion is looked for in the share that its falls have in all of both sets"""
+"""of the time: once falls are drawn, each motion is looked for in the share of what is left that
+its falls have in all of both sets"""
 FRESH = 10
 """falls of each kind, back, right and left, on which old and new are compared"""
 
@@ -118,9 +119,10 @@ class Quest:
             self._tell(f'lets it fall, {lying.DRAWS} times at most, to see how it comes to lie')
             generator = np.random.default_rng([seed, 0])
             sets = lying.sets(self._world, self._old, generator, self._is_over(SEARCHED))
-            until, falls = 0.0, sum(len(lies.falls) for lies in sets.values())
+            until, falls = self._used(), sum(len(lies.falls) for lies in sets.values())
+            left = max(SEARCHED - until, 0.0)
             for name, lies in sets.items():
-                until += SEARCHED * len(lies.falls) / max(falls, 1)
+                until += left * len(lies.falls) / max(falls, 1)
                 self._look(name, lies, until, mapped)
             for name in [*self._unsolved]:
                 # Where there is none yet, what was found for the other since is taken.
@@ -193,7 +195,8 @@ class Quest:
             self._unsolved.append(name)
         if best is None or best.up == 0:
             way_out = 'give it more --minutes, or sketch one (docs/new_robot.md)'
-            tell(f'found none: {way_out}{instead}')
+            stays = '; the motion of the file stays' if present else instead
+            tell(f'found none: {way_out}{stays}')
             return spare
         tell(f'takes the motion that {described(best)}')
         return best.frames
@@ -238,9 +241,12 @@ class Quest:
     def _of_file(self, name: str) -> Frames:
         return (self._old.sections.get('reset') or {}).get(name) or []
 
+    def _used(self) -> float:
+        """Returns which share of the time is over."""
+        return (self._clock() - self._began) / (self._options.minutes * MINUTE)
+
     def _is_over(self, share: float) -> Callable[[], bool]:
-        end = self._began + share * self._options.minutes * MINUTE
-        return lambda: self._clock() >= end
+        return lambda: self._used() >= share
 
 
 def _world() -> World:

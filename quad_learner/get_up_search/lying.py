@@ -1,7 +1,7 @@
 """Draws the falls that each roll-over is to get up from: by how the robot lies, legs tucked.
 
-A robot that hardly ever lies on a side after a fall is laid on it until there are enough: on a
-slope or beside a wall it lies so all the same.
+A robot that hardly ever lies in one way after a fall is laid down so until there are enough: the
+Minitaur falls onto a side once in twenty times, and beside a wall more often.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from quad_learner.robot.model import RobotModel
 SIDE, BACK = MOTIONS = ('from_side', 'from_back')
 SET = 12
 """falls that a motion is to get up from"""
-DRAWS = 60
-"""falls at most for both sets: with its legs tucked the robot may hardly ever lie on a side"""
-LAID = 30
-"""times at most that it is laid on a side, for the falls on it that are missing then"""
-SIDES = ('right', 'left')
+DRAWS = 30
+"""falls at most for both sets: enough to see which way of lying is more frequent"""
+LAID = (*((kind, SIDE) for kind in ('right', 'left') * SET), *(('back', BACK),) * SET)
+"""ways to lay it down, of `KINDS`, for the falls that are missing then, and what those are to ask
+for: twice as many as a set off a side, for a robot may tip over as it goes limp"""
 
 
 @dataclass(frozen=True)
@@ -51,25 +51,31 @@ def sets(
         generator: draws the falls.
         is_over: whether the time is over; asked after each fall.
     """
-    reset, found = world.parts.reset, {name: list[Fall]() for name in MOTIONS}
-    often, drops = Counter[str](), 0
+    found = {name: list[Fall]() for name in MOTIONS}
+    often, laid, drops = Counter[str](), Counter[str](), 0
     for kind in islice(cycle(KINDS), DRAWS):
-        tucked, tilt = tuck(world, robot, drop(world, robot, kind, generator))
+        fall, name = _tucked(world, robot, drop(world, robot, kind, generator))
+        often[name] += 1
         drops += 1
-        if tilt > reset.upright_tilt:
-            name = BACK if tilt > reset.back_tilt else SIDE
-            often[name] += 1
-            if len(found[name]) < SET:
-                found[name].append(tucked)
+        if name and len(found[name]) < SET:
+            found[name].append(fall)
         if is_over() or all(len(falls) == SET for falls in found.values()):
             break
-    before = len(found[SIDE])
-    for kind in islice(cycle(SIDES), LAID):
-        if is_over() or len(found[SIDE]) == SET:
+    for kind, wanted in LAID:
+        if len(found[wanted]) == SET:
+            continue
+        if is_over():
             break
-        tucked, tilt = tuck(world, robot, lay(world, robot, kind, generator))
-        if reset.upright_tilt < tilt <= reset.back_tilt:
-            found[SIDE].append(tucked)
-    laid = {SIDE: len(found[SIDE]) - before, BACK: 0}
-    names = sorted(MOTIONS, key=lambda name: -often[name])
-    return {name: Lying(found[name], often[name], drops, laid[name]) for name in names}
+        fall, name = _tucked(world, robot, lay(world, robot, kind, generator))
+        if name == wanted:
+            found[name].append(fall)
+            laid[name] += 1
+    order = sorted(MOTIONS, key=lambda name: -often[name])
+    return {name: Lying(found[name], often[name], drops, laid[name]) for name in order}
+
+
+def _tucked(world: World, robot: RobotModel, fall: Fall) -> tuple[Fall, str]:
+    """Returns a fall, its legs tucked, and the motion that it asks for; '' where it is upright."""
+    reset, (tucked, tilt) = world.parts.reset, tuck(world, robot, fall)
+    name = BACK if tilt > reset.back_tilt else SIDE
+    return tucked, name if tilt > reset.upright_tilt else ''

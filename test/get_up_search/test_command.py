@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,15 +77,26 @@ class OnItsBack:
             after them do.
         """
         self.begun: list[Frames] = []
-        self.now = self.seconds = 0.0
-        """[s] of the clock, and what each search takes"""
+        self.now = self.seconds = self.drop_seconds = 0.0
+        """[s] of the clock, and what each search and each drop takes"""
+        self.over_at_once: list[bool] = []
+        """whether the time of a search is over before it begins"""
         self._up = chain(up, repeat(True))
         tilts = chain(repeat(np.pi / 2, on_side), repeat(np.pi))
         fall = Fall(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(12), 1.0, 0)
-        monkeypatch.setattr(lying, 'drop', lambda *_: fall)
+
+        def drop(*_: object) -> Fall:
+            self.now += self.drop_seconds
+            return fall
+
+        def search(*arguments: Any) -> OnItsBack:
+            self.over_at_once.append(arguments[4]())
+            return self
+
+        monkeypatch.setattr(lying, 'drop', drop)
         monkeypatch.setattr(lying, 'lay', lambda *_: fall)
         monkeypatch.setattr(lying, 'tuck', lambda *_: (fall, next(tilts)))
-        monkeypatch.setattr(command, 'Search', lambda *_: self)
+        monkeypatch.setattr(command, 'Search', search)
         monkeypatch.setattr(comparison, 'compare', lambda *_: {})
 
     def run(self, begin: Frames, who: str) -> Found:
@@ -113,7 +125,7 @@ def test_where_it_never_lies_on_a_side_the_motion_off_its_back_is_taken_for_that
     assert stub.begun == [[]], 'off its back, from nothing'
     block = yaml.safe_load(result.text)
     assert block['from_side'] == block['from_back'] == stub.FRAMES
-    line = 'from_side: lies so after 0 of 60 falls: not looked for; takes the motion found for'
+    line = 'from_side: lies so after 0 of 30 falls: not looked for; takes the motion found for'
     assert any(line in words for words in told)
 
 
@@ -132,7 +144,7 @@ def test_time_that_is_left_goes_to_the_motion_that_is_not_found_yet(
     result = Quest(replace(OPTIONS, robot=nothing), lambda: 0.0, told.append).run()
     assert stub.begun == [[], [], stub.FRAMES], 'off its back, off a side, off its back with that'
     assert set(yaml.safe_load(result.text)) == {'from_side', 'from_back'}
-    assert sum('from_back: lies so after 59 of 60 falls' in line for line in told) == 2
+    assert sum('from_back: lies so after 29 of 30 falls' in line for line in told) == 2
 
 
 def test_a_motion_that_was_found_last_is_taken_for_both_where_no_time_is_left(
@@ -144,6 +156,25 @@ def test_a_motion_that_was_found_last_is_taken_for_both_where_no_time_is_left(
     assert len(stub.begun) == 3, 'the third, when the time is over, only to say so'
     block = yaml.safe_load(result.text)
     assert block['from_back'] == block['from_side'] == stub.FRAMES
+
+
+def test_falls_that_take_long_to_draw_leave_each_motion_its_share(
+    monkeypatch: pytest.MonkeyPatch, nothing: str
+) -> None:
+    stub = OnItsBack(monkeypatch, on_side=1)
+    stub.drop_seconds = 50.0 / lying.DRAWS
+    Quest(replace(OPTIONS, robot=nothing), lambda: stub.now, lambda _: None).run()
+    assert stub.over_at_once == [False, False], '51 s are for falls and searches'
+
+
+def test_where_nothing_gets_up_it_says_that_the_motion_of_the_file_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = list[str]()
+    OnItsBack(monkeypatch, up=[False] * 9)
+    result = Quest(OPTIONS, lambda: 0.0, told.append).run()
+    assert result.text == ''
+    assert any('found none' in line and 'motion of the file stays' in line for line in told)
 
 
 def test_where_it_hardly_ever_lies_on_a_side_a_motion_that_the_file_has_stays(
