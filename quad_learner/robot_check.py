@@ -178,8 +178,10 @@ def _check_feet(robot: RobotModel, stood: Stand) -> Iterator[Finding]:
         f'their middles are {middle:.0f} mm above the ground, feet.radius is {radius:.0f} mm'
         if np.isfinite(middle)
         else 'none touches the ground',
-        'feet.radius, as the URDF draws it; or feet.offset, where the middle of a foot is not the '
-        'origin of its link',
+        f'feet.radius: {stood.foot_height:.3f}, if the lower leg goes on so far beyond the loop'
+        if robot.loop_closures and np.isfinite(middle)
+        else 'feet.radius, as the URDF draws it; or feet.offset, where the middle of a foot is '
+        'not the origin of its link',
     )
     if robot.has_foot_force:
         least = stood.foot_force.min()

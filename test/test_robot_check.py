@@ -81,6 +81,15 @@ def test_what_keeps_it_from_standing_is_found_by_name(
     assert way_out in found.way_out
 
 
+def test_where_legs_are_closed_the_radius_is_told_and_no_offset_that_nobody_reads(
+    change: Change,
+) -> None:
+    found = stand(change('minitaur', 'feet.radius', 0.03))['feet']
+    assert not found.ok
+    assert 'feet.radius: 0.00' in found.way_out
+    assert 'offset' not in found.way_out
+
+
 @pytest.mark.parametrize(
     'entry, value, name, way_out',
     [
