@@ -56,9 +56,9 @@ TOLD_EVERY = 50
 """falls, a minute or two"""
 PICTURES_A_SECOND = 8
 PICTURES = 9
-"""in a strip"""
+"""in a row of a strip"""
 PICTURE = (160, 120)
-"""[pixels]"""
+"""[pixels], where no other size is asked for"""
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
     graph = InProcessGraph(robot, replace(configs.parts, simulation=simulation), run)
     graph.connect()
     try:
-        film = Film(graph.sim, robot.command_hz // PICTURES_A_SECOND, PICTURE)
+        film = Film(graph.sim, robot.command_hz // PICTURES_A_SECOND, options.picture)
         if options.strip is not None:
             film.begin()
         drop(graph, kind, generator, film)
@@ -180,7 +180,7 @@ def fall(options: argparse.Namespace, terrain: str, number: int) -> Outcome:
     finally:
         graph.close()
     if options.strip is not None:
-        film.save(options.strip, PICTURES)
+        film.save(options.strip, PICTURES * options.rows, options.rows)
     return outcome
 
 
@@ -243,6 +243,10 @@ def main() -> None:
         '--longest', type=float, default=drops.LONGEST_S, help='[s] looked at a fall'
     )
     parser.add_argument('--strip', type=Path, help='a picture of the last fall')
+    parser.add_argument(
+        '--rows', type=int, default=1, help=f'of the strip, {PICTURES} moments each'
+    )
+    parser.add_argument('--picture', type=int, nargs=2, default=PICTURE, help='of it [pixels]')
     options = parser.parse_args()
     result: dict[str, Any] = {'benchmark': 'get_up'}
     result |= {name: getattr(options, name) for name in ('robot', 'seed', 'payload', 'charge')}

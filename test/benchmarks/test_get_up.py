@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import get_up
 from film import Film
@@ -71,3 +75,14 @@ def test_it_is_let_go_as_it_was_asked_and_again_where_a_foot_is_sunk_but_not_for
     assert len(let_go) == 10
     # 0.25 rad of deviation about two axes: 0.35 in all, some 1.2 at the largest of ten.
     assert np.median(np.abs(np.array(let_go) - tilt)) < 0.5
+
+
+def test_a_strip_has_the_rows_and_the_size_that_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strip = tmp_path / 'strip.png'
+    asked = '--falls 1 --longest 0.5 --rows 2 --picture 40 30 --strip'
+    monkeypatch.setattr(sys, 'argv', ['get_up.py', *asked.split(), str(strip)])
+    get_up.main()
+    with Image.open(strip) as image:
+        assert image.size == (9 * 40, 2 * 30)
