@@ -21,7 +21,7 @@ SET = 12
 """falls that a motion is to get up from"""
 DRAWS = 30
 """falls at most for both sets: enough to see which way of lying is more frequent"""
-LAID = (*((kind, SIDE) for kind in ('right', 'left') * SET), *(('back', BACK),) * SET)
+LAID = (('right', SIDE), ('left', SIDE)) * SET + (('back', BACK),) * SET
 """ways to lay it down, of `KINDS`, for the falls that are missing then, and what those are to ask
 for: twice as many as a set off a side, for a robot may tip over as it goes limp"""
 
