@@ -322,7 +322,8 @@ def check_stepping(robot: RobotModel, simulation: SimulationConfig) -> Iterator[
         max(abs(ahead), abs(left)) <= DRIFT,
         f'drifts {way} by {max(abs(ahead), abs(left)):.2f} m/s',
         f'oscillator.amplitude: another angle of what swings the leg, for {DRIFT} m/s or less '
-        '(who walks backward turns it less, or the other way): learning must undo what the rhythm does',
+        '(who walks backward turns it less, or the other way): learning must undo what the rhythm '
+        'does',
     )
 
 
