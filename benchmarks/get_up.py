@@ -48,8 +48,6 @@ ANYHOW = 'random'
 """a way to be dropped: any orientation is as likely as any other"""
 HEIGHT_SPREAD = 0.1
 """[m] above the least height at which the robot is let go"""
-DROP_REACH = 1.0
-"""[m] from the middle of the ground, so that bumps and crevices differ"""
 CONFIDENCE = 0.95
 """of the bound on the share of falls that it gets up from"""
 TOLD_EVERY = 50
@@ -107,7 +105,7 @@ def _drop(graph: InProcessGraph, kind: str, generator: np.random.Generator, film
         pitch, error = generator.normal(0.0, drops.ROLL_SPREAD, 2)
         heading = generator.uniform(-np.pi, np.pi)
         orientation = Rotation.from_euler('ZYX', [heading, pitch, drops.ROLLS[kind] + error])
-    x, y = generator.uniform(-DROP_REACH, DROP_REACH, 2)
+    x, y = generator.uniform(-drops.REACH, drops.REACH, 2)
     height = drops.clearance(graph.robot) + generator.uniform(0.0, HEIGHT_SPREAD)
     position = np.array([x, y, graph.sim.world.ground_height(x, y) + height])
     drops.drop(graph.sim, position, orientation.as_quat(), generator, film.look)

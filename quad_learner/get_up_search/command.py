@@ -62,6 +62,8 @@ class Options:
     """the motions of the file are not begun with"""
     out: Path | None
     """robot file to write; None: none"""
+    terrain: str
+    """one of simulation.yaml's, on which the robot falls"""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Quest:
         self._clock = clock
         self._began = clock()
         self._old = model.load(options.robot)
-        self._world = _world()
+        self._world = _world(options.terrain)
         self._source = file_of(options.robot)
         self._found: dict[str, Frames] = {}
         self._unsolved: list[str] = []
@@ -249,6 +251,6 @@ class Quest:
         return lambda: self._used() >= share
 
 
-def _world() -> World:
-    configs = configs_of(shipped_files())
+def _world(terrain: str) -> World:
+    configs = configs_of(shipped_files(), terrain=terrain)
     return World(configs.parts, configs.graph)

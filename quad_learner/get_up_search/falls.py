@@ -1,8 +1,9 @@
 """Random falls of the simulated robot, and what its get-up makes of them, safety in between.
 
 A fall is the robot as it lies limp after one: dropped on its back or on a side from as high as its
-legs reach, turned a little at random, its joints anywhere, on a ground whose friction is drawn. A
-robot that is hardly ever to be found so on a side is laid on it: let go just above the ground.
+legs reach, turned a little at random, its joints anywhere, its place and the ground's friction
+drawn. A robot that is hardly ever to be found so on a side is laid on it: let go just above the
+ground.
 Every attempt starts a world of its own from there, so that the same motion and the same fall end
 in the same way whatever was tried before, and in whichever process.
 """
@@ -36,6 +37,8 @@ TUCK_S = 4.0
 """[s] that waiting for rest and folding the legs may take before the first roll-over"""
 LAID_SPREAD = 0.1
 """[rad] standard deviation of roll and pitch of a robot that is laid down"""
+LOOKED_AT = 9
+"""places along each side of the ground under who is laid down: 10 cm apart, as a stone is wide"""
 SETTLE_S = 4.0
 """[s] that an attempt is looked at beyond its poses: a second roll-over, folding, rest"""
 
@@ -100,10 +103,10 @@ def lay(world: World, robot: RobotModel, kind: str, generator: np.random.Generat
     friction, seed = float(generator.uniform(*drops.FRICTION)), int(generator.integers(2**31))
     graph = _graph(world, robot, friction, seed)
     try:
-        orientation = _turned(kind, LAID_SPREAD, generator)
-        fold, above = motion(robot).fold, np.array((0.0, 0.0, drops.clearance(robot)))
+        orientation, fold = _turned(kind, LAID_SPREAD, generator), motion(robot).fold
+        above, ground = _somewhere(graph, generator, around=drops.clearance(robot))
         graph.sim.place(above, orientation, fold)
-        above[2] -= lowest(graph.sim.world)
+        above[2] -= lowest(graph.sim.world) - ground
         graph.sim.place(above, orientation, fold)
         drops.lie_limp(graph.sim)
         return _as_it_lies(graph, friction, seed)
@@ -238,8 +241,21 @@ def _graph(world: World, robot: RobotModel, friction: float, seed: int) -> InPro
 
 def _throw(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
     orientation = _turned(kind, drops.ROLL_SPREAD, generator)
-    position = np.array((0.0, 0.0, drops.clearance(graph.robot)))
+    position, _ = _somewhere(graph, generator, around=0.0)
     drops.drop(graph.sim, position, orientation, generator)
+
+
+def _somewhere(
+    graph: InProcessGraph, generator: np.random.Generator, around: float
+) -> tuple[Array, float]:
+    """Returns a place as high above the ground as a fall begins, and how high that is [m].
+
+    The ground is the highest one within `around` [m] to each side.
+    """
+    x, y = generator.uniform(-drops.REACH, drops.REACH, 2).tolist()
+    steps = np.linspace(-around, around, LOOKED_AT).tolist()
+    ground = max(graph.sim.world.ground_height(x + dx, y + dy) for dx in steps for dy in steps)
+    return np.array((x, y, ground + drops.clearance(graph.robot))), ground
 
 
 def _turned(kind: str, spread: float, generator: np.random.Generator) -> Array:

