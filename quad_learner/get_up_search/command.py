@@ -80,12 +80,17 @@ class Quest:
     """One call of the command."""
 
     def __init__(
-        self, options: Options, clock: Callable[[], float], tell: Callable[[str], None]
+        self,
+        options: Options,
+        clock: Callable[[], float],
+        tell: Callable[[str], None],
+        is_enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Args:
         options: what is asked for.
         clock: tells the time [s], from any beginning.
         tell: takes lines for people.
+        is_enough: whether somebody wants it to end with what it has, as if the time were over.
 
         Raises:
             ConfigurationError: an option, the robot file or a parameter cannot be used.
@@ -97,6 +102,7 @@ class Quest:
         self._options = options
         self._tell = tell
         self._clock = clock
+        self._is_enough = is_enough
         self._began = clock()
         self._old = model.load(options.robot)
         self._world = _world(options.terrain)
@@ -248,7 +254,7 @@ class Quest:
         return (self._clock() - self._began) / (self._options.minutes * MINUTE)
 
     def _is_over(self, share: float) -> Callable[[], bool]:
-        return lambda: self._used() >= share
+        return lambda: self._is_enough() or self._used() >= share
 
 
 def _world(terrain: str) -> World:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,7 +23,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description='Tries motions on random falls in simulation, with safety in between, and '
         'prints the best as entries from_side and from_back of a robot file, with what old and '
         'new make of fresh falls. The same seed tries the same motions in the same order. '
-        'Ends with 1 where it found none.',
+        'Ctrl-C ends it with what it has, once more at once. Ends with 1 where it found none.',
     )
     find.add_argument('--robot', default='a1', help='name in config/robots or path of a YAML')
     find.add_argument('--terrain', default='flat', help='on which it falls (default flat)')
@@ -49,8 +51,19 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.write(line + '\n')
         sys.stdout.flush()
 
+    enough = threading.Event()
+
+    def end(*_: object) -> None:
+        """Asks the search to end, and lets the next Ctrl-C break it off."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        enough.set()
+
     asked = {field.name: getattr(options, field.name) for field in dataclasses.fields(Options)}
-    result = Quest(Options(**asked), time.monotonic, tell).run()
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        result = Quest(Options(**asked), time.monotonic, tell, enough.is_set).run()
+    finally:
+        signal.signal(signal.SIGINT, before)
     Console().print(result.table)
     tell(result.text or 'nothing was found')
     return 0 if result.text else 1

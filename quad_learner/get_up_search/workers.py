@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,7 +35,9 @@ def spread(jobs: int) -> Iterator[Map]:
     if jobs == 1:
         yield map
         return
-    with multiprocessing.get_context('spawn').Pool(jobs) as pool:
+    # A terminal sends Ctrl-C to all of them; what it means is the first one's business.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with multiprocessing.get_context('spawn').Pool(jobs, signal.signal, ignore) as pool:
         yield pool.imap
 
 

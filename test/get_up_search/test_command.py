@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -305,6 +306,34 @@ def test_it_falls_on_the_ground_that_is_asked_for_and_on_no_other(
     assert grounds == {'rubble'}
     with pytest.raises(ConfigurationError, match="terrain = 'carpet' is not one of flat, rough"):
         Quest(replace(asked, terrain='carpet'), lambda: 0.0, print)
+
+
+def test_who_has_enough_gets_what_was_found_and_who_insists_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = signal.getsignal(signal.SIGINT)
+
+    class Interrupted(Quest):
+        def run(self) -> command.Result:
+            assert not self._is_over(1.0)()
+            signal.raise_signal(signal.SIGINT)
+            assert self._is_over(1.0)(), 'as if the time were over'
+            if insists:
+                signal.raise_signal(signal.SIGINT)
+            return command.Result('what it has', comparison.table({}))
+
+    monkeypatch.setattr(command, 'Quest', Interrupted)
+    insists = False
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['find-get-up', '--robot', 'a1'])
+    assert ended.value.code == 0
+    assert 'what it has' in capsys.readouterr().out
+    insists = True
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['find-get-up', '--robot', 'a1'])
+    assert ended.value.code == cli.INTERRUPTED
+    assert 'what it has' not in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is known
 
 
 def test_the_command_line_says_where_it_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
