@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.doctor import Finding
-from quad_learner.reset.motion import motion
+from quad_learner.reset.motion import MOTIONS, motion
 from quad_learner.robot.model import RobotModel
 from quad_learner.simulation.facts import facts_of
 
@@ -179,8 +179,7 @@ def check_poses(robot: RobotModel, margin: float) -> Finding:
     everywhere = np.full(len(robot.joints), np.inf)
     asked = motion(replace(robot, position_min=-everywhere, position_max=everywhere))
     poses = {'fold': [asked.fold]} | {
-        name: [frame.position for frame in getattr(asked, name)]
-        for name in ('from_side', 'from_back', 'rise_again')
+        name: [frame.position for frame in getattr(asked, name)] for name in MOTIONS
     }
     poses['from_side, mirrored'] = [frame.position for frame in asked.from_left_side]
     poses['from_back, mirrored'] = [frame.position for frame in asked.from_left_back]

@@ -262,7 +262,9 @@ class GetUp:
             self._free_or_rise(sample)
 
     def _free_or_rise(self, sample: SensorSample) -> None:
-        self._frames = list(self._untangle.plan(sample.joint_position, sample.joint_velocity))
+        caught = self._untangle.plan(sample.joint_position, sample.joint_velocity)
+        # A hop frees them sooner.
+        self._frames = [] if self._motion.rise else list(caught)
         if self._frames:
             self._enter(State.FREE, 'upright, and legs did not fold')
             self._next_frame()
@@ -386,11 +388,19 @@ class GetUp:
 
     def _rise(self, why: str) -> None:
         self._enter(State.STAND, why)
-        self._frames = list(self._motion.rise_again) if self.attempt > 1 else []
+        self._frames = self._poses_to_rise()
         if self._frames:
             self._next_frame()
         else:
             self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)
+
+    def _poses_to_rise(self) -> list[Keyframe]:
+        """Returns `rise`, and what comes before it from the second attempt on.
+
+        In turns with `rise` alone, if there is one: what frees a leg may catch another.
+        """
+        again = self.attempt > 1 and not (self._motion.rise and self.attempt % 2)
+        return [*(self._motion.rise_again if again else ()), *self._motion.rise]
 
     def _move(self, position: Array, speed: float, least: float) -> None:
         """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""

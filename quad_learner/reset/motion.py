@@ -26,10 +26,12 @@ _KNOWN = (
     'right_feet',
     'from_side',
     'from_back',
+    'rise',
     'rise_again',
 )
 
-_MOTIONS = ('from_side', 'from_back', 'rise_again')
+MOTIONS = ('from_side', 'from_back', 'rise', 'rise_again')
+"""entries that are poses which follow each other"""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ class Motion:
     """rolls a body from its right side to its belly; empty: the robot has no such motion"""
     from_back: tuple[Keyframe, ...]
     """rolls a body that leans to the right from its back to its side or belly; or empty"""
+    rise: tuple[Keyframe, ...]
+    """between `fold` and stance each time it rises; empty: straight there"""
     rise_again: tuple[Keyframe, ...]
-    """between `fold` and stance where it has not come to stand before; empty: straight again"""
+    """before those, where it has not come to stand before"""
     from_left_side: tuple[Keyframe, ...]
     from_left_back: tuple[Keyframe, ...]
 
@@ -104,13 +108,14 @@ class _Reader:
             if name not in _KNOWN:
                 raise self._error(name, self._section[name], f'is not one of {", ".join(_KNOWN)}')
         fold = self._fold()
-        sides = {name: self._keyframes(name) for name in _MOTIONS}
+        sides = {name: self._keyframes(name) for name in MOTIONS}
         return Motion(
             stiffness=self._stiffness(),
             fold=self._within(fold),
             fold_first=self._fold_first(),
             from_side=self._poses(sides['from_side'], mirrored=False),
             from_back=self._poses(sides['from_back'], mirrored=False),
+            rise=self._poses(sides['rise'], mirrored=False),
             rise_again=self._poses(sides['rise_again'], mirrored=False),
             from_left_side=self._poses(sides['from_side'], mirrored=True),
             from_left_back=self._poses(sides['from_back'], mirrored=True),

@@ -199,6 +199,33 @@ def test_it_rises_by_other_poses_after_it_has_not_come_to_stand(
     np.testing.assert_allclose(target.position, [0.0, 0.5, -1.0, 0.0, 0.6, -1.2] * 2)
 
 
+def able(body: Body, config: ResetConfig, **entries: object) -> GetUp:
+    """Returns the machine of a robot whose section reset has these entries, too."""
+    section = {**body.robot.sections['reset'], **entries}
+    return GetUp(replace(body.robot, sections={**body.robot.sections, 'reset': section}), config)
+
+
+def test_a_robot_that_hops_does_so_each_time_and_swings_its_legs_before_each_second_time(
+    body: Body, hasty: ResetConfig
+) -> None:
+    poses = {'rise': [0.0, 0.8, -1.6], 'rise_again': [0.0, 0.5, -1.0]}
+    entries = {
+        name: [{'seconds': 0.1, 'right': pose, 'left': pose}] for name, pose in poses.items()
+    }
+    body.machine = able(body, hasty, **entries)
+    body.changes = {'foot_force': np.zeros(4)}
+    seen = []
+    for _ in range(4):
+        body.until(State.STAND)
+        first = body.step(4).position[:3]  # 0.1 s
+        seen.append(next(name for name, pose in poses.items() if np.allclose(first, pose)))
+        body.until(State.VERIFY)
+        last = body.step().position[:3]
+        np.testing.assert_allclose(last, poses['rise'])
+        body.until(State.FOLD)
+    assert seen == ['rise', 'rise_again'] * 2
+
+
 def test_a_ready_robot_that_is_pushed_over_gets_up_again(body: Body) -> None:
     body.until(State.READY)
     body.roll = ON_ITS_RIGHT
@@ -280,6 +307,20 @@ def test_legs_that_do_not_fold_are_freed_before_it_rises(body: Body) -> None:
     np.testing.assert_array_equal(np.flatnonzero(target.kp == 0.0), [3, 4, 5])
     body.until(State.READY)
     assert body.machine.attempt == 1
+
+
+def test_a_robot_that_hops_does_not_free_its_legs_one_by_one(
+    body: Body, hasty: ResetConfig
+) -> None:
+    hop = [{'seconds': 0.1, 'right': [0.0, 0.9, -1.8], 'left': [0.0, 0.9, -1.8]}]
+    body.machine = able(body, hasty, rise=hop)
+    caught = np.tile([0.0, 3.0, -1.0], 4)
+    body.joints = caught
+    body.until(State.FOLD)
+    while body.machine.state is State.FOLD:
+        body.joints = np.where(np.arange(12) < 6, caught, body.joints)
+        body.step()
+    assert body.machine.state is State.STAND
 
 
 def test_a_body_that_tips_while_its_legs_are_freed_folds_again(body: Body) -> None:
