@@ -244,7 +244,7 @@ class GetUp:
         near = to_stance <= self._config.near_stance
         # Where it did not come to stand before, a foot may be caught: it starts from the fold.
         if upright and near and self.attempt == 1:
-            self._rise('upright and near the stance')
+            self._rise('upright and near the stance', [])
             return
         self._tuck('upright, legs astray or caught' if upright else 'fallen')
 
@@ -269,7 +269,7 @@ class GetUp:
             self._enter(State.FREE, 'upright, and legs did not fold')
             self._next_frame()
         else:
-            self._rise('upright, legs tucked')
+            self._rise('upright, legs tucked', self._poses_to_rise())
 
     def _free(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if not self._path.done:
@@ -386,10 +386,10 @@ class GetUp:
         self._tucked = False
         self._enter(State.FOLD, why)
 
-    def _rise(self, why: str) -> None:
+    def _rise(self, why: str, frames: list[Keyframe]) -> None:
         self._enter(State.STAND, why)
-        self._frames = self._poses_to_rise()
-        if self._frames:
+        self._frames = frames
+        if frames:
             self._next_frame()
         else:
             self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)

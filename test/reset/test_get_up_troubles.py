@@ -214,6 +214,10 @@ def test_a_robot_that_hops_does_so_each_time_and_swings_its_legs_before_each_sec
     }
     body.machine = able(body, hasty, **entries)
     body.changes = {'foot_force': np.zeros(4)}
+    straight = body.until(State.STAND)
+    np.testing.assert_allclose(straight.position[:3], [0.0, 0.9, -1.8])  # it began in its stance
+    body.joints = np.tile([0.0, 3.0, -1.0], 4)
+    body.machine = able(body, hasty, **entries)
     seen = []
     for _ in range(4):
         body.until(State.STAND)
