@@ -104,7 +104,10 @@ def lay(world: World, robot: RobotModel, kind: str, generator: np.random.Generat
     graph = _graph(world, robot, friction, seed)
     try:
         orientation, fold = _turned(kind, LAID_SPREAD, generator), motion(robot).fold
-        above, ground = _somewhere(graph, generator, around=drops.clearance(robot))
+        clearance = drops.clearance(robot)
+        x, y = _somewhere(generator)
+        ground = _highest(graph, x, y, clearance)
+        above = np.array((x, y, ground + clearance))
         graph.sim.place(above, orientation, fold)
         above[2] -= lowest(graph.sim.world) - ground
         graph.sim.place(above, orientation, fold)
@@ -241,21 +244,22 @@ def _graph(world: World, robot: RobotModel, friction: float, seed: int) -> InPro
 
 def _throw(graph: InProcessGraph, kind: str, generator: np.random.Generator) -> None:
     orientation = _turned(kind, drops.ROLL_SPREAD, generator)
-    position, _ = _somewhere(graph, generator, around=0.0)
+    x, y = _somewhere(generator)
+    above = graph.sim.world.ground_height(x, y) + drops.clearance(graph.robot)
+    position = np.array((x, y, above))
     drops.drop(graph.sim, position, orientation, generator)
 
 
-def _somewhere(
-    graph: InProcessGraph, generator: np.random.Generator, around: float
-) -> tuple[Array, float]:
-    """Returns a place as high above the ground as a fall begins, and how high that is [m].
-
-    The ground is the highest one within `around` [m] to each side.
-    """
+def _somewhere(generator: np.random.Generator) -> tuple[float, float]:
+    """Returns x and y of a place on the ground, world frame [m]."""
     x, y = generator.uniform(-drops.REACH, drops.REACH, 2).tolist()
+    return x, y
+
+
+def _highest(graph: InProcessGraph, x: float, y: float, around: float) -> float:
+    """Returns the height of the highest ground within `around` of x, y to each side [m]."""
     steps = np.linspace(-around, around, LOOKED_AT).tolist()
-    ground = max(graph.sim.world.ground_height(x + dx, y + dy) for dx in steps for dy in steps)
-    return np.array((x, y, ground + drops.clearance(graph.robot))), ground
+    return max(graph.sim.world.ground_height(x + dx, y + dy) for dx in steps for dy in steps)
 
 
 def _turned(kind: str, spread: float, generator: np.random.Generator) -> Array:

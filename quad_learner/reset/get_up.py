@@ -69,7 +69,7 @@ class GetUp:
         self._patience = Patience(robot, config)
         self._standing = Standing(robot, config)
         self._roll_over = RollOver(self._motion, config)
-        self._untangle = Untangle(robot, self._motion.fold, config)
+        self._untangle = Untangle(robot, self._motion, config)
         self._session = Session(first_request, config.request_grace)
         self._handlers = {
             State.LIMP: self._limp,
@@ -262,14 +262,12 @@ class GetUp:
             self._free_or_rise(sample)
 
     def _free_or_rise(self, sample: SensorSample) -> None:
-        caught = self._untangle.plan(sample.joint_position, sample.joint_velocity)
-        # A hop frees them sooner.
-        self._frames = [] if self._motion.rise else list(caught)
+        self._frames = list(self._untangle.plan(sample.joint_position, sample.joint_velocity))
         if self._frames:
             self._enter(State.FREE, 'upright, and legs did not fold')
             self._next_frame()
         else:
-            self._rise('upright, legs tucked', self._poses_to_rise())
+            self._rise('upright, legs tucked', self._motion.poses_to_rise(self.attempt))
 
     def _free(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if not self._path.done:
@@ -393,14 +391,6 @@ class GetUp:
             self._next_frame()
         else:
             self._move(self._robot.stance, self._config.rise_speed, self._config.blend_time)
-
-    def _poses_to_rise(self) -> list[Keyframe]:
-        """Returns `rise`, and what comes before it from the second attempt on.
-
-        In turns with `rise` alone, if there is one: what frees a leg may catch another.
-        """
-        again = self.attempt > 1 and not (self._motion.rise and self.attempt % 2)
-        return [*(self._motion.rise_again if again else ()), *self._motion.rise]
 
     def _move(self, position: Array, speed: float, least: float) -> None:
         """Heads for `position`, no joint above `speed` [rad/s], in `least` [s] or more."""

@@ -67,6 +67,17 @@ class Motion:
     from_left_side: tuple[Keyframe, ...]
     from_left_back: tuple[Keyframe, ...]
 
+    def poses_to_rise(self, attempt: int) -> list[Keyframe]:
+        """Returns the poses between `fold` and stance: `rise`, from the second attempt on more.
+
+        In turns with `rise` alone, if there is one: what frees a leg may catch another.
+
+        Args:
+            attempt: to get up, from 1.
+        """
+        again = attempt > 1 and not (self.rise and attempt % 2)
+        return [*(self.rise_again if again else ()), *self.rise]
+
 
 def motion(robot: RobotModel) -> Motion:
     """Returns how `robot` gets up; a robot without a `reset` section folds into its stance.

@@ -4,7 +4,8 @@ Two feet over the back, each in the crook of the other's knee, only jam when bot
 does one come free while the other is limp. So one leg first goes on in the direction in which it
 is astray, to the ends of its joints, while the other caught ones are limp and give way. Then
 those fold, and that leg last. Which leg begins changes from one try to the next. A leg that
-cannot go on, such as one that lies under the body with its hip at its end, is let be.
+cannot go on, such as one that lies under the body with its hip at its end, is let be. So are all
+legs of a robot that hops as it rises: that frees them sooner.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.motion import Keyframe
+from quad_learner.reset.motion import Keyframe, Motion
 from quad_learner.reset.path import furthest
 from quad_learner.robot.model import RobotModel
 
@@ -30,14 +31,15 @@ _REACH = 1.6
 class Untangle:
     """The tries to free the legs of one robot, from one fall until it stands."""
 
-    def __init__(self, robot: RobotModel, fold: Array, config: ResetConfig) -> None:
+    def __init__(self, robot: RobotModel, motion: Motion, config: ResetConfig) -> None:
         """Args:
         robot: whose legs.
-        fold: the pose with the legs tucked [rad], (joints,).
+        motion: how it gets up.
         config: how fast it moves, and when a leg counts as caught.
         """
         self._robot = robot
-        self._fold = fold
+        self._fold = motion.fold
+        self._hops = bool(motion.rise)
         self._config = config
         self._legs = len(robot.feet)
         self.forget()
@@ -66,7 +68,7 @@ class Untangle:
         on = np.clip(joints + np.copysign(_REACH, astray), low, high)
         has_room = far & (np.abs(on - joints) > self._config.caught_error)
         legs = np.flatnonzero(has_room.reshape(self._legs, -1).any(axis=1))
-        if not len(legs) or self._left == 0:
+        if self._hops or not len(legs) or self._left == 0:
             return ()
         self._left -= 1
         first = np.arange(self._legs) == legs[self._tries % len(legs)]

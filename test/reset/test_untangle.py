@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.motion import Keyframe, Motion, motion
 from quad_learner.reset.untangle import Untangle
 from quad_learner.robot.model import RobotModel
 
@@ -14,9 +15,13 @@ FRONT, HIND = slice(0, 3), slice(6, 9)
 STILL = np.zeros(12)
 
 
+def tucked(robot: RobotModel) -> Motion:
+    return replace(motion(robot), fold=FOLD)
+
+
 @pytest.fixture
 def untangle(robot: RobotModel, config: ResetConfig) -> Untangle:
-    return Untangle(robot, FOLD, replace(config, caught_error=0.6))
+    return Untangle(robot, tucked(robot), replace(config, caught_error=0.6))
 
 
 @pytest.fixture
@@ -25,6 +30,14 @@ def hooked() -> np.ndarray:
     joints = FOLD.copy()
     joints[FRONT], joints[HIND] = [0.06, 2.6, -1.4], [-0.08, 3.5, -2.4]
     return joints
+
+
+def test_legs_of_a_robot_that_hops_are_let_be(
+    robot: RobotModel, config: ResetConfig, untangle: Untangle, hooked: np.ndarray
+) -> None:
+    assert untangle.plan(hooked, STILL)
+    hops = replace(tucked(robot), rise=(Keyframe(0.1, robot.stance),))
+    assert Untangle(robot, hops, config).plan(hooked, STILL) == ()
 
 
 def test_legs_that_folded_need_nothing(untangle: Untangle) -> None:
@@ -58,7 +71,7 @@ def test_it_goes_on_the_way_it_is_astray_and_no_further_than_its_reach(
     joints[FRONT] = [-0.7, 1.4, -2.65]
     assert untangle.plan(joints, STILL) == (), 'a hip at its end has nowhere to go'
     endless = replace(robot, position_max=np.full(12, 9.0), position_min=np.full(12, -9.0))
-    free = Untangle(endless, FOLD, config).plan(joints, STILL)[0]
+    free = Untangle(endless, tucked(endless), config).plan(joints, STILL)[0]
     np.testing.assert_allclose(free.position[FRONT], [-2.3, 1.4, -2.65])
 
 
