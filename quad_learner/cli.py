@@ -273,7 +273,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         ) from error
     from quad_learner.scorecard import means, write_scorecard
 
-    table = Table('episode', 'speed [m/s]', 'return', 'steps', 'fell', title=str(policy))
+    columns = ('episode', 'speed [m/s]', 'return', 'steps', 'fell', 'tumbled before')
+    table = Table(*columns, title=str(policy))
     scores = []
     for number in range(1, options.episodes + 1):
         score = performance.episode()
@@ -287,6 +288,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             f'{score.total_reward:.1f}',
             str(score.steps),
             'yes' if score.fell else 'no',
+            'yes' if score.tumbled else 'no',
         )
     performance.close()
     if not scores:

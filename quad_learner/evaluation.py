@@ -126,6 +126,8 @@ class Score:
     fell: bool
     bout: Bout
     """what the robot really did"""
+    tumbled: bool = False
+    """it fell over before this episode, after one that had not ended so"""
 
 
 class Performance:
@@ -163,6 +165,7 @@ class Performance:
         self._recorder = BoutRecorder(self.graph.sim)
         self.four_legs = self._recorder.four_legs
         self._walking = False
+        self._tumbles = 0
 
     def connect(self, policy: OnnxPolicy) -> None:
         """Builds the world and puts `policy` in the driver's seat.
@@ -229,7 +232,9 @@ class Performance:
     def _score(self, end: EpisodeEnd) -> Score:
         bout = self._recorder.bout()
         speed = (self._kind.along or 1.0) * bout.way / self.configs.task.episode_s
-        return Score(speed, end.total_reward, end.steps, end.fell, bout)
+        tumbled = self._driver.tumbles > self._tumbles
+        self._tumbles = self._driver.tumbles
+        return Score(speed, end.total_reward, end.steps, end.fell, bout, tumbled)
 
 
 def spread(values: Iterable[float]) -> tuple[float, float]:

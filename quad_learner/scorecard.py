@@ -51,6 +51,7 @@ def write_scorecard(
             zip(('mean', 'std'), spread(score.speed for score in scores), strict=True)
         ),
         'falls': sum(score.fell for score in scores),
+        'tumbles': sum(score.tumbled for score in scores),
         'walk': asdict(quality),
         'episodes': [
             {
@@ -58,6 +59,7 @@ def write_scorecard(
                 'return': score.total_reward,
                 'steps': score.steps,
                 'fell': score.fell,
+                'tumbled_before': score.tumbled,
                 'walk': asdict(quality_of([score.bout], four_legs)),
             }
             for score in scores
@@ -73,7 +75,7 @@ def write_scorecard(
 
 
 def means(scores: Sequence[Score]) -> tuple[str, ...]:
-    """Returns the last row of a table of episodes: speed, return and falls of all together."""
+    """Returns the last row of a table of episodes: speed, return, falls and tumbles of them all."""
     speed, returned = spread(s.speed for s in scores), spread(s.total_reward for s in scores)
     return (
         'mean ± sd',
@@ -81,6 +83,7 @@ def means(scores: Sequence[Score]) -> tuple[str, ...]:
         f'{returned[0]:.1f} ± {returned[1]:.1f}',
         '',
         f'{sum(score.fell for score in scores)}/{len(scores)}',
+        f'{sum(score.tumbled for score in scores)}',
     )
 
 

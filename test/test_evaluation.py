@@ -78,6 +78,17 @@ def test_a_policy_that_stands_is_scored_as_one_that_goes_nowhere_and_does_not_fa
 
 
 @pytest.mark.slow
+def test_a_fall_between_two_episodes_is_told_with_the_second(performance: Performance) -> None:
+    told = []
+    for sideways in (0.0, 40.0, 0.0):
+        performance.graph.sim.push(np.array((0.0, sideways, 0.0)))
+        score = performance.episode()
+        assert score is not None
+        told.append((score.fell, score.tumbled))
+    assert told == [(False, False), (False, True), (False, False)]
+
+
+@pytest.mark.slow
 def test_an_episode_may_be_cut_short(performance: Performance) -> None:
     score = performance.episode(seconds=0.2)
     assert score is not None

@@ -42,10 +42,11 @@ def trot() -> Bout:
 
 def test_the_file_holds_the_whole_and_each_episode(run: RunDirectory, trot: Bout) -> None:
     knees = replace(trot, others=(('shin',),) * 320, contact=np.ones((320, 4), np.bool_))
-    scores = [Score(0.2, 100.0, 160, False, trot), Score(0.4, 50.0, 160, True, knees)]
+    scores = [Score(0.2, 100.0, 160, False, trot), Score(0.4, 50.0, 160, True, knees, True)]
     write_scorecard(run, scores, seed=7, four_legs=True)
     found = json.loads(run.evaluation.read_text())
-    assert (found['seed'], found['falls']) == (7, 1)
+    assert (found['seed'], found['falls'], found['tumbles']) == (7, 1, 1)
+    assert [episode['tumbled_before'] for episode in found['episodes']] == [False, True]
     assert found['speed_m_s'] == {'mean': 0.3, 'std': 0.1}
     assert found['walk']['other_contact_share'] == 0.5
     first, second = (episode['walk'] for episode in found['episodes'])

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,21 +164,30 @@ class RunRecorder:
         self.totals.reset_successes += success
         self.totals.reset_time_s += duration_s if math.isfinite(duration_s) else 0.0
 
-    def trip(self) -> None:
-        """Counts a stop by the safety layer."""
-        self.totals.trips += 1
+    def count(
+        self,
+        *,
+        tumbles: int = 0,
+        trips: int = 0,
+        human_resets: int = 0,
+        deadline_misses: int = 0,
+        unsafe_commands: int = 0,
+    ) -> None:
+        """Counts what others told.
 
-    def human_reset(self) -> None:
-        """Counts a time that somebody had to set the robot upright."""
-        self.totals.human_resets += 1
-
-    def deadline_misses(self, count: int = 1) -> None:
-        """Counts control periods that were missed."""
-        self.totals.deadline_misses += count
-
-    def unsafe_commands(self, count: int) -> None:
-        """Counts commands in which the robot's own judge found something wrong."""
-        self.totals.unsafe_commands += count
+        Args:
+            tumbles: falls after an episode that had not ended in one.
+            trips: stops by the safety layer.
+            human_resets: times that somebody had to set the robot upright.
+            deadline_misses: control periods that were missed.
+            unsafe_commands: in which the robot's own judge found something wrong.
+        """
+        totals = self.totals
+        totals.tumbles += tumbles
+        totals.trips += trips
+        totals.human_resets += human_resets
+        totals.deadline_misses += deadline_misses
+        totals.unsafe_commands += unsafe_commands
 
     def unscored(self, fell: bool, steps: int) -> None:
         """Counts an episode whose true way is not known, so that it has no row."""
@@ -241,6 +250,7 @@ class RunRecorder:
             'episodes': len(self._rows),
             'tasks': self._tasks(),
             'falls': totals.falls,
+            'tumbles': totals.tumbles,
             'human_resets': totals.human_resets,
             'trips': totals.trips,
             'resets': totals.resets,
@@ -303,12 +313,11 @@ def _of_task(rows: Sequence[Row], number: int) -> list[Row]:
 def _totals_in(summary: Mapping[str, Any]) -> Totals:
     """Returns what a summary says of the totals; times of resets are rounded there."""
     resets = int(summary.get('resets', 0))
-    names = ('falls', 'env_steps', 'trips', 'human_resets', 'deadline_misses', 'unsafe_commands')
-    return Totals(
-        resets=resets,
+    told = {field.name: int(summary.get(field.name, 0)) for field in fields(Totals)}
+    return replace(
+        Totals(**told),
         reset_successes=round((summary.get('reset_success_rate') or 0.0) * resets),
         reset_time_s=(summary.get('reset_mean_duration_s') or 0.0) * resets,
-        **{name: int(summary.get(name, 0)) for name in names},
     )
 
 

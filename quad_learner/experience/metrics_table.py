@@ -70,6 +70,8 @@ class Totals:
     """What has happened since the run began, restarts included."""
 
     falls: int = 0
+    tumbles: int = 0
+    """falls after an episode that had not ended in one"""
     env_steps: int = 0
     trips: int = 0
     resets: int = 0

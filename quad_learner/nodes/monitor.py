@@ -19,6 +19,7 @@ from quad_learner.experience.config import MonitorConfig
 from quad_learner.experience.metrics import RunFacts, RunRecorder
 from quad_learner.experience.metrics_table import LEARNER_COLUMNS, Episode, Totals
 from quad_learner.experience.run_directory import open_run
+from quad_learner.experience.told_count import ToldCount
 from quad_learner.experience.truth_track import TruthTrack
 from quad_learner.policy.driver import EpisodeEnd, Phase
 from quad_learner.reset.state import State
@@ -180,28 +181,24 @@ class MonitorNode(GraphNode):
         self._latched = _value(message, 'reasons', '') if latched else ''
         if stopped and latched:
             self._stop += ' (the robot stays stopped until somebody calls safety/resume)'
-        trips = int(_value(message, 'trips', '0'))
-        for _ in range(self._seen.trips, trips):
-            self._recorder.trip()
-        self._seen.trips = max(self._seen.trips, trips)
+        trips = self._seen.trips.rise(int(_value(message, 'trips', '0')))
+        self._recorder.count(trips=trips)
 
     def _on_reset(self, message: DiagnosticStatus) -> None:
         long = next((state for state in LONG if state.name == message.message), None)
         self._rest = f'  {long.value}' if long else ''
         self._gave_up = long is State.GIVE_UP
-        finished = int(_value(message, 'finished', '0'))
-        failed = int(_value(message, 'failed', '0'))
-        if finished > self._seen.resets:
+        if self._seen.resets.rise(int(_value(message, 'finished', '0'))):
             self._recorder.reset(float(_value(message, 'duration_s', 'nan')), success=True)
-        if failed > self._seen.failed_resets:
+        if self._seen.failed_resets.rise(int(_value(message, 'failed', '0'))):
             self._recorder.reset(float(_value(message, 'duration_s', 'nan')), success=False)
-        self._seen.resets = max(self._seen.resets, finished)
-        self._seen.failed_resets = max(self._seen.failed_resets, failed)
 
     def _on_policy(self, message: DiagnosticStatus) -> None:
         told_s = float(_value(message, 'robot_time_s', 'nan')) - self.graph.elapsed_s
         if told_s >= 0.0:  # on hardware nobody else tells
             self._tell_time(told_s)
+        tumbles = self._seen.tumbles.rise(int(_value(message, 'tumbles', '0')))
+        self._recorder.count(tumbles=tumbles)
         if message.message == Phase.FINISHED.value and self._seen.finished_s is None:
             self._seen.finished_s = told_s
             self._seen.waited_for = self._waits_for()
@@ -217,17 +214,17 @@ class MonitorNode(GraphNode):
             ours = robot_of(status) == self.graph.robot_id
             if not ours or not status.name.endswith('/robot'):
                 continue
-            misses = int(_value(status, 'missed_ticks', '0'))
-            self._recorder.deadline_misses(max(0, misses - self._seen.misses))
-            self._seen.misses = max(self._seen.misses, misses)
-            unsafe = int(_value(status, 'unsafe_commands', '0'))
-            self._recorder.unsafe_commands(max(0, unsafe - self._seen.unsafe))
-            self._seen.unsafe = max(self._seen.unsafe, unsafe)
+            self._recorder.count(
+                deadline_misses=self._seen.misses.rise(int(_value(status, 'missed_ticks', '0'))),
+                unsafe_commands=self._seen.unsafe.rise(
+                    int(_value(status, 'unsafe_commands', '0'))
+                ),
+                human_resets=self._seen.human_resets.rise(
+                    int(_value(status, 'human_resets', '0'))
+                ),
+            )
             for name in LATENCIES:
                 self._recorder.sample(name, float(_value(status, name, 'nan')))
-            for _ in range(self._seen.human_resets, int(_value(status, 'human_resets', '0'))):
-                self._recorder.human_reset()
-                self._seen.human_resets += 1
 
     def _wall_s(self) -> float:
         return (steady_ns() - self._started_ns) / NANOSECONDS
@@ -243,7 +240,7 @@ class MonitorNode(GraphNode):
         self._sample_pace(wall_s)
         rows = self._recorder.rows
         episode = rows[-1] if rows else None
-        latest = self._latest
+        latest, totals = self._latest, self._recorder.totals
         self.diagnostics.values['robot_time_s'] = robot_s
         line = (
             f'robot {_minutes(robot_s)}/{_minutes(total_s)}  wall {_minutes(wall_s)}'
@@ -254,7 +251,9 @@ class MonitorNode(GraphNode):
                 if episode
                 else ''
             )
-            + f'  falls {self._falls}  resets {self._recorder.totals.resets}'
+            + f'  falls {self._falls}'
+            + (f', {totals.tumbles} after an episode' if totals.tumbles else '')
+            + f'  resets {totals.resets}'
             f'  λ {latest.get("lambda", float("nan")):.2f}'
             f'  α {latest.get("alpha", float("nan")):.4f}'
             f'  updates/s {latest.get("updates_per_second", 0.0):.0f}'
@@ -302,12 +301,13 @@ class _Seen:
 
     def __init__(self, episode: int, counted: Totals) -> None:
         self.episode = episode
-        self.trips = counted.trips
-        self.resets = counted.reset_successes
-        self.failed_resets = counted.resets - counted.reset_successes
-        self.misses = counted.deadline_misses
-        self.unsafe = counted.unsafe_commands
-        self.human_resets = counted.human_resets
+        self.tumbles = ToldCount(counted.tumbles)
+        self.trips = ToldCount(counted.trips)
+        self.resets = ToldCount(counted.reset_successes)
+        self.failed_resets = ToldCount(counted.resets - counted.reset_successes)
+        self.misses = ToldCount(counted.deadline_misses)
+        self.unsafe = ToldCount(counted.unsafe_commands)
+        self.human_resets = ToldCount(counted.human_resets)
         self.finished_s: float | None = None
         self.waited_for: str | None = None
 

@@ -261,6 +261,7 @@ class PolicyNode(GraphNode):
         if driver is not None:
             values['sequence'] = driver.counters.sequence
             values['episode'] = driver.counters.episode
+            values['tumbles'] = driver.tumbles
         if self._sample is not None:
             values['robot_time_s'] = self.graph.elapsed_s + self._sample.time_ns / NANOSECONDS
         level = WARN if driver is None else OK

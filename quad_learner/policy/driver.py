@@ -126,6 +126,9 @@ class Driver:
         self._ticks = Ticks(robot)
         self.counters = counters
         self.phase = Phase.REST
+        self.tumbles = 0
+        """falls after an episode that had not ended in one: while it halted, stood or rested"""
+        self._may_tumble = False
         self.observation: Vector = np.zeros(task.observation_size, np.float32)
         """the newest of the episode, (observations,)"""
         # The number of the decision that asks: rising, also across a restart of the process.
@@ -175,6 +178,7 @@ class Driver:
             return Look()
         if self.phase is Phase.EPISODE:
             return self._judge(sample, estimate, command, finish)
+        self._watch(sample)
         if self.phase is Phase.HALT:
             self._halt(command, finish)
         elif finish:
@@ -206,6 +210,11 @@ class Driver:
         elif self.phase is Phase.HALT:
             position, request = self._task.on_the_spot(sample.time_ns), self._request
         return JointTarget(sample.time_ns, Authority.POLICY, request, position, robot.kp, robot.kd)
+
+    def _watch(self, sample: SensorSample) -> None:
+        if self._may_tumble and self._task.is_down(sample):
+            self.tumbles += 1
+            self._may_tumble = False
 
     def _may_ask(self, sample: SensorSample, command: JointCommand, tired: bool) -> bool:
         rests = tired and (self._course.is_home or self._tired_episodes >= TIRED_EPISODES)
@@ -255,6 +264,7 @@ class Driver:
         self.observation = outcome.observation
         if not over:
             return Look(transition, wants_action=True)
+        self._may_tumble = not outcome.terminated
         self._after_halt = Phase.FINISHED if finish else Phase.REST
         self._halting = self.halt_steps(estimate) if self._drives(command) else 0
         self.phase = Phase.HALT if self._halting else self._after_halt

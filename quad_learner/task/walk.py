@@ -168,10 +168,13 @@ class WalkTask:
 
     def _fell(self, sample: SensorSample, command: JointCommand) -> bool:
         """Tells whether a fall ended the drive; a violent one may trip another wire first."""
-        roll, pitch, _ = roll_pitch_yaw(sample.orientation)
         tripped = bool(command.reasons & ~NOT_TRIPS)
-        leaning = abs(roll) > self._robot.fall_roll or abs(pitch) > self._robot.fall_pitch
-        return bool(command.reasons & Reason.TILT) or (tripped and leaning)
+        return bool(command.reasons & Reason.TILT) or (tripped and self.is_down(sample))
+
+    def is_down(self, sample: SensorSample) -> bool:
+        """Tells whether the body leans as only one that fell does."""
+        roll, pitch, _ = roll_pitch_yaw(sample.orientation)
+        return abs(roll) > self._robot.fall_roll or abs(pitch) > self._robot.fall_pitch
 
     def _reward(self, motion: Motion, driving: bool, terminated: bool) -> float:
         earned = self._earned(motion) if driving else 0.0

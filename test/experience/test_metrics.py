@@ -64,10 +64,8 @@ def test_the_summary_has_every_figure_that_a_run_must_show(
         recorder.episode(episode(number, displacement=5.0, fell=number == 1), number * 2.0)
     recorder.reset(4.0, success=True)
     recorder.reset(8.0, success=False)
-    recorder.trip()
-    recorder.human_reset()
-    recorder.deadline_misses(3)
-    recorder.unsafe_commands(2)
+    recorder.count(tumbles=4, trips=1, human_resets=1)
+    recorder.count(deadline_misses=3, unsafe_commands=2)
     summary = recorder.finish(tmp_path / 'summary.json', robot_time_s=48.0, wall_time_s=9.5)
     assert json.loads((tmp_path / 'summary.json').read_text()) == summary
     assert summary == {
@@ -89,6 +87,7 @@ def test_the_summary_has_every_figure_that_a_run_must_show(
             }
         },
         'falls': 1,
+        'tumbles': 4,
         'human_resets': 1,
         'trips': 1,
         'resets': 2,
@@ -159,14 +158,13 @@ def test_an_interrupted_run_goes_on_with_its_counts_and_times(
 def test_what_was_counted_since_the_robot_started_is_told_from_what_went_before(
     tmp_path: Path, facts: RunFacts, recorder: RunRecorder, episode: MakeEpisode
 ) -> None:
-    recorder.trip()
+    recorder.count(trips=1)
     recorder.episode(episode(1), wall_time_s=10.0)
     recorder.close()
     resumed = RunRecorder(tmp_path / 'metrics.csv', facts)
     resumed.open(elapsed_s=12.0, earlier={'wall_time_s': 15.0})
     assert resumed.counted.trips == 0
-    resumed.trip()
-    resumed.human_reset()
+    resumed.count(trips=1, human_resets=1)
     row = resumed.episode(episode(2, start_s=2.0, end_s=12.0), wall_time_s=10.0)
     assert row.wall_time_s == 25.0
     resumed.close()
@@ -185,7 +183,7 @@ def test_what_happened_after_the_last_episode_is_not_forgotten(
     recorder.reset(4.0, success=True)
     recorder.episode(episode(1), wall_time_s=10.0)
     recorder.reset(30.0, success=False)
-    recorder.human_reset()
+    recorder.count(human_resets=1, tumbles=2)
     recorder.unscored(fell=True, steps=7)
     before = recorder.finish(tmp_path / 'summary.json', robot_time_s=60.0, wall_time_s=70.0)
 
@@ -193,7 +191,7 @@ def test_what_happened_after_the_last_episode_is_not_forgotten(
     resumed.open(60.0, before)
     assert resumed.counted == Totals()
     assert resumed.summary(0.0, 0.0) | {'waits_for': None} == before
-    resumed.trip()
+    resumed.count(trips=1)
     resumed.close()
     # A listener that is started again while the robot runs on has the same to go by.
     started_again = RunRecorder(tmp_path / 'metrics.csv', facts)

@@ -163,13 +163,17 @@ def test_the_summary_says_for_whom_the_robot_waits_when_its_time_is_over(
     assert json.loads((run / 'summary.json').read_text())['waits_for'] == words
 
 
-def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> None:
+def test_the_summary_counts_what_the_others_told(
+    monitor: Any, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = {
         topics.SAFETY_STATE: status('safety', OK, 'SOFT_STOP', {'trips': 3}),
         topics.RESET_STATE: status(
             'reset', OK, 'READY', {'finished': 1, 'failed': 0, 'duration_s': 2.5}
         ),
-        topics.POLICY_STATE: status('policy', OK, 'finished', {'robot_time_s': 60.0}),
+        topics.POLICY_STATE: status(
+            'policy', OK, 'finished', {'robot_time_s': 60.0, 'tumbles': 2}
+        ),
         topics.metric('updates'): topics.metric('updates').type(data=77.0),
     }
     for topic, message in said.items():
@@ -193,9 +197,12 @@ def test_the_summary_counts_what_the_others_told(monitor: Any, run: Path) -> Non
     )
     monitor.until(lambda: 'updates' in monitor.node._latest, 'the metric')
     assert monitor.node._recorder._latest['latency_ms'] == 3.5
+    monitor.node._print()
+    assert 'falls 0, 2 after an episode  resets 1' in capsys.readouterr().out
     monitor.node.close()
     summary = json.loads((run / 'summary.json').read_text())
     wanted = {
+        'tumbles': 2,
         'trips': 3,
         'resets': 1,
         'human_resets': 1,

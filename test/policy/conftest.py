@@ -86,6 +86,7 @@ class Seat:
         self.decision = 3
         self.velocity = np.zeros(3)
         self.position = np.zeros(3)
+        self.roll = 0.0
         self.tired = False
         self.target: JointTarget | None = None
 
@@ -99,7 +100,8 @@ class Seat:
         """One decision: safety's last command was `command`, the model wants `action`."""
         time_ns = self.decision * PERIOD_NS
         self.decision += 1
-        sample = self._samples(time_ns=time_ns)
+        lean = np.array([np.sin(self.roll / 2.0), 0.0, 0.0, np.cos(self.roll / 2.0)])
+        sample = self._samples(time_ns=time_ns, orientation=lean)
         estimate = self._estimates(
             time_ns=time_ns, velocity_body=self.velocity, position=self.position
         )

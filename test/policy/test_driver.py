@@ -176,6 +176,35 @@ def test_a_fall_ends_the_episode_as_a_fall(seat: Callable[..., Seat]) -> None:
     assert (new.driver.phase, new.request) == (Phase.REST, 0)
 
 
+@pytest.mark.parametrize('halt_s', [0.0, 0.075])
+def test_who_falls_over_after_an_episode_has_tumbled_once(
+    seat: Callable[..., Seat], halt_s: float
+) -> None:
+    new = seat(halt_s=halt_s)
+    new.roll = 1.5
+    new.held_by_reset()
+    assert new.driver.tumbles == 0, 'before the first episode it may lie as it likes'
+    for tumbles in (1, 2):
+        new.roll = 0.0
+        new.whole_episode()
+        new.roll = 0.78  # 0.79 is a fall
+        new.held_by_reset()
+        assert new.driver.tumbles == tumbles - 1
+        for new.roll in (-0.8, 0.0, 0.8):
+            new.decide(**STOPPED)
+        assert new.driver.tumbles == tumbles
+        new.driver.go_on()
+
+
+def test_a_fall_that_ended_the_episode_is_no_tumble(seat: Callable[..., Seat]) -> None:
+    new = seat()
+    new.begin()
+    new.roll = 1.0
+    new.driving(**STOPPED, reasons=Reason.TILT)
+    new.decide(**STOPPED)
+    assert new.driver.tumbles == 0
+
+
 def test_the_end_of_the_run_cuts_the_episode_and_begins_no_other(
     seat: Callable[..., Seat],
 ) -> None:
