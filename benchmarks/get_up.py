@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -50,8 +51,8 @@ HEIGHT_SPREAD = 0.1
 """[m] above the least height at which the robot is let go"""
 CONFIDENCE = 0.95
 """of the bound on the share of falls that it gets up from"""
-TOLD_EVERY = 50
-"""falls, a minute or two"""
+TOLD_EVERY_S = 30.0
+"""[s] by the clock, how it goes"""
 PICTURES_A_SECOND = 8
 PICTURES = 9
 """in a row of a strip"""
@@ -210,15 +211,16 @@ def measure(options: argparse.Namespace, terrain: str) -> dict[str, Any]:
     """Returns the summary of all falls on one terrain, and of those that began alike."""
     one = partial(fall, options, terrain)
     numbers = range(options.first, options.first + options.falls)
-    outcomes = []
+    outcomes, told_s = [], time.monotonic()
     with spread(options.jobs) as mapped:
         for outcome in mapped(one, numbers):
             outcomes.append(outcome)
             if not outcome.up:
                 print(f'{terrain}: {outcome}', file=sys.stderr, flush=True)
-            if len(outcomes) % TOLD_EVERY == 0:
-                up = sum(each.up for each in outcomes)
-                print(f'{terrain}: {up} of {len(outcomes)} up', file=sys.stderr, flush=True)
+            if time.monotonic() - told_s > TOLD_EVERY_S:
+                up, told_s = sum(each.up for each in outcomes), time.monotonic()
+                done = f'{up} of {len(outcomes)} up, {options.falls - len(outcomes)} to go'
+                print(f'{terrain}: {done}', file=sys.stderr, flush=True)
     lay = sorted({outcome.lay for outcome in outcomes})
     parts = {way: summary([o for o in outcomes if o.lay == way]) for way in lay}
     return {'all': summary(outcomes), **parts}

@@ -75,7 +75,7 @@ def write_scorecard(
 
 
 def means(scores: Sequence[Score]) -> tuple[str, ...]:
-    """Returns the last row of a table of episodes: speed, return, falls and tumbles of them all."""
+    """Returns the last row of a table of episodes: speed, return, falls, tumbles of them all."""
     speed, returned = spread(s.speed for s in scores), spread(s.total_reward for s in scores)
     return (
         'mean ± sd',
