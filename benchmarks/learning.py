@@ -85,7 +85,7 @@ class Trial:
         """Returns the policy that is to drive next."""
         self._version += 1
         proposed = self.learner.propose()
-        self.learner.incumbent.accept()
+        self.learner.incumbent.accept(self._version)
         return OnnxPolicy(policy_onnx(proposed, {'version': str(self._version)}))
 
     def episode(self, observation: Any) -> None:

@@ -1,10 +1,10 @@
 """Who drives: the newest policy, or the last one that did well for a whole episode.
 
-An episode of the newest that is long enough and keeps the margin makes it the incumbent. One that
-ends in a fall is a step back: the incumbent drives the next episode, while the learner goes on,
-and only then the newest is tried again. Where falls come more often than they did when the
-incumbent became it, the newest waits for more updates before that. An incumbent that falls itself
-is forgotten.
+An episode of the newest that is long enough and keeps the margin makes the one that drove its last
+step the incumbent. One that ends in a fall is a step back: the incumbent drives the next episode,
+while the learner goes on, and only then the newest is tried again. Where falls come more often
+than they did when the incumbent became it, the newest waits for more updates before that. An
+incumbent that falls itself is forgotten.
 
 A trial is the time in which the newest has a share of the incumbent's box: the first steps that it
 drives after a step back, after a restart of the run, and after it became another than the one that
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,9 @@ from quad_learner.experience.transition import Transition
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.policy.trial import OWN_TRIPS, Trial
+
+NEVER_GIVEN = -1
+"""version of a policy that the robot was not given"""
 
 
 @dataclass(frozen=True)
@@ -45,20 +48,32 @@ class Rules:
     """to be made before the next trial, for each fall after the first by which they have risen"""
 
 
-class Incumbent:
-    """Follows the robot's steps; keeps the policy that drove each good episode."""
+@dataclass(frozen=True)
+class _Given:
+    """A policy as the robot was given it."""
 
-    def __init__(self, rooms: tuple[Actor, Actor, Actor], rules: Rules) -> None:
+    actor: Actor
+    version: int
+    in_trial: bool
+
+
+class Incumbent:
+    """Follows the robot's steps; keeps the policy that drove each good episode to its end."""
+
+    def __init__(self, rooms: tuple[Actor, Actor, Actor, Actor], rules: Rules) -> None:
         """Args:
         rooms: actors of the same sizes, which are written over.
         rules: as above.
         """
-        self.given, self.actor, self._proposed = rooms
-        """what was given to the robot last, and what is gone back to; this while `known`"""
+        given, before, self.actor, self._proposed = rooms
+        """what is gone back to, while `known`, and what was proposed last"""
+        self._given = _Given(given, NEVER_GIVEN, in_trial=False)
+        self._before = _Given(before, NEVER_GIVEN, in_trial=False)
+        """one that is given while it walks drives some steps later"""
         self._rules = rules
         self.trial = Trial(rules.trial_steps, rules.trial_share)
         """of the newest: it goes on only while that drives"""
-        self._proposed_in_trial = self._given_in_trial = False
+        self._proposed_in_trial = False
         self.known = False
         """there is a policy to go back to"""
         self.drives = False
@@ -79,6 +94,11 @@ class Incumbent:
         self._margin = 0.0
 
     @property
+    def given(self) -> Actor:
+        """What was given to the robot last."""
+        return self._given.actor
+
+    @property
     def in_trial(self) -> bool:
         """The newest drives, and only with a share of the box."""
         return self.trial.left > 0 and not self.drives
@@ -92,10 +112,16 @@ class Incumbent:
             self._proposed.box = min(actor.box, self.trial.share * whole)
         return self._proposed
 
-    def accept(self) -> None:
-        """Remembers that the robot is given what was proposed last."""
-        self.given, self._proposed = self._proposed, self.given
-        self._given_in_trial = self._proposed_in_trial
+    def accept(self, version: int) -> None:
+        """Remembers that the robot is given what was proposed last, as this `version`."""
+        room = self._before.actor
+        self._before = self._given
+        self._given = _Given(self._proposed, version, self._proposed_in_trial)
+        self._proposed = room
+
+    def give_again(self, version: int) -> None:
+        """Remembers that what was given last goes out once more, as this `version`."""
+        self._given = replace(self._given, version=version)
 
     def refuse(self, why: str) -> None:
         """Counts a policy that is not let drive; what was given last drives on."""
@@ -122,7 +148,7 @@ class Incumbent:
         if fell:
             self._step_back(updates)
         else:
-            self._go_on(updates)
+            self._go_on(updates, transition.policy_version)
         self._steps, self._margin = 0, 0.0
 
     def _step_back(self, updates: int) -> None:
@@ -136,24 +162,26 @@ class Incumbent:
         if self.drives or self.trial.left > 0:
             self.trial.begin()
 
-    def _go_on(self, updates: int) -> None:
-        """Follows an episode without one."""
+    def _go_on(self, updates: int, version: int) -> None:
+        """Follows an episode without one, which this `version` drove to its end."""
         if self.drives:
             self.drives = updates < self._waits_until
         elif self._was_good():
-            _copy(self.given, self.actor)
-            self.known = True
-            self._falls_then = sum(self._falls)
+            drove = next((g for g in (self._given, self._before) if g.version == version), None)
+            # What did well in a share of the box has not shown how it does in all of it.
+            if drove is not None and not drove.in_trial:
+                _copy(drove.actor, self.actor)
+                self.known = True
+                self._falls_then = sum(self._falls)
 
     def _was_good(self) -> bool:
-        # What did well in a share of the box has not shown how it does in all of it.
-        long = 0 < self._rules.good_steps <= self._steps and not self._given_in_trial
+        long = 0 < self._rules.good_steps <= self._steps
         return long and self._margin >= self._rules.good_margin * self._steps
 
     def tensors(self) -> dict[str, Tensor]:
-        """Returns both policies by name; not copies."""
-        both = {'given': self.given, 'kept': self.actor}
-        return {f'{name}.{part}': t for name, a in both.items() for part, t in _tensors(a).items()}
+        """Returns the policies by name; not copies."""
+        all_of = {'given': self.given, 'before': self._before.actor, 'kept': self.actor}
+        return {f'{name}.{p}': t for name, a in all_of.items() for p, t in _tensors(a).items()}
 
     def state(self) -> dict[str, Any]:
         """Returns all but the tensors that `restore` needs."""
@@ -166,8 +194,8 @@ class Incumbent:
             'falls': list(self._falls),
             'falls_then': self._falls_then,
             'trial_left': self.trial.left,
-            'given_in_trial': self._given_in_trial,
-            'given_box': self.given.box,
+            'given': _about(self._given),
+            'before': _about(self._before),
             'box': self.actor.box,
             'steps': self._steps,
             'margin': self._margin,
@@ -179,16 +207,17 @@ class Incumbent:
         self.rolled_back, self.refused = int(state['rolled_back']), int(state['refused'])
         self._waits_until, self._falls_then = int(state['waits_until']), int(state['falls_then'])
         self.trial.left = int(state['trial_left'])
-        self._given_in_trial = bool(state['given_in_trial'])
+        self._given = _as_told(self.given, state['given'])
+        self._before = _as_told(self._before.actor, state['before'])
         self._falls = deque(map(bool, state['falls']), maxlen=self._rules.window)
-        self.given.box, self.actor.box = state['given_box'], state['box']
+        self.actor.box = state['box']
         self._steps, self._margin = int(state['steps']), state['margin']
 
 
 def incumbent_of(observation_size: int, action_size: int, config: LearnerConfig) -> Incumbent:
     """Returns the incumbent as configured: without the constraint none is ever gone back to."""
     sizes = observation_size, action_size
-    given, kept, proposed = (Actor(*sizes, config, torch.Generator()) for _ in range(3))
+    given, before, kept, proposed = (Actor(*sizes, config, torch.Generator()) for _ in range(4))
     rules = Rules(
         good_steps=config.fall_back_steps if config.constrained else 0,
         good_margin=config.margin_required_rad,
@@ -197,7 +226,16 @@ def incumbent_of(observation_size: int, action_size: int, config: LearnerConfig)
         window=config.fall_back_window,
         wait_updates=config.fall_back_updates,
     )
-    return Incumbent((given, kept, proposed), rules)
+    return Incumbent((given, before, kept, proposed), rules)
+
+
+def _about(given: _Given) -> dict[str, Any]:
+    return {'version': given.version, 'in_trial': given.in_trial, 'box': given.actor.box}
+
+
+def _as_told(actor: Actor, state: Mapping[str, Any]) -> _Given:
+    actor.box = state['box']
+    return _Given(actor, int(state['version']), bool(state['in_trial']))
 
 
 def _tensors(actor: Actor) -> dict[str, Tensor]:

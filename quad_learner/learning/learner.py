@@ -20,6 +20,7 @@ How the first three lines are computed, and on what, is the updater's business (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -85,7 +86,7 @@ class Learner:
         self.actor.box = self.box.value
         self.incumbent = incumbent_of(observation_size, action_size, config)
         self.incumbent.propose(self.actor)
-        self.incumbent.accept()
+        self.incumbent.accept(version=0)
         self._gate = Gate(observation_size, action_size, config)
         self.normaliser = Normaliser(observation_size, config.observation_std_min)
         self.pace = pace_of(config)
@@ -141,6 +142,8 @@ class Learner:
         self.last_sequence = transition.sequence
         transition = self._capped(transition)
         if not self.replay.add(transition):
+            # An episode with such a step makes no policy good.
+            self.incumbent.follow(replace(transition, constraint=-math.inf), self.updates)
             return
         self.normaliser.observe(transition.observation)
         self.refresh_normaliser()
@@ -190,7 +193,7 @@ class Learner:
             actor_loss=self.actor_losses.loss,
             entropy=self.actor_losses.entropy,
             temperature=self.temperature.value,
-            multiplier=self.multiplier.value,
+            multiplier=self.value_of_multiplier,
             skipped=self.skipped,
             rollbacks=self._last_good.rollbacks,
         )

@@ -137,11 +137,14 @@ class Trainee:
         model = self._onnx(self.learner.propose(), span)
         problem = self._objection(model)
         if not problem:
-            incumbent.accept()
+            incumbent.accept(self.version)
             return model
         incumbent.refuse(problem)
         model = self._onnx(incumbent.given, span)
-        return b'' if self._objection(model) else model
+        if self._objection(model):
+            return b''
+        incumbent.give_again(self.version)
+        return model
 
     def _objection(self, model: bytes) -> str:
         """Returns why a model must not drive, by the runtime that it would drive with."""

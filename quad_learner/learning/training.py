@@ -293,7 +293,7 @@ class Training:
         return {
             'reward': self._reward,
             'constraint': self._constraint,
-            'lambda': self.learner.multiplier.value,
+            'lambda': self.learner.value_of_multiplier,
             'alpha': self.learner.temperature.value,
             'box_share': self.learner.box.value,
             'in_trial': float(self.learner.incumbent.in_trial),

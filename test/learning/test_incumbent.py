@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,9 +43,9 @@ class Told:
     def __init__(
         self, make_config: ConfigBuilder, make_step: StepBuilder, **changes: float
     ) -> None:
-        self.newest, *rooms = (Actor(3, 2, make_config(), torch.Generator()) for _ in range(4))
+        self.newest, *rooms = (Actor(3, 2, make_config(), torch.Generator()) for _ in range(5))
         rules = {**PRESENT, **changes}
-        self.incumbent = Incumbent((rooms[0], rooms[1], rooms[2]), Rules(**rules))
+        self.incumbent = Incumbent((rooms[0], rooms[1], rooms[2], rooms[3]), Rules(**rules))
         self.make_step = make_step
         self.episodes = self.updates = 0
 
@@ -59,7 +60,7 @@ class Told:
         self.learn(float(self.episodes))
         kept = self.incumbent.actor
         self.incumbent.propose(kept if self.incumbent.drives else self.newest)
-        self.incumbent.accept()
+        self.incumbent.accept(version=self.episodes)
         self.learn(-1.0)  # the newest goes on learning: what drives is what was given
         length = LENGTH - 1 if kind == SHORT else LENGTH
         for number in range(1, length + 1):
@@ -76,6 +77,7 @@ class Told:
             terminated=kind == FALL and last,
             truncated=kind != FALL and last,
             reasons=Reason.OVER_SPEED if kind == TRIP and last else Reason.NONE,
+            policy_version=self.episodes,
         )
         self.updates += 1
         self.incumbent.follow(step, self.updates)
@@ -107,6 +109,34 @@ def test_one_that_falls_too_is_forgotten(told: Told) -> None:
 
 def test_before_any_good_episode_there_is_nothing_to_go_back_to(told: Told) -> None:
     assert told.episode(FALL) is None
+
+
+@pytest.mark.parametrize(('version', 'kept'), [(1, 1.0), (2, 2.0), (0, None)])
+def test_the_one_that_drove_the_last_step_is_kept_and_not_what_was_given_meanwhile(
+    told: Told, version: int, kept: float | None
+) -> None:
+    """A model is given while another drives; of older ones nothing is known any more."""
+    for number in (0, 1, 2):
+        told.learn(float(number))
+        told.incumbent.propose(told.newest)
+        told.incumbent.accept(version=number)
+    told.episodes = version
+    for step in range(1, LENGTH + 1):
+        told.step(GOOD, step, LENGTH)
+    assert told.incumbent.known == (kept is not None)
+    if kept is not None:
+        assert float(told.incumbent.actor.flat.vector[0]) == kept
+
+
+def test_what_goes_out_again_is_known_by_its_new_number(told: Told) -> None:
+    told.learn(5.0)
+    told.incumbent.propose(told.newest)
+    told.incumbent.accept(version=1)
+    told.incumbent.give_again(version=7)
+    told.episodes = 7
+    for step in range(1, LENGTH + 1):
+        told.step(GOOD, step, LENGTH)
+    assert float(told.incumbent.actor.flat.vector[0]) == 5.0
 
 
 def test_the_whole_policy_is_kept_and_nothing_of_it_changes(told: Told) -> None:
@@ -181,7 +211,7 @@ def _boxes(told: Told, kind: str, whole: float) -> list[float]:
     for number in range(1, LENGTH + 1):
         newest.box = whole
         boxes.append(incumbent.propose(incumbent.actor if incumbent.drives else newest).box)
-        incumbent.accept()
+        incumbent.accept(told.episodes)
         told.step(kind, number, LENGTH)
     newest.box = whole
     boxes.append(incumbent.propose(incumbent.actor if incumbent.drives else newest).box)
@@ -258,7 +288,7 @@ def test_what_was_only_proposed_becomes_no_incumbent(told: Told) -> None:
     told.learn(7.0)
     told.incumbent.propose(told.newest)
     assert float(told.incumbent.given.shift[0]) == 1.0
-    told.incumbent.accept()
+    told.incumbent.accept(version=2)
     assert float(told.incumbent.given.shift[0]) == 7.0
 
 
@@ -267,7 +297,7 @@ def _learner(make_config: ConfigBuilder, make_step: StepBuilder, **changes: bool
     learner = Learner(3, 2, make_config(fall_back_steps=20, **changes), 0)
     chance, number = np.random.default_rng(0), 0
     learner.propose()
-    learner.incumbent.accept()
+    learner.incumbent.accept(version=0)
     for fell in (False, True):
         for _ in range(20):
             number += 1
@@ -291,6 +321,28 @@ def test_what_is_given_away_after_a_fall_is_the_policy_of_before(
     newest = OnnxPolicy(policy_onnx(learner.actor)).answer(seen).mean
     np.testing.assert_array_equal(given, of_before)
     assert np.abs(newest - of_before).max() > 1e-3
+
+
+def test_a_fall_whose_step_is_not_finite_is_one_and_an_episode_with_such_a_step_is_not_good(
+    make_config: ConfigBuilder, make_step: StepBuilder
+) -> None:
+    learner, chance = _learner(make_config, make_step), np.random.default_rng(1)
+    fallen = Learner(3, 2, make_config(fall_back_steps=20), 0)
+    for number in range(1, 41):
+        ended = {'terminated': number == 40, 'truncated': number == 20}
+        reward = math.nan if number == 40 else 0.0
+        step = make_step(number, chance, constraint=0.2, reward=reward, **ended)
+        fallen.ingest(step)
+    assert learner.incumbent.drives
+    assert fallen.incumbent.drives
+
+    spoilt = Learner(3, 2, make_config(fall_back_steps=19), 0)
+    for number in range(1, 21):
+        reward = math.nan if number == 10 else 0.0
+        spoilt.ingest(
+            make_step(number, chance, constraint=0.2, reward=reward, truncated=number == 20)
+        )
+    assert not spoilt.incumbent.known
 
 
 def test_without_the_constraint_the_newest_drives_whatever_falls(

@@ -25,6 +25,7 @@ from quad_learner.learning import checkpoint, trainee
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.export import policy_onnx
 from quad_learner.learning.learner_config import LearnerConfig
+from quad_learner.policy.models import ModelQueue
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.robot.model import RobotModel
 from quad_learner.task.kinds import FORWARD
@@ -145,6 +146,40 @@ def test_a_policy_that_falls_in_its_trial_is_rolled_back_and_the_metrics_say_so(
         (pytest.approx(tight), 1.0, 0.0, 2.0),
         (pytest.approx(tight), 1.0, 0.0, 2.0),  # twenty of its thirty steps are done
     ]
+
+
+@pytest.mark.parametrize('length', [20, 25])
+def test_who_becomes_the_incumbent_is_the_one_that_drove_last(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    length: int,
+) -> None:
+    """Episodes that end where a model is made, and between; as in lockstep, one is used later."""
+    chance = np.random.default_rng(0)
+    steps = [
+        make_step(number, chance, constraint=0.2, terminated=False, truncated=number % length == 0)
+        for number in range(1, 5 * length + 1)
+    ]
+    config = make_config(publish_every=10, fall_back_steps=length, trial_steps=0)
+    training = opened(run, robot, config, steps)
+    queue, driver = ModelQueue(), None
+    given = list(training.models().values())
+    for number, step in enumerate(steps, start=1):
+        for model in given:
+            queue.add(model, 0)
+        driver = queue.due(number - 1) or driver
+        assert driver is not None
+        steps[number - 1] = dataclasses.replace(step, policy_version=driver.card.version)
+        given = lived(training, number, number)
+        if number % length == 0:
+            assert training.learner.incumbent.known
+            kept = policy_onnx(training.learner.incumbent.actor)
+            seen = np.ones(3, np.float32)
+            np.testing.assert_array_equal(
+                OnnxPolicy(kept).answer(seen).mean, driver.answer(seen).mean
+            )
 
 
 def test_a_run_that_is_taken_up_begins_with_a_trial(
