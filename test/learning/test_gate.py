@@ -61,7 +61,7 @@ def _learner(make_config: ConfigBuilder, make_step: StepBuilder, **changes: Any)
 def _give(learner: Learner) -> tuple[float, float]:
     """Returns what the policy given to the robot wants, before squashing."""
     given = learner.propose()
-    learner.incumbent.accept()
+    learner.incumbent.accept(version=0)
     first, second = given.flat.values['bias_3'][:2].tolist()
     return first, second
 

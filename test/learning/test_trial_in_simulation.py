@@ -71,7 +71,7 @@ class Robot:
 
     def give(self) -> None:
         proposed = self.learner.propose()
-        self.learner.incumbent.accept()
+        self.learner.incumbent.accept(version=1)
         self.chooser.swap(OnnxPolicy(policy_onnx(proposed)))
 
     def episode(self) -> tuple[int, bool, float]:
