@@ -51,7 +51,13 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     'margin not capped': {'margin_cap_rad': 4.0, 'margin_required_rad': 0.15},
     'errors of values not bounded': {'reward_error_max': 1e6, 'margin_error_max': 1e6},
     'multiplier by PID': {'multiplier_law': 'pid'},
-    'safety pessimism: mean minus std': {'safety_pessimism': 'mean_minus_std'},
+    # With two members the mean less one deviation is the lower of the two.
+    'safety pessimism: four members, mean minus half a std': {
+        'safety_pessimism': 'mean_minus_std',
+        'safety_critics': 4,
+        'safety_pessimism_std': 0.5,
+    },
+    'values not centred': {'center_values': False},
     # 0.001 is what CrossQ was published with; 0.005 what it walked with on a robot.
     'CrossQ critics, rate 0.001': {'critic_kind': 'crossq', 'critic_rate': 0.001},
     'CrossQ critics, rate 0.001, no gate': {

@@ -31,6 +31,7 @@ COLUMNS = {
     'walks_0.4_s': ('walks at 0.4 m/s after [s]', 0),
     'walks_0.5_s': ('at 0.5 m/s after [s]', 0),
     'falls': ('falls', 0),
+    'falls_before_walking': ('before walking at 0.5 m/s', 0),
     'tumbles': ('tumbles', 0),
     'leaning_s': ('f_s < 0 for [s]', 1),
     'mean_return': ('mean return', 0),

@@ -1,14 +1,14 @@
 """Who drives: the newest policy, or the last one that did well for a whole episode.
 
 An episode of the newest that is long enough and keeps the margin makes the one that drove its last
-step the incumbent. One that ends in a fall is a step back: the incumbent drives the next episode,
-while the learner goes on, and only then the newest is tried again. Where falls come more often
-than they did when the incumbent became it, the newest waits for more updates before that. An
-incumbent that falls itself is forgotten.
+step the incumbent. One that ends in a fall, or in a trip that is the policy's own doing, is a step
+back: the incumbent drives the next episode, while the learner goes on, and only then the newest is
+tried again. Where falls come more often than they did when the incumbent became it, the newest
+waits for more updates before that. An incumbent that falls itself is forgotten.
 
 A trial is the time in which the newest has a share of the incumbent's box: the first steps that it
 drives after a step back, after a restart of the run, and after it became another than the one that
-drove. A trip that is the policy's own doing ends a trial as a fall does.
+drove.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Rules:
     trial_share: float
     """of the incumbent's box that is open meanwhile"""
     window: int
-    """episodes of the newest in which falls and own trips are counted; 0: each fall by itself"""
+    """episodes of the newest in which falls and own trips are counted; 0: each by itself"""
     wait_updates: int
     """to be made before the next trial, for each fall after the first by which they have risen"""
 
@@ -137,12 +137,11 @@ class Incumbent:
         """
         self._steps += 1
         self._margin += transition.constraint
-        trips_count = self._rules.window > 0 or self.in_trial
         if not self.drives:
             self.trial.step()
         if not (transition.terminated or transition.truncated):
             return
-        fell = transition.terminated or (trips_count and bool(transition.reasons & OWN_TRIPS))
+        fell = transition.terminated or bool(transition.reasons & OWN_TRIPS)
         if not self.drives:
             self._falls.append(fell)
         if fell:

@@ -196,12 +196,12 @@ def test_those_of_the_incumbent_do_not_count_against_the_newest(
     assert _tried(told, 'gffgfgfgg') == 'nninninii'
 
 
-@pytest.mark.parametrize(('window', 'drove'), [(0, 'nnn'), (2, 'nni')])
-def test_a_trip_of_the_policys_own_counts_where_falls_are_counted(
-    make_config: ConfigBuilder, make_step: StepBuilder, window: int, drove: str
+@pytest.mark.parametrize('changed', [{}, {'window': 2}, TRIED])
+def test_a_trip_of_the_policys_own_counts_as_a_fall(
+    make_config: ConfigBuilder, make_step: StepBuilder, changed: dict[str, Any]
 ) -> None:
-    told = Told(make_config, make_step, window=window)
-    assert _tried(told, 'gtg') == drove
+    told = Told(make_config, make_step, **changed)
+    assert _tried(told, 'gtg') == 'nni'
 
 
 def _boxes(told: Told, kind: str, whole: float) -> list[float]:
@@ -245,13 +245,6 @@ def test_who_falls_or_trips_in_its_trial_is_rolled_back_and_tried_from_its_begin
     assert (told.incumbent.rolled_back, told.incumbent.drives) == (2, True)
     _boxes(told, GOOD, 0.4)
     assert _boxes(told, GOOD, 0.4) == [0.2] * 5
-
-
-def test_a_trip_outside_a_trial_is_no_fall(
-    make_config: ConfigBuilder, make_step: StepBuilder
-) -> None:
-    told = Told(make_config, make_step, **TRIED)
-    assert _tried(told, 'gtg') == 'nnn'
 
 
 def test_a_trial_that_an_episode_cuts_short_goes_on_in_the_next(
