@@ -1,15 +1,16 @@
 """How soon is the robot safe when a process is killed or frozen, and does it stay so?
 
 The real graph in real time, on this machine alone, in a ROS domain of its own, without a learner:
-an untrained policy drives. Again and again policy, estimator, safety or the robot's own node gets
-SIGKILL or SIGSTOP at a random moment while the robot stands, walks or gets up. Measured is the
-time from the signal to the first moment at which the robot damps or follows a command that does
-not need the process: by the robot's own record, with the steady clock that processes share. For
-the robot's node itself it is the first stop that safety sends. Then the process goes on or is
-begun anew.
+an untrained policy drives, which steps about the stance, or the one given with --policy. Again and
+again policy, estimator, safety or the robot's own node gets SIGKILL or SIGSTOP at a random moment
+while the robot stands, walks or gets up. Measured is the time from the signal to the first moment
+at which the robot damps or follows a command that does not need the process: by the robot's own
+record, with the steady clock that processes share. For the robot's node itself it is the first
+stop that safety sends. Then the process goes on or is begun anew.
 
     python benchmarks/process_faults.py --trials 3
     python benchmarks/process_faults.py --minutes 8 --processes policy estimator safety
+    python benchmarks/process_faults.py --states walking --policy runs/latest/policy.onnx
 
 --trials are of each signal, process and state; --minutes makes as many as fit. --orders strikes
 all four, in each of the 24 orders, so many times with each signal, while walking. --ages is a
@@ -122,7 +123,8 @@ def tried(options: argparse.Namespace) -> Findings:
         )
         graph.start_all()
         rclpy.init()
-        bench = Bench(graph, Stranger(untrained(options.seed)), options.seed)
+        policy = options.policy.read_bytes() if options.policy else untrained(options.seed)
+        bench = Bench(graph, Stranger(policy), options.seed)
         try:
             strike(bench, options)
         except StuckError as stuck:
@@ -159,6 +161,7 @@ def asked() -> argparse.Namespace:
     names = [state.value for state in State]
     parser.add_argument('--states', nargs='+', choices=names, default=names)
     parser.add_argument('--ages', type=Path, help='parameter file with other ages')
+    parser.add_argument('--policy', type=Path, help='ONNX file that drives; default: untrained')
     parser.add_argument('--seed', type=int, default=0)
     return parser.parse_args()
 
@@ -184,6 +187,7 @@ def main() -> None:
     result = {'benchmark': 'process_faults', 'seed': options.seed, 'rows': told, 'wrong': wrong}
     result |= {
         'ages': str(options.ages or 'shipped'),
+        'policy': str(options.policy or 'untrained'),
         'invalid': invalid,
         'late_p99_9_ms': late_ms,
     }
