@@ -110,7 +110,7 @@ class ExperienceLog:
             self._channel = writer.register_channel(TOPIC, MessageEncoding.CDR, schema)
             writer.flush()
             file.sync()
-            sync_directory(file.path.parent)
+            file.sync_name()
         except OSError:
             file.discard()
             raise
@@ -190,10 +190,11 @@ class _SegmentFile:
     @classmethod
     def create(cls, first: Path) -> _SegmentFile:
         """Returns a new file: the one after the last segment of the log that starts at `first`."""
-        numbers = [number for number, _ in _numbered(first)]
-        number = numbers[-1] + 1 if numbers else 0
-        path = first.with_stem(f'{first.stem}_{number}') if number else first
+        path = first
         try:
+            numbers = [number for number, _ in _numbered(first)]
+            number = numbers[-1] + 1 if numbers else 0
+            path = first.with_stem(f'{first.stem}_{number}') if number else first
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise _unavailable(path, error) from error
@@ -228,14 +229,22 @@ class _SegmentFile:
         except OSError as error:
             raise _unavailable(self.path, error) from error
 
+    def sync_name(self) -> None:
+        """Awaits the disk for the file's name."""
+        try:
+            sync_directory(self.path.parent)
+        except OSError as error:
+            raise _unavailable(self.path, error) from error
+
     def close(self) -> None:
         """Closes the file."""
         os.close(self._descriptor)
 
     def discard(self) -> None:
-        """Closes and removes the file: it holds no record."""
-        self.close()
-        self.path.unlink()
+        """Closes and removes the file, if the disk lets it: it holds no record."""
+        with contextlib.suppress(OSError):
+            self.close()
+            self.path.unlink()
 
 
 def _numbered(path: Path) -> list[tuple[int, Path]]:

@@ -139,12 +139,11 @@ class Learner:
 
     def ingest(self, transition: Transition) -> None:
         """Takes in one step of the robot; one with a number that is not finite is only counted."""
-        self.last_sequence = transition.sequence
         transition = self._capped(transition)
         if not self.replay.add(transition):
-            # An episode with such a step makes no policy good.
-            self.incumbent.follow(replace(transition, constraint=-math.inf), self.updates)
+            self.pass_over(transition)
             return
+        self.last_sequence = transition.sequence
         self.normaliser.observe(transition.observation)
         self.refresh_normaliser()
         self.mean_reward.observe(transition.reward)
@@ -155,6 +154,11 @@ class Learner:
         self.actor.box = self.box.value
         self.incumbent.follow(transition, self.updates)
         self.pace.step()
+
+    def pass_over(self, transition: Transition) -> None:
+        """Learns nothing from a step of the robot; an episode with it makes no policy good."""
+        self.last_sequence = transition.sequence
+        self.incumbent.follow(replace(transition, constraint=-math.inf), self.updates)
 
     def _capped(self, transition: Transition) -> Transition:
         """Counts no more margin than the cap: else a level body pays for a lean."""

@@ -36,6 +36,8 @@ Models = Mapping[Kind, bytes]
 
 RESTORED_AT_ONCE = 2048
 """steps: a few megabytes, that stay in the processor's cache or near it"""
+UNLOGGED_MAX = 144_000
+"""steps that wait for the disk at most: an hour at 40 Hz, some 160 MiB of the A1's"""
 
 
 class ForeignTaskError(ValueError):
@@ -87,12 +89,13 @@ class Training:
         self.episode = 0
         """of that step"""
         self.lost = 0
-        """steps that never arrived"""
+        """steps that never arrived, or came when no more could wait for the disk"""
         self.problem = ''
         """why learning is paused, empty while it is not"""
         self.unsaved = ''
         """why the last checkpoint was not written, empty where it was"""
-        self._unlogged: deque[tuple[Transition, bytes]] = deque()
+        self._unlogged: deque[tuple[int, bytes, int]] = deque()
+        """sequence, message and stamp [ns] of the steps that wait for the disk"""
         self._tally = EpisodeTally()
         self._reward = self._constraint = math.nan
 
@@ -130,10 +133,11 @@ class Training:
     def open(self) -> None:
         """Opens the log; where the run has a past, takes it up again.
 
+        A disk that refuses is a `problem`, as it is later: the log is begun when it takes steps.
+
         Raises:
             CheckpointError: a checkpoint cannot be used.
             ForeignTaskError: the log holds a step of a task that is not learned.
-            LogUnavailableError: the log cannot be written.
         """
         for trainee in self._trainees.values():
             trainee.open()
@@ -142,7 +146,7 @@ class Training:
             # Models were given away after the checkpoint: no number may stand for two of them.
             for trainee in self._trainees.values():
                 trainee.version += 1
-        self._log.open()
+        self._log_what_waits()
 
     def _restore(self) -> None:
         """Rebuilds the replays from the log; what came after a checkpoint is taken in anew."""
@@ -203,8 +207,10 @@ class Training:
             return {}
         trainee = self._trainee_of(transition.task)
         self.lost += transition.sequence - self.sequence - 1
-        self._append(transition, data)
-        trainee.learner.ingest(transition)
+        if self._keep(transition, data):
+            trainee.learner.ingest(transition)
+        else:
+            trainee.learner.pass_over(transition)
         self._follow(transition, trainee)
         ended = transition.terminated or transition.truncated
         if ended:
@@ -236,16 +242,29 @@ class Training:
         owing = [trainee for trainee in self._trainees.values() if trainee.due_updates > 0]
         (self._current if self._current in owing or not owing else owing[0]).update()
 
-    def _append(self, transition: Transition, data: bytes) -> None:
-        """Logs a step; while the disk refuses, steps wait in memory and learning pauses."""
-        self._unlogged.append((transition, data))
+    def _keep(self, transition: Transition, data: bytes) -> bool:
+        """Logs a step, or lets it wait while the disk refuses, and learning with it.
+
+        Returns False where too many wait: the log, and what is learned from, has no later step
+        than those that wait, and goes on with the first that comes when the disk takes them.
+        """
+        self._unlogged.append((transition.sequence, data, transition.time_ns))
         self._log_what_waits()
+        if len(self._unlogged) <= UNLOGGED_MAX:
+            return True
+        self._unlogged.pop()
+        self.lost += 1
+        self.problem = (
+            f'{UNLOGGED_MAX} steps wait, and those that come now are lost; {self.problem}'
+        )
+        return False
 
     def _log_what_waits(self) -> None:
         try:
+            if self._log.segment is None:
+                self._log.open()
             while self._unlogged:
-                waiting, data = self._unlogged[0]
-                self._log.append(waiting.sequence, data, waiting.time_ns)
+                self._log.append(*self._unlogged[0])
                 self._unlogged.popleft()
             self.problem = ''
         except LogUnavailableError as error:

@@ -160,7 +160,7 @@ class LearnerNode(GraphNode):
         if training.refusal:
             return WARN, f'the newest model does not drive: {training.refusal}'
         if training.lost:
-            return WARN, f'{training.lost} steps never arrived'
+            return WARN, f'{training.lost} steps never arrived, or the disk refused for too long'
         return OK, f'{training.sequence} steps, {training.updates} updates'
 
     def close(self) -> None:

@@ -19,9 +19,11 @@ import pytest
 import torch
 from made_up_runs import lived, opened
 
+from quad_learner.experience.reader import ExperienceReader
 from quad_learner.experience.run_directory import RunDirectory, create_at
 from quad_learner.experience.transition import Transition
 from quad_learner.learning import checkpoint, trainee
+from quad_learner.learning import training as module
 from quad_learner.learning.actor import Actor
 from quad_learner.learning.export import policy_onnx
 from quad_learner.learning.learner_config import LearnerConfig
@@ -296,9 +298,9 @@ def test_a_resumed_run_tells_the_same_of_its_past(
 class FullDisk:
     """Stands in for what writes: nothing does while `error` is set."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
         self.error = 0
-        for name in ('pwrite', 'write', 'mkdir', 'fsync', 'fdatasync'):
+        for name in names or ('pwrite', 'write', 'mkdir', 'fsync', 'fdatasync'):
             monkeypatch.setattr(os, name, self._refusing(getattr(os, name)))
 
     def _refusing(self, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -336,6 +338,82 @@ def test_while_the_disk_refuses_learning_pauses_and_goes_on_after(
     assert training.close() == ''
     again = opened(run, robot, make_config(checkpoint_every=40), steps)
     assert (again.sequence, len(again.learner.replay), again.lost) == (120, 120, 0)
+
+
+@pytest.mark.parametrize('error', [errno.ENOSPC, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize('refused', ['pwrite', 'fdatasync', 'fsync'])
+def test_a_run_taken_up_while_the_disk_refuses_pauses_and_goes_on_after(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+    error: int,
+    refused: str,
+) -> None:
+    lived(opened(run, robot, make_config(checkpoint_every=40), steps), 1, 40)
+    disk = FullDisk(monkeypatch, refused)
+    disk.error = error
+    training = opened(run, robot, make_config(checkpoint_every=40), steps)
+    updates = training.learner.updates
+    assert os.strerror(error) in training.problem
+    assert len(lived(training, 41, 60)) == 2
+    assert (training.unlogged, training.learner.updates) == (20, updates)
+    disk.error = 0
+    lived(training, 61, 100)
+    assert (training.problem, training.unlogged, training.close()) == ('', 0, '')
+    assert training.learner.updates > updates
+    again = opened(run, robot, make_config(checkpoint_every=40), steps)
+    assert (again.sequence, len(again.learner.replay), again.lost) == (100, 100, 0)
+
+
+def test_of_steps_beyond_those_that_may_wait_none_is_learned_from_and_all_are_told(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Room for 30: of 41 to 90 the last 20 are lost; the 91st finds room on the disk again."""
+    monkeypatch.setattr(module, 'UNLOGGED_MAX', 30)
+    config = make_config(checkpoint_every=40, fall_back_steps=25, margin_required_rad=-1.0)
+    training = opened(run, robot, config, steps)
+    lived(training, 1, 40)
+    disk = FullDisk(monkeypatch)
+    disk.error = errno.ENOSPC
+    models = lived(training, 41, 90)
+    assert len(models) >= 2, 'whoever acts does not wait'
+    assert (training.sequence, training.unlogged, training.lost) == (90, 30, 20)
+    assert '30 steps wait, and those that come now are lost; ' in training.problem
+    assert 'No space left' in training.problem
+    assert len(training.learner.replay) == training.learner.normaliser.count == 70
+    disk.error = 0
+    lived(training, 91, 120)
+    assert (training.problem, training.unlogged, training.lost) == ('', 0, 20)
+    assert training.close() == ''
+    logged = [r.sequence for r in ExperienceReader(run.experience).records()]
+    assert logged == [*range(1, 71), *range(91, 121)]
+    again = opened(run, robot, config, steps)
+    assert (again.sequence, len(again.learner.replay)) == (120, 100)
+    assert again.learner.incumbent.state() == training.learner.incumbent.state()
+
+
+def test_a_fall_that_could_not_be_kept_is_a_step_back_all_the_same(
+    run: RunDirectory,
+    robot: RobotModel,
+    make_config: ConfigBuilder,
+    steps: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, 'UNLOGGED_MAX', 0)
+    steps[49] = dataclasses.replace(steps[49], terminated=True, truncated=False)
+    config = make_config(fall_back_steps=25, margin_required_rad=-1.0)
+    training = opened(run, robot, config, steps)
+    lived(training, 1, 25)
+    assert training.learner.incumbent.known
+    FullDisk(monkeypatch).error = errno.ENOSPC
+    lived(training, 26, 50)
+    assert (training.lost, training.learner.incumbent.drives) == (25, True)
 
 
 def test_no_checkpoint_knows_of_steps_that_are_not_in_the_log(

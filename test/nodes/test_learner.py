@@ -121,7 +121,7 @@ def test_a_step_that_comes_twice_counts_once_and_one_that_never_came_is_told(
     for sequence in (3, 10, 13):
         learner.say(topics.EXPERIENCE, learner.records.transition_to(step_of(sequence)))
     learner.until(lambda: learner.node._training.sequence == 13, 'step 13')
-    assert learner.node.report()[1] == '2 steps never arrived'
+    assert learner.node.report()[1].startswith('2 steps never arrived')
 
 
 def test_a_model_that_must_not_drive_is_counted_and_told(learner: Any, step_of: Any) -> None:
@@ -216,6 +216,27 @@ def test_while_the_disk_is_full_it_says_so_and_takes_every_step(
     assert [r.sequence for r in ExperienceReader(run / 'experience.mcap').records()] == list(
         range(1, 81)
     )
+
+
+def test_one_that_begins_while_the_disk_is_full_says_so_and_learns_when_there_is_room(
+    bench: Any, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not end as one that refuses its configuration does: that takes control down."""
+    write = os.pwrite
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'pwrite', full)
+    bench.listen(topics.MODEL)
+    node = bench.start(LearnerNode, 'learner', run_directory=str(run), **SMALL)
+    bench.until(lambda: bench.heard['policy/model'], 'a model')
+    level, summary = node.report()
+    assert (level, 'No space left on device' in summary) == (ERROR, True)
+    monkeypatch.setattr(os, 'pwrite', write)
+    assert bench.call(topics.CHECKPOINT).success
+    assert node.report()[0] == OK
+    node.close()
 
 
 def test_a_disk_that_takes_its_time_holds_up_nobody_else_and_costs_no_step(
