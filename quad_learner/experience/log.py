@@ -42,6 +42,8 @@ SCHEMA = '\n'.join(
     )
 )
 """Definition of the logged message and of all that it contains, in the `ros2msg` encoding."""
+SEQUENCE_MAX = (1 << 32) - 1
+"""The largest number that MCAP has room for: three years at 40 Hz."""
 SYNC_RECORDS = 50
 """Records after which the disk is awaited: about a second of robot time at 40 to 50 Hz."""
 SYNC_PERIOD_NS = 1_000_000_000
@@ -121,7 +123,7 @@ class ExperienceLog:
         """Logs one record; when this returns, it outlives the process.
 
         Args:
-            sequence: number of the step, 1, 2, 3, … over the whole run, below 2**32.
+            sequence: number of the step, 1, 2, 3, … over the whole run, up to SEQUENCE_MAX.
             data: the serialized message (CDR with its encapsulation header), stored as it is.
             time_ns: stamp of the step [ns], at least 0.
 

@@ -3,8 +3,9 @@
 The manifest holds a hash of every component: each tensor and each number that a learner goes on
 from. They are compared with what was read before the learner is touched, and with the learner
 itself after: one that resumed in part, with the critics of the run and an actor by chance, is
-refused by the name of the part. How it lies on disk is in `generations`. The replay is not in it:
-it is rebuilt from the experience log up to `last_sequence`.
+refused by the name of the part. What a part may be at all is in `soundness`, how it lies on disk
+in `generations`. The replay is not in it: it is rebuilt from the experience log up to
+`last_sequence`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from quad_learner.learning import generations
-from quad_learner.learning.generations import CheckpointError, damaged
+from quad_learner.learning.generations import CheckpointError, Generation, damaged
 from quad_learner.learning.learner import Learner
+from quad_learner.learning.soundness import NUMPY_GENERATOR, TORCH_GENERATOR, objection
 from quad_learner.learning.update_metrics import ActorLosses
 
 ANYONE: Mapping[str, str] = MappingProxyType({})
@@ -33,6 +35,11 @@ ANYONE: Mapping[str, str] = MappingProxyType({})
 
 _MEANS, _DUALS = 'mean_', 'dual_'
 """begin the names of the running means, and of λ, α and the action box"""
+_STRANGE = (
+    *(ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
+    SafetensorError,
+)
+"""what may be raised where a part is of another kind than a learner's"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,13 +96,17 @@ def load(directory: Path, learner: Learner, identity: Mapping[str, str] = ANYONE
         identity: as given to `save`.
 
     Raises:
-        CheckpointError: no generation is whole, or it is of another robot, task or network, or
-            lacks a part; the learner is unchanged.
+        CheckpointError: no generation is whole and sound, or it is of another robot, task or
+            network, or lacks a part: the learner is unchanged. Or it was taken up in part, and
+            the message says so: the learner is of no use.
     """
     checkpoint = read(directory)
     _refuse_others(learner, checkpoint, identity)
-    _restore_tensors(learner, checkpoint.tensors)
-    _restore_numbers(learner, checkpoint.manifest['numbers'])
+    try:
+        _restore_tensors(learner, checkpoint.tensors)
+        _restore_numbers(learner, checkpoint.manifest['numbers'])
+    except _STRANGE as error:
+        raise damaged(checkpoint.path, f'was taken up in part ({error!r})') from error
     learner.refresh_normaliser()
     here = _components(_tensors(learner), _numbers(learner))
     _compare_components(here, checkpoint.manifest['components'], checkpoint.path)
@@ -103,23 +114,36 @@ def load(directory: Path, learner: Learner, identity: Mapping[str, str] = ANYONE
 
 
 def read(directory: Path) -> Checkpoint:
-    """Returns the newest generation that is whole.
+    """Returns the newest generation that is whole, and sound in each of its parts.
 
     Raises:
         CheckpointError: there is none, or it is none of a learner; the message says what is wrong.
     """
-    found = generations.read(directory)
+    return generations.read_as(directory, _believed)
+
+
+def _believed(found: Generation) -> Checkpoint:
     try:
         tensors = safetensors.torch.load(found.blob)
         numbers, components = found.manifest['numbers'], found.manifest['components']
         _compare_components(_components(tensors, numbers), components, found.path)
         version, identity = found.manifest['version'], found.manifest['identity']
-    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, CheckpointError):
+        problem = objection(tensors, numbers)
+    except (
+        SafetensorError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+    ) as e:
+        if isinstance(e, CheckpointError):
             raise
-        raise damaged(found.path, f'holds no learner ({error!r})') from error
-    if not isinstance(version, int) or not isinstance(identity, dict):
+        raise damaged(found.path, f'holds no learner ({e!r})') from e
+    if type(version) is not int or version < 0 or not isinstance(identity, dict):
         raise damaged(found.path, 'holds no learner (version or identity)')
+    if problem:
+        raise damaged(found.path, problem)
     return Checkpoint(found.path, found.manifest, tensors, found.passed_over)
 
 
@@ -175,7 +199,7 @@ def _tensors(learner: Learner) -> dict[str, Tensor]:
         **{f'incumbent.{name}': part for name, part in learner.incumbent.tensors().items()},
         'normaliser.mean': torch.from_numpy(learner.normaliser.mean),
         'normaliser.squares': torch.from_numpy(learner.normaliser.squares),
-        'torch_generator': learner.torch_generator.get_state(),
+        TORCH_GENERATOR: learner.torch_generator.get_state(),
     }
 
 
@@ -185,7 +209,7 @@ def _restore_tensors(learner: Learner, saved: Mapping[str, Tensor]) -> None:
         with torch.no_grad():
             tensor.copy_(saved[name])
     learner.restore_learned(saved)
-    learner.torch_generator.set_state(saved['torch_generator'])
+    learner.torch_generator.set_state(saved[TORCH_GENERATOR])
     learner.normaliser.mean = saved['normaliser.mean'].numpy().copy()
     learner.normaliser.squares = saved['normaliser.squares'].numpy().copy()
 
@@ -200,7 +224,8 @@ def _numbers(learner: Learner) -> dict[str, Any]:
         'owed': learner.pace.owed,
         'observed': learner.normaliser.count,
         'incumbent': learner.incumbent.state(),
-        'numpy_generator': learner.numpy_generator.bit_generator.state,
+        'last_good': learner.last_good.state(),
+        NUMPY_GENERATOR: learner.numpy_generator.bit_generator.state,
         **{f'{_MEANS}{name}': mean.state() for name, mean in learner.running_means().items()},
         **{f'{_DUALS}{name}': state for name, state in learner.dual_state().items()},
     }
@@ -215,7 +240,8 @@ def _restore_numbers(learner: Learner, numbers: Mapping[str, Any]) -> None:
     learner.pace.owed = float(numbers['owed'])
     learner.normaliser.count = int(numbers['observed'])
     learner.incumbent.restore(numbers['incumbent'])
-    learner.numpy_generator.bit_generator.state = numbers['numpy_generator']
+    learner.last_good.restore(numbers['last_good'])
+    learner.numpy_generator.bit_generator.state = numbers[NUMPY_GENERATOR]
     for name, mean in learner.running_means().items():
         mean.restore(numbers[f'{_MEANS}{name}'])
     learner.restore_duals({name: numbers[f'{_DUALS}{name}'] for name in learner.dual_state()})

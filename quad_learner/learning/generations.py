@@ -20,13 +20,13 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from quad_learner.experience.durable import sync_directory, write_synced
 
-FORMAT = 'quad_learner checkpoint 4'
+FORMAT = 'quad_learner checkpoint 5'
 """names the layout above and what `checkpoint` puts there; a change of it changes the number"""
 GENERATIONS_KEPT = 2
 """the newest, and one to fall back to"""
@@ -37,6 +37,9 @@ BLOB_BYTES_MAX = 1 << 28
 
 _PREFIX, _WRITING = 'generation_', 'writing_'
 _BLOB, _MANIFEST, _SUMS = 'state.safetensors', 'manifest.json', 'SHA256SUMS'
+
+
+Content = TypeVar('Content')
 
 
 class CheckpointError(ValueError):
@@ -100,10 +103,23 @@ def read(directory: Path) -> Generation:
     Raises:
         CheckpointError: there is none; the message says what is wrong with each.
     """
+    return read_as(directory, lambda found: found)
+
+
+def read_as(directory: Path, believed: Callable[[Generation], Content]) -> Content:
+    """Returns what `believed` makes of the newest generation that is whole and that it takes.
+
+    Args:
+        directory: as given to `write`.
+        believed: raises CheckpointError for one that it does not take.
+
+    Raises:
+        CheckpointError: there is none; the message says what is wrong with each.
+    """
     problems: list[str] = []
     for path in _generations(directory):
         try:
-            return _read(path, tuple(problems))
+            return believed(_read(path, tuple(problems)))
         except CheckpointError as error:
             problems.append(str(error))
     if not problems:

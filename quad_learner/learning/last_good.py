@@ -80,6 +80,14 @@ class LastGood:
         if not _is_finite(learner.learned_tensors()):
             self._go_back(learner)
 
+    def state(self) -> dict[str, int]:
+        """Returns the counts; the copy is not among them."""
+        return {'bad': self._bad, 'rollbacks': self.rollbacks}
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Takes up counts that `state` returned; the next good update makes a copy."""
+        self._bad, self.rollbacks = state['bad'], state['rollbacks']
+
     def _go_back(self, learner: Recoverable) -> None:
         if not self._tensors:
             return

@@ -102,7 +102,8 @@ class Learner:
         """average margin of the last steps taken [rad], over a longer time than `recent`"""
         self.recent_constraint = RunningMean(config.recent_steps)
         """average margin of the last steps taken [rad]"""
-        self._last_good = LastGood(config.snapshot_period, config.skips_before_rollback)
+        self.last_good = LastGood(config.snapshot_period, config.skips_before_rollback)
+        """the way back; its counts are in a checkpoint, its copy is not"""
         self.actor_losses = ActorLosses(0.0, 0.0, 0.0)
         """of the last update that moved the actor"""
 
@@ -184,10 +185,10 @@ class Learner:
         self.updates += 1
         self.pace.done()
         if moved:
-            self._last_good.good(self)
+            self.last_good.good(self)
         else:
             self.skipped += 1
-            self._last_good.bad(self)
+            self.last_good.bad(self)
         return UpdateMetrics(
             reward_critic_loss=critic_losses.reward,
             safety_critic_loss=critic_losses.safety,
@@ -199,7 +200,7 @@ class Learner:
             temperature=self.temperature.value,
             multiplier=self.value_of_multiplier,
             skipped=self.skipped,
-            rollbacks=self._last_good.rollbacks,
+            rollbacks=self.last_good.rollbacks,
         )
 
     def update_multipliers(self, losses: ActorLosses) -> None:
@@ -257,7 +258,7 @@ class Learner:
 
         To be called before anything learned is given away or saved.
         """
-        self._last_good.recover(self)
+        self.last_good.recover(self)
 
     def learned_tensors(self) -> dict[str, Tensor]:
         """Returns all that updates change, by name; not copies."""

@@ -264,3 +264,171 @@ def test_a_manifest_of_no_learner_is_refused(
     _forge(path, change)
     with pytest.raises(CheckpointError, match=words):
         checkpoint.read(tmp_path)
+
+
+def _put(manifest: dict[str, Any], name: str, value: Any) -> None:
+    """Puts `value` where the dots of `name` lead."""
+    *groups, last = name.split('.')
+    place = manifest['numbers']
+    for group in groups:
+        place = place[group]
+    place[last] = value
+
+
+def _hashed(path: Path, change: Change) -> None:
+    """Changes parts of a generation and puts their hashes right too."""
+
+    def changed(manifest: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        change(manifest, tensors)
+        manifest['components'] = checkpoint._components(tensors, manifest['numbers'])
+
+    _forge(path, changed)
+
+
+INFINITE, NAN = float('inf'), float('nan')
+PCG64 = {'bit_generator': 'PCG64', 'has_uint32': 0, 'uinteger': 0}
+WRONG: list[tuple[str, Any]] = [
+    *(('updates', value) for value in (INFINITE, -5, 2.0, True, '5', None, 10**400, {}, [])),
+    ('last_sequence', 2**32),
+    ('skipped', -1),
+    ('steps', 0.5),
+    ('owed', NAN),
+    ('owed', -1.0),
+    ('owed', 10**400),
+    ('actor_losses.entropy', 'low'),
+    ('actor_losses', 7),
+    ('incumbent.falls', 5),
+    ('incumbent.falls', [0]),
+    ('incumbent.known', 1),
+    ('incumbent.box', 1e9),
+    ('incumbent.given.box', NAN),
+    ('incumbent.given.version', -2),
+    ('incumbent.before.in_trial', 'no'),
+    ('incumbent.margin', NAN),
+    ('incumbent.margin', INFINITE),
+    ('incumbent.trial_left', -1),
+    ('incumbent.unheard_of', 1),
+    ('mean_reward.value', NAN),
+    ('mean_constraint.count', -1.0),
+    ('dual_multiplier.value', NAN),
+    ('dual_multiplier.value', -1.0),
+    ('dual_temperature.log', 709.0),
+    ('dual_box.value', 0.0),
+    ('dual_box.value', 1e9),
+    ('last_good.bad', -1),
+    ('numpy_generator', 7),
+    ('numpy_generator', {**PCG64, 'state': {'state': -1, 'inc': 1}}),
+    ('numpy_generator', {**PCG64, 'state': {'state': 0, 'inc': 2}}),
+    ('numpy_generator', {**PCG64, 'state': {'state': 0.5, 'inc': 1}}),
+    ('numpy_generator', {'bit_generator': 'MT19937', 'state': {'key': [0] * 624, 'pos': 0}}),
+]
+
+
+def _all_of(learner: Learner) -> dict[str, str]:
+    return checkpoint._components(checkpoint._tensors(learner), checkpoint._numbers(learner))
+
+
+@pytest.mark.parametrize(('name', 'value'), WRONG)
+def test_a_wrong_number_with_all_hashes_right_is_refused_by_name_and_the_older_one_used(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path, name: str, value: Any
+) -> None:
+    saved = _learner(make_config(), _steps(make_step, 20))
+    older, newer = (checkpoint.save(tmp_path, saved, version) for version in (1, 2))
+    learner = Learner(3, 2, make_config(), 1)
+    before = _all_of(learner)
+    _hashed(newer, lambda manifest, _: _put(manifest, name, value))
+    found = checkpoint.load(tmp_path, learner)
+    assert found.path == older
+    assert f'{newer}: {name} is ' in found.passed_over[0]
+    assert _all_of(learner) == _all_of(saved)
+
+    _hashed(older, lambda manifest, _: _put(manifest, name, value))
+    learner = Learner(3, 2, make_config(), 1)
+    with pytest.raises(CheckpointError, match=re.escape(name)):
+        checkpoint.load(tmp_path, learner)
+    assert _all_of(learner) == before
+
+
+def _spoil(tensor: torch.Tensor, value: float) -> None:
+    tensor.reshape(-1)[-1] = value
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'words'),
+    [
+        ('actor.vector', NAN, 'not finite'),
+        ('incumbent.given.shift', INFINITE, 'not finite'),
+        ('critic_memory.running_variance_1', -1.0, 'below 0'),
+        ('critic.step', -1.0, 'below 0'),
+        ('normaliser.squares', -1.0, 'below 0'),
+        ('incumbent.kept.scale', -1.0, 'below 0'),
+    ],
+)
+def test_a_wrong_tensor_with_all_hashes_right_is_refused_by_name(
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    tmp_path: Path,
+    name: str,
+    value: float,
+    words: str,
+) -> None:
+    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    _hashed(path, lambda _, tensors: _spoil(tensors[name], value))
+    with pytest.raises(CheckpointError, match=f'{re.escape(name)} holds a number .*{words}'):
+        checkpoint.load(tmp_path, Learner(3, 2, make_config(), 1))
+
+
+def test_a_state_that_is_no_generators_is_refused(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    path = checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    _hashed(path, lambda _, tensors: tensors['torch_generator'].fill_(255))
+    with pytest.raises(CheckpointError, match='torch_generator is not the state of a generator'):
+        checkpoint.load(tmp_path, Learner(3, 2, make_config(), 1))
+
+
+def test_what_fails_while_it_is_taken_up_is_told_as_a_checkpoint_of_no_use(
+    make_config: ConfigBuilder,
+    make_step: StepBuilder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a rule is missing: whatever is raised then is no end without words."""
+    checkpoint.save(tmp_path, _learner(make_config(), _steps(make_step, 20)), version=1)
+    learner = Learner(3, 2, make_config(), 1)
+
+    def overflow(_: Any) -> None:
+        raise OverflowError('too large')
+
+    monkeypatch.setattr(learner.incumbent, 'restore', overflow)
+    with pytest.raises(CheckpointError, match=r'taken up in part .*too large'):
+        checkpoint.load(tmp_path, learner)
+
+
+def test_what_an_honest_learner_may_have_come_to_is_taken_up(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    """Losses of an update that was skipped, and an episode with a step that was refused."""
+    learner = _learner(make_config(multiplier_law='pid'), _steps(make_step, 20))
+    learner.actor_losses = learner.actor_losses._replace(loss=NAN, entropy=-INFINITE)
+    learner.ingest(make_step(21, np.random.default_rng(0), reward=NAN, terminated=False))
+    assert learner.incumbent.state()['margin'] == -INFINITE
+    checkpoint.save(tmp_path, learner, version=1)
+    resumed = Learner(3, 2, learner.config, 1)
+    assert checkpoint.load(tmp_path, resumed).passed_over == ()
+    assert _all_of(resumed) == _all_of(learner)
+
+
+def test_the_counts_of_bad_updates_go_on(
+    make_config: ConfigBuilder, make_step: StepBuilder, tmp_path: Path
+) -> None:
+    """Two bad updates in a row before the end of the process, the third after it."""
+    learner = _learner(make_config(skips_before_rollback=3), _steps(make_step, 20))
+    for _ in range(5):
+        learner.last_good.bad(learner)
+    checkpoint.save(tmp_path, learner, version=1)
+    resumed = Learner(3, 2, learner.config, 1)
+    checkpoint.load(tmp_path, resumed)
+    assert resumed.last_good.state() == {'bad': 2, 'rollbacks': 1}
+    resumed.last_good.bad(resumed)
+    assert resumed.last_good.rollbacks == 1, 'it has no copy yet'
