@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Float32MultiArray
 
+from quad_learner.experience.log import SEQUENCE_MAX
 from quad_learner.experience.steps import Steps
 from quad_learner.experience.transition import Transition
 from quad_learner.policy.driver import EpisodeEnd
@@ -22,24 +23,25 @@ from quad_learner.task.kinds import NUMBERED
 
 Array = NDArray[np.float64]
 NS_PER_US = 1000
-REASONS_IN_A_STEP = (1 << 24) - 1
-"""bits that are exact in a float32, which a step's numbers travel as"""
+EXACT = 1 << 24
+"""whole numbers up to it are exact in a float32, which a step's numbers travel as"""
+REASONS_IN_A_STEP = EXACT - 1
+"""bits that are"""
 
-_SCALARS = (
-    'sequence',
-    'episode',
-    'task',
-    'step',
-    'time_s',
-    'time_us',
-    'time_ns',
-    'policy_version',
-    'reward',
-    'constraint',
-    'terminated',
-    'truncated',
-    'reasons',
-)
+_WHOLE = {
+    'sequence': EXACT - 1,
+    'sequence_high': SEQUENCE_MAX // EXACT,
+    'episode': EXACT,
+    'task': EXACT,
+    'step': EXACT,
+    'time_s': 1 << 33,
+    'time_us': 999_999,
+    'time_ns': 999,
+    'policy_version': EXACT,
+    'reasons': REASONS_IN_A_STEP,
+}
+"""the whole numbers of a step, and the largest that each may be; none is below 0"""
+_SCALARS = (*_WHOLE, 'reward', 'constraint', 'terminated', 'truncated')
 NOT_FINITE = 'a step that holds a number that is not finite'
 
 
@@ -221,14 +223,17 @@ class Records:
             raise MessageError(f'an episode that makes no sense: {error}') from error
 
     def transition_to(self, transition: Transition) -> bytes:
-        """Returns `transition` as the bytes of a message; its stamp is split into s, µs and ns.
+        """Returns `transition` as the bytes of a message.
 
-        Whole numbers are exact in float32 up to 2²⁴: steps for five days at 40 Hz, and each part
-        of the stamp. Of the reasons those are left out that lie above.
+        So that each part is exact, its stamp is split into s, µs and ns, and its number at the
+        24th bit. Of the reasons those are left out that lie above.
         """
+        high, low = divmod(transition.sequence, EXACT)
         return self._experience.pack_bytes(
             **{
                 **vars(transition),
+                'sequence': low,
+                'sequence_high': high,
                 'reasons': int(transition.reasons) & REASONS_IN_A_STEP,
                 'time_s': transition.time_ns // NANOSECONDS,
                 'time_us': transition.time_ns % NANOSECONDS // NS_PER_US,
@@ -240,14 +245,14 @@ class Records:
         """Returns the transition in `message`.
 
         Raises:
-            MessageError: it is of another robot or task, or holds a number that is not finite.
+            MessageError: it is of another robot or task, or holds a number that is not finite or
+                out of range.
         """
         block = self._unpack(self._experience, message)
-        if not all(np.isfinite(part).all() for part in block.values()):
-            raise MessageError(NOT_FINITE)
+        _refuse_strange(block)
         scalar = {name: block[name][0] for name in _SCALARS}
         return Transition(
-            sequence=int(scalar['sequence']),
+            sequence=int(scalar['sequence_high']) * EXACT + int(scalar['sequence']),
             episode=int(scalar['episode']),
             task=int(scalar['task']),
             step=int(scalar['step']),
@@ -274,11 +279,11 @@ class Records:
             block = self._experience.unpack_all(messages)
         except RecordError as error:
             raise MessageError(str(error)) from error
-        if not all(np.isfinite(part).all() for part in block.values()):
-            raise MessageError(NOT_FINITE)
+        _refuse_strange(block)
         column = {name: block[name][:, 0] for name in _SCALARS}
+        high = column['sequence_high'].astype(np.int64)
         return Steps(
-            sequence=column['sequence'].astype(np.int64),
+            sequence=high * EXACT + column['sequence'].astype(np.int64),
             episode=column['episode'].astype(np.int64),
             task=column['task'].astype(np.int64),
             policy_version=column['policy_version'].astype(np.int64),
@@ -333,6 +338,15 @@ def progress_from(message: Any, robot_id: str = '') -> Progress:
         return Progress(**{name: int(value[0]) for name, value in block.items()})
     except (RecordError, ValueError, OverflowError) as error:
         raise MessageError(str(error)) from error
+
+
+def _refuse_strange(block: dict[str, Any]) -> None:
+    """Lets pass the blocks of a step, or of many, that can be read."""
+    if not all(np.isfinite(part).all() for part in block.values()):
+        raise MessageError(NOT_FINITE)
+    for name, largest in _WHOLE.items():
+        if not ((block[name] >= 0) & (block[name] <= largest)).all():
+            raise MessageError(f'a step with {name} out of range: it must be 0 … {largest}')
 
 
 def _stamp_ns(scalar: dict[str, Any]) -> int:

@@ -69,7 +69,7 @@ def test_a_command_comes_back_to_the_bit(records: Records, command_of: Make) -> 
 
 
 @given(
-    sequence=st.integers(1, 2**24),
+    sequence=st.one_of(st.integers(1, 2**24 + 1), st.integers(1, 2**32 - 1)),
     time_ns=st.integers(0, 2**24 * 10**9 - 1),
     version=st.integers(0, 2**24),
     reasons=st.sampled_from([Reason.NONE, EVERY_REASON, *Reason]),
@@ -84,7 +84,7 @@ def test_a_step_comes_back_with_every_whole_number_exact(
     records = Records(load('a1'), observations=5)
     step = Transition(
         sequence=sequence,
-        episode=sequence // 2,
+        episode=version // 2,
         task=4,
         step=399,
         time_ns=time_ns,
@@ -166,6 +166,41 @@ def test_a_step_that_is_not_finite_is_refused(
         records.transition_from(message)
 
 
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('sequence', -1.0),
+        ('sequence', 2.0**24),
+        ('sequence_high', 256.0),
+        ('time_s', -1.0),
+        ('time_s', 3e38),
+        ('time_ns', 1000.0),
+        ('policy_version', 3e38),
+        ('reasons', -1.0),
+    ],
+)
+def test_a_step_with_a_number_out_of_range_is_refused_by_name(
+    records: Records, transition_of: Make, name: str, value: float
+) -> None:
+    """The log has 32 bits for the number and 64 for the stamp; no step must end who keeps it."""
+    message = opened(records.transition_to(transition_of()), Float32MultiArray)
+    labels = [dim.label for dim in message.layout.dim]
+    message.data[labels.index(name)] = value
+    with pytest.raises(MessageError, match=f'{name} out of range'):
+        records.transition_from(message)
+    with pytest.raises(MessageError, match=f'{name} out of range'):
+        records.transitions_from([serialize_message(message)])
+
+
+def test_a_number_that_the_log_has_no_room_for_is_refused(
+    records: Records, transition_of: Make
+) -> None:
+    last = records.transition_to(transition_of(sequence=2**32 - 1))
+    assert records.transition_from(last).sequence == 2**32 - 1
+    with pytest.raises(MessageError, match='sequence_high out of range'):
+        records.transition_from(records.transition_to(transition_of(sequence=2**32)))
+
+
 def test_episode_and_progress_that_are_not_finite_are_refused(
     records: Records, end_of: Make
 ) -> None:
@@ -200,7 +235,9 @@ def test_records_of_one_kind_are_not_taken_for_another(
 def test_many_steps_are_read_as_one_by_one(robot: RobotModel, transition_of: Any) -> None:
     records = Records(robot, 5)
     steps = [
-        transition_of(sequence=n, episode=n // 3, task=n % 2, terminated=n == 4, reward=0.1 * n)
+        transition_of(
+            sequence=n << 21, episode=n // 3, task=n % 2, terminated=n == 4, reward=0.1 * n
+        )
         for n in range(1, 9)
     ]
     messages = [records.transition_to(step) for step in steps]
