@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from quad_learner.configuration import parameter
 
+FULLEST = 1.0
+"""charge of a full battery"""
+
 
 @dataclass(frozen=True)
 class ResetConfig:
@@ -178,6 +181,13 @@ class ResetConfig:
         0.0,
         1.0,
     )
+    rest_voltage: float = parameter(
+        'voltage of the battery under load, as a share of the way from empty to full, below which '
+        'it does so too; raising it rests sooner',
+        '',
+        0.0,
+        0.5,
+    )
     rest_charge_gain: float = parameter(
         'charge gained, of full, before it goes on; raising it asks for a longer charge',
         '',
@@ -216,4 +226,10 @@ class ResetConfig:
             raise ValueError(
                 f'standing_tilt = {self.standing_tilt} rad must not exceed '
                 f'upright_tilt = {self.upright_tilt} rad, or a standing robot would be rolled over'
+            )
+        if self.rest_charge + self.rest_charge_gain > FULLEST:
+            raise ValueError(
+                f'rest_charge = {self.rest_charge} and rest_charge_gain = {self.rest_charge_gain} '
+                f'must come to {FULLEST} at most, or no battery is ever charged enough to go on; '
+                'lower one of them'
             )
