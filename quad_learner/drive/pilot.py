@@ -9,6 +9,7 @@ trips later is tried again, and who does so in its trial is given up: it drives 
 
 One motion goes over into another without a jump: what the new one asks for begins at the position
 asked for last, and the difference fades. The rhythm goes on, for the new policy sees its phase.
+So it does for who walks on before it has come to a halt: its legs are still stepping.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Pilot:
         self._waited = 0
         self._since_ns = 0
         self._halts_until_ns = 0
+        self._nothing = np.zeros(task.action_size)
         self._offset = np.zeros_like(robot.stance)
         self._asked = robot.stance
 
@@ -141,7 +143,7 @@ class Pilot:
             if drives and command.request == self._request:
                 self.phase, self.kind = Phase.DRIVE, None
                 self._since_ns, self._asked = sample.time_ns, self._robot.stance
-                self._offset = np.zeros_like(self._asked)
+                self._offset, self._halts_until_ns = np.zeros_like(self._asked), 0
             elif self._waited > GRACE_DECISIONS:
                 self.phase = Phase.REST
         elif not drives:
@@ -172,13 +174,13 @@ class Pilot:
         kind = self._chosen(wanted, self.kind)
         changed, before = kind is not self.kind, self.kind
         self.kind = kind
+        steps = before is not None or sample.time_ns < self._halts_until_ns
         if kind is None:
             if changed:
                 self._halts_until_ns = sample.time_ns + self._halt_ns
-            halts = sample.time_ns < self._halts_until_ns
-            position = self._task.on_the_spot(sample.time_ns) if halts else self._robot.stance
+            position = self._halt(sample, estimate, command)
         else:
-            if before is None:
+            if not steps:
                 observation = self._task.begin(sample, estimate, command, kind, wanted)
             else:
                 if changed:
@@ -192,3 +194,11 @@ class Pilot:
             self._since_ns, self._offset = sample.time_ns, self._asked - position
         left = 1.0 - (sample.time_ns - self._since_ns) / self._blend_ns
         return position + max(left, 0.0) * self._offset
+
+    def _halt(self, sample: SensorSample, estimate: Estimate, command: JointCommand) -> Array:
+        """Returns the joint positions [rad], (joints,), of who steps on the spot, then stands."""
+        if sample.time_ns >= self._halts_until_ns:
+            return self._robot.stance
+        # Who walks on sees what it really did meanwhile.
+        self._task.step(sample, estimate, command)
+        return self._task.target(self._nothing, sample.time_ns)

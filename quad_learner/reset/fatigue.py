@@ -1,9 +1,10 @@
 """Tells when motors or battery ask for a rest, before safety would have to stop the robot.
 
 A stop comes in the middle of a step and lets the robot fall; a rest comes between two episodes.
-Safety stops a robot whose voltage falls below that of the empty battery, and the current of walking
-pulls it down long before the charge is used up. So the voltage is looked at as well. It is higher
-as soon as the robot lies, which says nothing: such a rest, too, lasts until charge was gained.
+Safety stops a robot whose voltage falls below that of the empty battery, and the current of
+walking pulls it down long before the charge is used up. So the voltage is looked at as well. It is
+higher as soon as the robot lies, which says nothing: such a rest, too, lasts until charge was
+gained.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ def test_who_was_stopped_lets_go_and_asks_anew_with_a_higher_number(
 def test_the_rhythm_goes_on_when_the_task_changes_and_begins_anew_after_standing(
     seat: Callable[..., Seat], policies: dict[Any, Constant], robot: RobotModel
 ) -> None:
-    new = seat(use_oscillator=True, history=0)
+    new = seat(use_oscillator=True, history=0, halt_s=0.5)
     new.begin(AHEAD)
     for _ in range(6):
         new.driving(AHEAD)
@@ -215,9 +215,30 @@ def test_the_rhythm_goes_on_when_the_task_changes_and_begins_anew_after_standing
     np.testing.assert_allclose(
         policies[LEFT].seen[0][-2:], [np.sin(angle), np.cos(angle)], atol=1e-6
     )
+    for _ in range(20):  # half a second of halting, then it stands
+        new.driving(STAND)
     new.driving(STAND)
     new.driving(AHEAD)
     np.testing.assert_allclose(policies[FORWARD].seen[-1][-2:], [0.0, 1.0], atol=1e-6)
+
+
+@pytest.mark.parametrize('halted', [1, 7, 19])
+def test_who_walks_on_before_it_has_halted_keeps_its_rhythm(
+    seat: Callable[..., Seat], policies: dict[Any, Constant], halted: int
+) -> None:
+    """A rhythm that began anew under legs in the air would trip the robot up."""
+    new = seat(use_oscillator=True, history=0, halt_s=0.5)
+    new.begin(AHEAD)
+    for _ in range(6):
+        new.driving(AHEAD)
+    for _ in range(halted):
+        new.driving(STAND)
+    new.driving(AHEAD)
+    # So many decisions of 25 ms after the first, in strides of 1/2.25 s.
+    angle = 2.0 * np.pi * 2.25 * (7 + halted) * 0.025
+    np.testing.assert_allclose(
+        policies[FORWARD].seen[-1][-2:], [np.sin(angle), np.cos(angle)], atol=1e-6
+    )
 
 
 def test_walking_ahead_is_along_the_heading_of_the_moment_it_begins(
