@@ -143,7 +143,8 @@ class GetUp:
         broken = what_is_unusable(sample, self._robot)
         turn = self._session.turn(executed, not broken and self._state is not State.GIVE_UP, dt)
         if broken:
-            self._enter(State.WAIT, broken)
+            if not self._beaten:  # who has given up stays so: a bad sample is no help
+                self._enter(State.WAIT, broken)
             return self._wish(sample, 0, self._robot.stance, self._all)
         if executed is not None and executed.authority is Authority.POLICY:
             self._begin_afresh()
@@ -193,6 +194,7 @@ class GetUp:
 
     def _enter(self, state: State, reason: str) -> None:
         self._state = state
+        self._beaten = self._beaten and state in (State.LIE_DOWN, State.GIVE_UP)
         self._reason = reason
         self._in_state = 0.0
         self._steady = 0.0
@@ -224,7 +226,8 @@ class GetUp:
             if self._state is not State.WAIT:
                 self._enter(State.WAIT, f'no longer drives (was: {self._state.value})')
             return
-        why = self._patience.rest(self._is_upright(posture(sample.orientation)), dt)
+        upright = self._is_upright(posture(sample.orientation))
+        why = self._patience.rest(upright, is_standing(sample, self._robot, self._config), dt)
         if why:
             self._forget()
             self._enter(State.WAIT, why)
@@ -368,11 +371,8 @@ class GetUp:
             self._enter(State.REST, self._reason)
 
     def _give_up(self, slant: Posture) -> None:
-        self._patience.give_up(self._is_upright(slant))
-        last, rest = self._patience.waits_for_a_person, self._config.cool_down
-        then = 'waits for a person' if last else f'tries again in {rest} s'
-        times = f'gave up {self._patience.rounds} of {self._config.rounds} times'
-        self._enter(State.GIVE_UP, f'{self._reason}; {times}: {then}')
+        then = self._patience.give_up(self._is_upright(slant))
+        self._enter(State.GIVE_UP, f'{self._reason}; {then}')
 
     def _lie(self, sample: SensorSample, slant: Posture, dt: float) -> None:
         if not self._fatigue.tired:

@@ -4,7 +4,8 @@ A round is as many attempts as fit into `round_time` and `round_work`: one that 
 little, and may well work the next time. After a round that failed it rests for `cool_down` and
 begins another, until `rounds` have failed: then only a person helps. Somebody who sets the robot
 upright lets it begin at once. One that gave up upright (its feet were caught) must have been
-tipped first, or nobody could tell that anybody came.
+tipped first, or be put into its stance, which limp legs do not come to by themselves: else nobody
+could tell that anybody came.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Patience:
         """that failed since it last stood, or was helped"""
         self._spent = self._spent_before = self._worked = 0.0
         self._rested = self._upright_for = 0.0
-        self._has_lain = False
+        self._has_lain = self._has_sunk = False
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -81,23 +82,32 @@ class Patience:
         self.attempt += 1
         return True
 
-    def give_up(self, upright: bool) -> None:
-        """A round has failed, with the body upright or not."""
+    def give_up(self, upright: bool) -> str:
+        """A round has failed, with the body upright or not; returns what comes now, for people."""
         self.rounds += 1
         self._rested = self._upright_for = 0.0
         self._has_lain = not upright
+        self._has_sunk = False
+        then = f'tries again in {self._config.cool_down} s'
+        if self.waits_for_a_person:
+            how = 'tip it on a side first, then set' if upright else 'set'
+            then = f'waits for a person: {how} it on its feet'
+        return f'gave up {self.rounds} of {self._config.rounds} times: {then}'
 
-    def rest(self, upright: bool, dt: float) -> str:
+    def rest(self, upright: bool, stands: bool, dt: float) -> str:
         """Returns why it may try again, or nothing.
 
         Args:
             upright: the body is.
+            stands: it does, in its stance and on its feet.
             dt: time since the last call [s].
         """
         self._rested += dt
         self._has_lain = self._has_lain or not upright
-        self._upright_for = self._upright_for + dt if upright else 0.0
-        if self._has_lain and self._upright_for >= self._config.upright_rest:
+        self._has_sunk = self._has_sunk or not stands
+        helped = upright if self._has_lain else stands and self._has_sunk
+        self._upright_for = self._upright_for + dt if helped else 0.0
+        if self._upright_for >= self._config.upright_rest:
             self.stood()
             return 'was set upright'
         if self._rested >= self._config.cool_down and not self.waits_for_a_person:

@@ -141,6 +141,53 @@ def test_one_that_gives_up_upright_does_not_take_itself_for_helped(
     body.until(State.READY)
 
 
+def test_one_that_gave_up_upright_tries_again_when_it_is_put_into_its_stance(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, rounds=1))
+    body.changes = {'foot_force': np.zeros(4)}
+    body.until(State.GIVE_UP)
+    assert 'tip it on a side first, then set it on its feet' in body.machine.reason
+    body.changes = {}  # somebody frees a leg; its belly still bears it
+    body.step(40 * 10)
+    assert body.machine.waits_for_a_person
+    body.joints = body.robot.stance.copy()  # set on its feet, level all the time
+    began = body.seconds
+    body.until(State.READY)
+    assert hasty.upright_rest < body.seconds - began < hasty.upright_rest + 1.5
+
+
+def test_a_bad_sample_neither_helps_who_gave_up_nor_costs_a_round(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, rounds=2, cool_down=60.0))
+    body.roll = ON_ITS_BACK
+    body.until(State.GIVE_UP)
+    reason = body.machine.reason
+    body.changes = {'joint_position': np.full(12, math.nan)}
+    target = body.step()
+    assert not target.kp.any()
+    assert target.request == 0
+    body.changes = {}
+    body.step(400)
+    assert body.machine.state is State.GIVE_UP
+    assert body.machine.reason == reason
+    assert 'gave up 1 of 2 times' in reason
+
+
+def test_a_bad_sample_while_it_lies_down_to_give_up_is_no_way_round_that(
+    body: Body, hasty: ResetConfig
+) -> None:
+    body.machine = GetUp(body.robot, replace(hasty, rounds=1))
+    body.roll = ON_ITS_BACK
+    body.until(State.LIE_DOWN)
+    body.changes = {'joint_position': np.full(12, math.nan)}
+    body.step(2)
+    body.changes = {}
+    body.step(2)
+    assert body.machine.waits_for_a_person
+
+
 def test_a_robot_without_a_roll_over_says_that_it_cannot(body: Body, hasty: ResetConfig) -> None:
     flat = replace(body.robot, sections={})
     body.machine = GetUp(flat, hasty)
