@@ -35,7 +35,8 @@ STAND, FASTER, SLOWER = ' ', '+', '-'
 SHARES = tuple(number / 10 for number in range(1, 11))
 """of the full command, chosen with + and −"""
 HELP = (
-    'hold w ahead, s back, a turn left, d turn right, q and e curve, z and c sideways;\n'
+    'hold w ahead, s back, a turn left, d turn right (or the arrows), q and e curve, z and c '
+    'sideways;\n'
     'space stands at once, + faster, - slower; letting go stands too'
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 from geometry_msgs.msg import Twist
 
 from quad_learner.drive.config import DriveConfig
+from quad_learner.drive.escapes import Escapes
 from quad_learner.drive.keys import HELP, Keys
 from quad_learner.drive.terminal import STANDARD_INPUT, keys_at_once, waiting
 from quad_learner.ros import topics
@@ -37,6 +38,7 @@ class KeyboardNode(GraphNode):
         super().__init__('keyboard', TaskConfig, DriveConfig, **options)
         task_config, drive_config = self.configs
         self._keys = Keys(drive_config, np.array(task_config.command_max))
+        self._escapes = Escapes()
         self._keys_from: int | None = keys_from
         self._said = REST
         self._command = topics.CMD_VEL.publisher(self)
@@ -44,7 +46,7 @@ class KeyboardNode(GraphNode):
 
     def _look(self) -> None:
         now = steady_ns()
-        for key in self._pressed():
+        for key in self._escapes.keys(self._pressed(), now):
             self._keys.press(key, now)
         wanted = self._keys.wanted(now)
         if wanted.any() or self._said.any():
