@@ -2,7 +2,7 @@
 
     REST ── something is wanted, the robot stands ──► ASK ── safety grants ──► DRIVE
       ▲                                                                         │
-      └────────── stood for a while, a fall, a trip, an operator ◄──────────────┘
+      └─── stood for a while, tired, a fall, a trip, an operator ◄──────────────┘
 
 A policy that is new here is tried first: for a while it has a share of its actions. Who falls or
 trips later is tried again, and who does so in its trial is given up: it drives no more.
@@ -35,6 +35,7 @@ from quad_learner.robot.signals import (
 )
 from quad_learner.robot.ticks import Ticks
 from quad_learner.safety.modes import Authority, Mode, Reason
+from quad_learner.task.commander import REST
 from quad_learner.task.kinds import Kind
 from quad_learner.task.walk import WalkTask
 
@@ -109,6 +110,7 @@ class Pilot:
         estimate: Estimate,
         command: JointCommand | None,
         wanted: Array,
+        tired: bool = False,
     ) -> JointTarget:
         """Returns the target of this decision period.
 
@@ -117,9 +119,11 @@ class Pilot:
             estimate: of now.
             command: safety's command of the tick before; None before the first.
             wanted: velocity ahead, to the left [m/s], yaw rate [rad/s], (3,); zeros: stand.
+            tired: battery or motors ask for a rest: halt, and give the seat back for it.
         """
+        wanted = REST if tired else wanted
         if command is not None:
-            self._follow(sample, command, wanted)
+            self._follow(sample, command, wanted, 0 if tired else self._idle_ns)
             if self.phase is Phase.DRIVE:
                 self._asked = self._drive(sample, estimate, command, wanted)
         request = 0 if self.phase is Phase.REST else self._request
@@ -130,8 +134,10 @@ class Pilot:
         position = self._asked if self.phase is Phase.DRIVE else robot.stance
         return JointTarget(time_ns, Authority.POLICY, request, position, robot.kp, robot.kd)
 
-    def _follow(self, sample: SensorSample, command: JointCommand, wanted: Array) -> None:
-        """Moves on to the next phase where it is time."""
+    def _follow(
+        self, sample: SensorSample, command: JointCommand, wanted: Array, idle_ns: int
+    ) -> None:
+        """Moves on to the next phase where it is time; who stands for `idle_ns` [ns] lets go."""
         drives = command.mode is Mode.ACTIVE and command.authority is Authority.POLICY
         if self.phase is Phase.REST:
             called = self._chosen(wanted, None) is not None
@@ -149,13 +155,12 @@ class Pilot:
         elif not drives:
             self._judge(command)
             self.phase = Phase.REST
-        elif self.kind is None and sample.time_ns - self._since_ns > self._idle_ns:
+        elif self.kind is None and sample.time_ns - self._since_ns > max(idle_ns, self._halt_ns):
             self.phase = Phase.REST
 
     def _chosen(self, wanted: Array, current: Kind | None) -> Kind | None:
         """Returns the task that follows `wanted`; None: it is to stand."""
-        kind = self._selector.choose(wanted, current)
-        return None if kind in self.given_up else kind
+        return self._selector.choose(wanted, current, self.given_up)
 
     def _judge(self, command: JointCommand) -> None:
         """Tries what lost its seat by its own doing again, or gives it up in its trial."""

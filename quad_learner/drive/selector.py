@@ -26,15 +26,19 @@ class Selector:
         self._config = config
         self._largest = np.where(largest > 0.0, largest, np.inf)
 
-    def choose(self, wanted: Array, current: Kind | None) -> Kind | None:
-        """Returns the task that follows `wanted`, (3,), best.
+    def choose(
+        self, wanted: Array, current: Kind | None, given_up: Collection[Kind] = ()
+    ) -> Kind | None:
+        """Returns the task that follows `wanted`, (3,), best; None: stand.
 
         Args:
             wanted: velocity ahead, to the left [m/s], yaw rate [rad/s].
             current: the task that is being done; it is kept until another is clearly better.
+            given_up: tasks that must not be done. Where that is the one which follows velocities,
+                the others do what they can; where it is the best of them, the robot stands.
         """
         share = wanted / self._largest
-        if VELOCITY in self._kinds:
+        if VELOCITY in self._kinds and VELOCITY not in given_up:
             return VELOCITY if np.abs(share).max() > self._config.dead_share else None
         ahead, _, turn = share.tolist()
         shares = {kind: kind.along * ahead + kind.turn * turn for kind in self._kinds}
@@ -42,5 +46,5 @@ class Selector:
         if shares[best] <= self._config.dead_share:
             return None
         if current in shares and shares[best] < shares[current] + self._config.switch_share:
-            return current if shares[current] > self._config.dead_share else best
-        return best
+            best = current if shares[current] > self._config.dead_share else best
+        return None if best in given_up else best

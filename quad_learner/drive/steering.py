@@ -1,7 +1,8 @@
 """What the robot is to do, from whoever commands it: the newest command, while it is fresh.
 
 A game controller counts while its button is held, and then before everything else; letting the
-button go means stand. A command that is too old means stand.
+button go means stand. Where it needs no button it counts while a stick is off its middle: one that
+lies about, and says so again and again, is in nobody's way. A command that is too old means stand.
 """
 
 from __future__ import annotations
@@ -46,12 +47,15 @@ class Steering:
         config = self._config
         if max(config.joy_axes) >= len(axes) or config.joy_enable >= len(buttons):
             return False
-        held = config.joy_enable < 0 or bool(buttons[config.joy_enable])
+        share = np.array([axes[index] for index in config.joy_axes], np.float64)
+        if config.joy_enable < 0:
+            held = bool((np.abs(share) > config.dead_share).any())
+        else:
+            held = bool(buttons[config.joy_enable])
         released = self._held and not held
         self._held = held
         if not held:
             return released and self._take(REST, now_ns)
-        share = np.array([axes[index] for index in config.joy_axes], np.float64)
         return self._take(share * self._largest, now_ns)
 
     def wanted(self, now_ns: int) -> Array:

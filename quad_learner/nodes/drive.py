@@ -20,6 +20,7 @@ from quad_learner.experience.rehearsed import kept
 from quad_learner.experience.run_directory import RunDirectory, open_run
 from quad_learner.policy.config import PolicyConfig
 from quad_learner.reset.config import ResetConfig
+from quad_learner.reset.fatigue import Fatigue
 from quad_learner.reset.standing import Standing
 from quad_learner.robot.signals import JointTarget, SensorSample
 from quad_learner.ros import topics
@@ -28,6 +29,7 @@ from quad_learner.ros.commands import CommandListener
 from quad_learner.ros.diagnostics import OK, WARN, StateReport
 from quad_learner.ros.estimates import EstimateListener
 from quad_learner.ros.graph_node import GraphNode
+from quad_learner.ros.health import HealthListener
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
 from quad_learner.ros.samples import SampleAssembler
@@ -62,6 +64,7 @@ class DriveNode(GraphNode):
             drive_config,
             Standing(self.robot, reset_config).has_stood,
         )
+        self._fatigue = Fatigue(self.robot, reset_config)
         self._records = Records(self.robot)
         self._sample: SensorSample | None = None
         self._last: JointTarget | None = None
@@ -74,6 +77,7 @@ class DriveNode(GraphNode):
         self._samples = SampleAssembler(self, self.robot, self._on_sample, decisions)
         self._estimates = EstimateListener(self, self.robot, self._decide, decisions)
         self._commands = CommandListener(self, self._records, self._on_command)
+        self._health = HealthListener(self, self.robot, self._records)
         topics.JOY.subscribe(self, self._on_joy)
         topics.CMD_VEL.subscribe(self, self._on_twist)
         self.every(1.0, self._tell)
@@ -110,15 +114,27 @@ class DriveNode(GraphNode):
         if self.graph.lockstep and before >= 0 and not answered:
             return
         phase, kind = self._pilot.phase, self._pilot.kind
-        wanted = self._steering.wanted(steady_ns())
-        self._last = self._pilot.decide(sample, estimate, command, wanted)
+        wanted, tired = self._steering.wanted(steady_ns()), self._is_tired(sample.time_ns)
+        self._last = self._pilot.decide(sample, estimate, command, wanted, tired)
         self._target.publish(self._records.target_to(self._last))
         self.diagnostics.count('targets')
         if (phase, kind) != (self._pilot.phase, self._pilot.kind):
             self._tell()
 
+    def _is_tired(self, time_ns: int) -> bool:
+        before = self._fatigue.tired
+        self._fatigue.feel(self._health.for_decision(time_ns, self.graph.lockstep))
+        if self._fatigue.tired and not before:
+            self.get_logger().warning(self._rests)
+        return self._fatigue.tired
+
+    @property
+    def _rests(self) -> str:
+        return f'follows no command, it rests: {self._fatigue.cause}'
+
     def _tell(self) -> None:
-        self._state.publish(OK, self._pilot.phase.value, {'task': self._does})
+        level = WARN if self._fatigue.tired else OK
+        self._state.publish(level, self._pilot.phase.value, {'task': self._does})
 
     @property
     def _does(self) -> str:
@@ -129,9 +145,11 @@ class DriveNode(GraphNode):
         """Returns level and summary for `/diagnostics`."""
         self.diagnostics.values['task'] = self._does
         self.diagnostics.values['in_trial'] = int(self._pilot.in_trial)
-        self.diagnostics.values['problem'] = self._commands.problem or self._estimates.problem
-        if self._pilot.given_up:
-            return WARN, '; '.join(self._pilot.given_up.values())
+        problems = (self._commands.problem, self._estimates.problem, self._health.problem)
+        self.diagnostics.values['problem'] = next(filter(None, problems), '')
+        rests = [self._rests] if self._fatigue.tired else []
+        if rests or self._pilot.given_up:
+            return WARN, '; '.join([*rests, *self._pilot.given_up.values()])
         return OK, self._pilot.phase.value
 
 

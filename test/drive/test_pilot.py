@@ -46,6 +46,7 @@ class Seat:
         self._samples, self._estimates, self._commands = builders
         self.decision = 3
         self.standing = True
+        self.tired = False
         self.target: JointTarget | None = None
         self.yaw = np.array([0.0, 0.0, 0.0, 1.0])
 
@@ -59,6 +60,7 @@ class Seat:
             self._estimates(time_ns=time_ns, orientation=self.yaw),
             self._commands(**command),
             wanted,
+            self.tired,
         )
         return self.target
 
@@ -322,3 +324,26 @@ def test_who_stands_when_it_is_pushed_over_gives_up_nobody(seat: Callable[..., S
     new.driving(STAND)
     new.driving(STAND, **FALL)
     assert not new.pilot.given_up
+
+
+def test_a_tired_robot_halts_and_gives_the_seat_back_whatever_is_wanted(
+    seat: Callable[..., Seat],
+) -> None:
+    new = seat({'idle_s': 60.0}, halt_s=0.5)
+    new.begin(AHEAD)
+    for _ in range(10):
+        new.driving(AHEAD)
+    new.tired = True
+    held = [new.driving(AHEAD).request > 0 for _ in range(22)]
+    assert held == [True] * 21 + [False], 'half a second of halting'
+    assert new.away() == 0.0
+    assert new.held_by_reset(AHEAD).request == 0
+    new.tired = False
+    assert new.held_by_reset(AHEAD).request > 0
+
+
+def test_the_seat_is_not_given_back_in_the_middle_of_a_halt(seat: Callable[..., Seat]) -> None:
+    new = seat({'idle_s': 0.0}, halt_s=0.5)
+    new.begin(AHEAD)
+    held = [new.driving(STAND).request > 0 for _ in range(22)]
+    assert held == [True] * 21 + [False]

@@ -58,3 +58,18 @@ def test_what_was_not_learned_is_not_done(selector: Make) -> None:
     ahead = selector((FORWARD,))
     assert ahead.choose(np.array([-0.5, 0.0, 1.0]), None) is None
     assert ahead.choose(np.array([0.2, 0.0, 1.0]), None) is FORWARD
+
+
+def test_without_the_one_that_follows_velocities_the_others_do_what_they_can(
+    selector: Make,
+) -> None:
+    both, given_up = selector((FORWARD, VELOCITY)), {VELOCITY: 'fell'}
+    assert both.choose(np.array([0.3, 0.0, 0.0]), None, given_up) is FORWARD
+    assert both.choose(np.array([0.0, -0.2, 0.0]), None, given_up) is None
+    assert selector((VELOCITY,)).choose(np.array([0.3, 0.0, 0.0]), None, given_up) is None
+
+
+def test_nobody_steps_in_for_a_task_that_was_given_up(selector: Make) -> None:
+    wanted = np.array([0.5, 0.0, 0.3])
+    assert selector().choose(wanted, None, {FORWARD: 'fell'}) is None
+    assert selector().choose(wanted, None, {BACKWARD: 'fell'}) is FORWARD

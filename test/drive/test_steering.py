@@ -82,3 +82,30 @@ def test_a_controller_without_these_axes_or_buttons_is_not_followed(steering: St
     assert not steering.joy([0.0, 1.0], [0, 0, 1], 0)
     assert not steering.joy([0.0, 1.0, 0.0, 0.0], [1], 0)
     np.testing.assert_array_equal(steering.wanted(0), STAND)
+
+
+@pytest.fixture
+def buttonless(drive_config: Callable[..., DriveConfig]) -> Steering:
+    config = drive_config(joy_axes=[1, 0, 3], joy_enable=-1, dead_share=0.1)
+    return Steering(config, LARGEST)
+
+
+def test_a_controller_without_button_that_lies_about_is_in_nobodys_way(
+    buttonless: Steering,
+) -> None:
+    for twentieth in range(40):  # it tells its middle again and again
+        now = twentieth * SECOND // 20
+        assert not buttonless.joy([0.0, 0.05, 0.0, 0.0], [], now)
+        assert buttonless.twist(0.3, 0.0, 0.0, now)
+    np.testing.assert_allclose(buttonless.wanted(now), [0.3, 0.0, 0.0])
+
+
+def test_a_stick_without_button_goes_before_a_planner_until_it_is_let_go(
+    buttonless: Steering,
+) -> None:
+    assert buttonless.joy([0.0, 1.0, 0.0, 0.0], [], 0)
+    assert not buttonless.twist(-0.5, 0.0, 0.0, 1)
+    np.testing.assert_allclose(buttonless.wanted(1), [0.6, 0.0, 0.0])
+    assert buttonless.joy([0.0, 0.0, 0.0, 0.0], [], 2)
+    np.testing.assert_array_equal(buttonless.wanted(2), STAND)
+    assert buttonless.twist(-0.5, 0.0, 0.0, 3)

@@ -9,9 +9,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from quad_learner.experience.run_directory import create_at
 from quad_learner.nodes.drive import DriveNode
+from quad_learner.robot.signals import Health
 from quad_learner.ros import topics
 from quad_learner.ros.diagnostics import OK, WARN
-from quad_learner.ros.messages import odometry_to
+from quad_learner.ros.messages import battery_to, odometry_to
 from quad_learner.safety.modes import Authority, Mode, Reason
 
 PERIOD_NS = 25_000_000
@@ -74,6 +75,23 @@ class Drive:
         counts = self.bench.node._steering
         self.bench.say(topics.CMD_VEL, message)
         self.bench.until(lambda: counts._came_ns is not None, 'the velocity')
+
+    def joy(self, axes: list[float], buttons: list[int]) -> bool:
+        """Says what a game controller says; returns whether the node followed it."""
+        message = topics.JOY.type()
+        message.axes, message.buttons = axes, buttons
+        heard: list[bool] = []
+        steering = self.bench.node._steering
+        follow = type(steering).joy
+
+        def listening(*given: Any) -> bool:
+            heard.append(follow(steering, *given))
+            return heard[-1]
+
+        steering.joy = listening
+        self.bench.say(topics.JOY, message)
+        self.bench.until(lambda: heard, 'the controller')
+        return heard[0]
 
 
 @pytest.fixture
@@ -161,3 +179,62 @@ def test_what_falls_in_its_trial_is_given_up_and_diagnostics_say_so(
 def test_it_says_what_the_simulation_said_of_each_policy(drive: Drive) -> None:
     said = 'forward: not rehearsed, backward: not rehearsed, left: not rehearsed'
     assert drive.bench.node.diagnostics.values['rehearsed'] == said
+
+
+# Shipped: axes 1, 0 and 3 are ahead, to the left and turn; button 4 is to be held.
+HELD, LET_GO = [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]
+AHEAD = [0.0, 1.0, 0.0, 0.0]
+
+
+def test_a_controller_drives_while_its_button_is_held(drive: Drive) -> None:
+    robot, stance = drive.bench.robot, drive.bench.robot.stance
+    drive.decide()
+    assert drive.joy(AHEAD, HELD)
+    asked = drive.decide(authority=Authority.RESET, request=1)
+    assert asked.request > 0
+    granted = {'authority': Authority.POLICY, 'request': asked.request}
+    drive.decide(**granted)
+    walking = drive.decide(**granted)
+    np.testing.assert_allclose(walking.position, stance + 0.5 * robot.action_box, rtol=1e-6)
+    assert drive.joy(AHEAD, LET_GO)
+    drive.decide(**granted)
+    np.testing.assert_allclose(drive.decide(**granted).position, stance, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    'axes, buttons',
+    [
+        (AHEAD, LET_GO),
+        ([], HELD),
+        ([0.0, 1.0, 0.0], HELD),
+        (AHEAD, [1]),
+        ([0.0, float('nan'), 0.0, 0.0], HELD),
+        ([0.0, float('inf'), 0.0, 0.0], HELD),
+    ],
+)
+def test_a_controller_that_is_not_held_or_not_understood_drives_nothing_and_is_counted(
+    drive: Drive, axes: list[float], buttons: list[int]
+) -> None:
+    drive.decide()
+    assert not drive.joy(axes, buttons)
+    assert drive.decide(authority=Authority.RESET, request=1).request == 0
+    assert drive.bench.node.diagnostics._counts['joy_not_followed'] == 1
+
+
+def test_a_low_battery_halts_the_driver_and_diagnostics_say_why(drive: Drive) -> None:
+    bench, node = drive.bench, drive.bench.node
+    drive.decide()
+    drive.twist(0.6, 0.0)
+    asked = drive.decide(authority=Authority.RESET, request=1)
+    granted = {'authority': Authority.POLICY, 'request': asked.request}
+    drive.decide(**granted)
+    bench.say(topics.BATTERY, battery_to(Health(0, 21.0, 0.12, np.full(ACTIONS, 40.0))))
+    bench.until(lambda: node._health.newest, 'the battery')
+    targets = [drive.decide(**granted) for _ in range(60)]
+    assert targets[0].request > 0
+    assert targets[-1].request == 0
+    assert node.report() == (
+        WARN,
+        'follows no command, it rests: battery at 12 %, 21.0 V',
+    )
+    assert drive.decide(authority=Authority.RESET, request=1).request == 0
