@@ -7,11 +7,18 @@ parameter can widen them. Where it cannot trust, the answer is None: joint dampi
     knows no writer ──a command not ACTIVE──► trusts ──expired, wrong, two writers, dead──► damps
                                                 ▲                                           │
                                                 └────────a newer command not ACTIVE─────────┘
+
+It is bound to one writer for as long as that one speaks: while its newest command has not expired,
+followed or not, whoever else speaks is a second writer, and damping for CONFLICT_NS is all that
+this does. When it is silent or known to be dead, another begins. A writer that was replaced is
+heard again when the other is silent, with commands newer than all it said before: a stray command
+that came while safety was held up does not shut safety out.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+import math
+from collections import Counter
 from dataclasses import replace
 from enum import Enum
 
@@ -36,8 +43,10 @@ KD_SCALE_MAX = 5.0
 """of the robot's kd or damping gain, whichever is larger; the same reason."""
 TORQUE_SCALE_MAX = 2.0
 """of the motor's limit: predicted from an older sample, an impact puts torque off by as much."""
-RETIRED_EPOCHS = 1024
+REPLACED_EPOCHS = 1024
 """so many replaced epochs are remembered: far more restarts than a robot sees in a day."""
+SILENT_NS = -1
+"""[ns] lifetime of what a writer said that was never heard, or has died"""
 
 
 class Verdict(Enum):
@@ -93,11 +102,14 @@ class CommandSink:
         )
         self._throwing = robot.torque_max * TORQUE_SCALE_MAX
         self._epoch: int | None = None
-        self._retired: deque[int] = deque(maxlen=RETIRED_EPOCHS)
+        self._replaced: dict[int, float] = {}
+        """last sequence number of each writer that another took the place of"""
         self._abandoned: int | None = None
         self._sequence = 0
         self._command: JointCommand | None = None
         self._received_ns = 0
+        self._lifetime_ns = SILENT_NS
+        """of the newest command of the writer, received at `_received_ns`, followed or not"""
         self._conflict_until_ns: int | None = None
         self.refusals: Counter[str] = Counter()
         """how often each verdict but ACCEPTED was given, by its name"""
@@ -131,7 +143,14 @@ class CommandSink:
             self._command = None
         if verdict is Verdict.TWO_WRITERS:
             self._conflict_until_ns = now_ns + CONFLICT_NS
+        if verdict is Verdict.ACTIVE_FIRST and command.epoch == self._epoch:
+            self._note(command, now_ns)
         return verdict
+
+    def malformed(self) -> None:
+        """Damps: bytes came that are no command. A command that is not ACTIVE is trusted again."""
+        self._command = None
+        self.refusals[Verdict.MALFORMED.name] += 1
 
     def current(self, now_ns: int) -> JointCommand | None:
         """Returns the command to follow now; None: damp the joints.
@@ -141,7 +160,7 @@ class CommandSink:
         """
         if self._command is None or self._in_conflict(now_ns):
             return None
-        if not 0 <= now_ns - self._received_ns <= self._command.lifetime_ns:
+        if not self._is_heard(now_ns):
             self._command = None
             self.refusals[Verdict.EXPIRED.name] += 1
         return self._command
@@ -165,19 +184,35 @@ class CommandSink:
         """
         self._abandoned = self._epoch
         self._command = None
+        self._lifetime_ns = SILENT_NS
         self.refusals[Verdict.WRITER_DIED.name] += 1
 
     def _in_conflict(self, now_ns: int) -> bool:
         until_ns = self._conflict_until_ns
         return until_ns is not None and until_ns - CONFLICT_NS <= now_ns < until_ns
 
+    def _is_heard(self, now_ns: int) -> bool:
+        """Tells whether the writer still speaks: its newest command has not expired."""
+        return 0 <= now_ns - self._received_ns <= self._lifetime_ns
+
+    def _note(self, command: JointCommand, now_ns: int) -> None:
+        self._sequence = command.sequence
+        self._received_ns = now_ns
+        self._lifetime_ns = command.lifetime_ns
+
     def _take(self, command: JointCommand, now_ns: int) -> None:
         if self._epoch is not None and self._epoch != command.epoch:
-            self._retired.append(self._epoch)
+            self._replace(self._epoch, command.epoch)
         self._epoch = command.epoch
-        self._sequence = command.sequence
         self._command = command
-        self._received_ns = now_ns
+        self._note(command, now_ns)
+
+    def _replace(self, old: int, new: int) -> None:
+        self._replaced.pop(new, None)
+        if len(self._replaced) >= REPLACED_EPOCHS:
+            del self._replaced[next(iter(self._replaced))]
+        # The dead do not speak again, whatever they left on its way.
+        self._replaced[old] = math.inf if old == self._abandoned else self._sequence
 
     def _judge(self, command: JointCommand, now_ns: int, measured: SensorSample | None) -> Verdict:
         fault = self._content(command)
@@ -185,15 +220,16 @@ class CommandSink:
             return fault
         if command.epoch == self._abandoned:
             return Verdict.WRITER_DIED
-        active = command.mode is Mode.ACTIVE
         if command.epoch != self._epoch:
-            stranger = active and self.current(now_ns) is not None
-            if stranger or command.epoch in self._retired:
+            if self._is_heard(now_ns):
                 return Verdict.TWO_WRITERS
-        elif command.sequence <= self._sequence:
+            said = self._replaced.get(command.epoch, -math.inf)
+        else:
+            said = self._sequence
+        if command.sequence <= said:
             return Verdict.NOT_NEWER
         trusted = command.epoch == self._epoch and self.current(now_ns) is not None
-        if active and not trusted:
+        if command.mode is Mode.ACTIVE and not trusted:
             return Verdict.ACTIVE_FIRST
         throws = measured is not None and self._throws(command, measured)
         return Verdict.TORQUE if throws else Verdict.ACCEPTED

@@ -50,10 +50,11 @@ def _rearmed_by_itself(world: World, before: tuple[str, int], seconds: float) ->
 @row(16)
 @row(35)
 def safety_starts_anew(world: World) -> Finding:
-    """Another epoch, and the driver goes on saying what it said."""
+    """The process died, as the robot sees; another epoch, and the driver says what it said."""
     before = (world.command.authority.name, world.command.request)
     asked = world.command.request
     world.lies[driver_of(world)] = through(lambda t: dataclasses.replace(t, request=asked))
+    world.sink.abandon()
     world.state = world.core.initial(EPOCH + 1)
     world.inputs = type(world.inputs)()
     found = until_stop(world, 0.1, lasts=False)

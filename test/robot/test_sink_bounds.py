@@ -133,12 +133,3 @@ def test_a_command_that_has_died_is_counted_also_where_what_follows_is_refused(
     sink.accept(command(2), 0)
     sink.accept(command(3, lifetime_ns=0), LIFE_NS + 1)
     assert sink.refusals == {'EXPIRED': 1, 'LIFETIME': 1}
-
-
-def test_as_many_replaced_writers_are_remembered_as_a_robot_sees_in_a_day() -> None:
-    sink = CommandSink(ROBOT)
-    for epoch in range(1 + 1 + 1024):  # of these the last drives, and the first is forgotten
-        assert sink.accept(command(1, Mode.STANDBY, epoch=epoch), epoch) is Verdict.ACCEPTED
-    now_ns = 2000
-    assert sink.accept(command(9, Mode.STANDBY, epoch=1), now_ns) is Verdict.TWO_WRITERS
-    assert sink.accept(command(9, Mode.STANDBY, epoch=0), now_ns) is Verdict.ACCEPTED

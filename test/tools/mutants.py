@@ -52,7 +52,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     f'{SAFETY}motors': ('test/safety/test_motors.py', 'test/safety/test_monitors.py'),
     f'{SAFETY}modes': ('test/safety/test_modes.py', 'test/safety/test_arbiter.py'),
     f'{SAFETY}config': ('test/safety/test_config.py',),
-    'quad_learner.robot.sink': ('test/robot/test_sink_bounds.py', 'test/robot/test_sink.py'),
+    'quad_learner.robot.sink': (
+        'test/robot/test_sink_bounds.py',
+        'test/robot/test_sink_writers.py',
+        'test/robot/test_sink.py',
+    ),
 }
 """the tests that are asked of each module; state.py holds no statement that could be wrong"""
 FIRST_ARGUMENTS = (
