@@ -102,10 +102,15 @@ class LearnerNode(GraphNode):
             self._training.update()
 
     def _on_policy_state(self, message: Any) -> None:
-        if message.message == Phase.FINISHED.value:
-            values = {pair.key: pair.value for pair in message.values}
+        if message.message != Phase.FINISHED.value:
+            return
+        values = {pair.key: pair.value for pair in message.values}
+        try:
             self._finish_at = int(values.get('sequence', '0'))
-            self._finish_if_done()
+        except ValueError as error:
+            self.diagnostics.values['problem'] = f'policy/state: {error}'
+            return
+        self._finish_if_done()
 
     def _finish_if_done(self) -> None:
         if self._finish_at is not None and self._training.sequence >= self._finish_at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,8 @@ HEARTBEAT_S = 0.25
 """[s] while it waits for the learner it says so this often, so that safety does not give it up"""
 POSE_DELAY_NS = NANOSECONDS // 2
 """[ns] lockstep takes an external pose in so long after its stamp, whenever it has come"""
+POSES_KEPT = 32
+"""external poses that wait, the newest: half a minute of a camera that tells one a second"""
 BEFORE_ALL_NS = -NANOSECONDS
 """[ns] stamp of a target that answers no sample"""
 
@@ -78,7 +81,7 @@ class PolicyNode(GraphNode):
         self._fatigue = Fatigue(self.robot, reset_config)
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
-        self._poses: list[tuple[int, Place]] = []
+        self._poses: deque[tuple[int, Place]] = deque(maxlen=POSES_KEPT)
         self._decided = -1
         self._last: JointTarget | None = None
         robot = self.robot
@@ -106,11 +109,16 @@ class PolicyNode(GraphNode):
         self.every(1.0, self._tell)
 
     def _on_progress(self, message: Any) -> None:
-        if self._driver is None:
+        if self._driver is not None:
+            return
+        try:
             progress = progress_from(message, self.graph.robot_id)
-            counters = Counters(progress.sequence, progress.episode)
-            self._driver = Driver(self.robot, self._task, self._course, self._stands, counters)
-            self.get_logger().info(f'goes on after step {progress.sequence}')
+        except MessageError as error:
+            self.diagnostics.values['refused'] = f'progress: {error}'
+            return
+        counters = Counters(progress.sequence, progress.episode)
+        self._driver = Driver(self.robot, self._task, self._course, self._stands, counters)
+        self.get_logger().info(f'goes on after step {progress.sequence}')
 
     def _on_model(self, kind: Kind, message: Any) -> None:
         self._unread[kind] = bytes(message.data)
@@ -229,7 +237,7 @@ class PolicyNode(GraphNode):
         """Hands on the external poses whose time has come."""
         lockstep = self.graph.lockstep
         while self._poses and (not lockstep or self._poses[0][0] + POSE_DELAY_NS <= now_ns):
-            stamp, place = self._poses.pop(0)
+            stamp, place = self._poses.popleft()
             # A robot's ticks and a camera's clock know nothing of each other: it counts as fresh.
             if not self._course.correct(stamp if lockstep else now_ns, place):
                 self.diagnostics.count('external_poses_refused')

@@ -48,6 +48,7 @@ class RobotRos2ControlNode(GraphNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('robot', Ros2ControlConfig, **options)
+        self.keep_to_this_machine()
         self._config: Ros2ControlConfig = self.configs[0]
         _check(self.robot, self._config)
         simulated = self.get_parameter('use_sim_time').value
@@ -92,7 +93,7 @@ class RobotRos2ControlNode(GraphNode):
             self._hear(JointState, config.foot_contacts_topic, self._on_feet)
         if self.robot.has_motor_temperature:
             self._hear(Float64MultiArray, config.motor_temperature_topic, self._on_temperature)
-        topics.JOINT_COMMAND.subscribe(self, self._on_command)
+        topics.JOINT_COMMAND.subscribe(self, self._on_command, raw=True)
         topics.SET_UPRIGHT.serve(self, self._set_upright)
         self.every(1.0 / self.robot.command_hz, self._on_tick)
         self.every(LOOK_S, self._look)
@@ -145,14 +146,15 @@ class RobotRos2ControlNode(GraphNode):
         health = Health(self._stamp_ns, np.nan, np.nan, self._map.unordered(values))
         self._temperature.publish(self._records.temperature_to(health))
 
-    def _on_command(self, message: Any) -> None:
+    def _on_command(self, data: bytes) -> None:
         now_ns = steady_ns()
         if self._leaving or self._obstacle(now_ns):
             return
         try:
-            command = self._records.command_from(message)
+            command = self._records.command_from(data)
         except MessageError as error:
             self.diagnostics.values['refused'] = str(error)
+            self._sink.malformed()
             return
         self._latency.answered(command.time_ns, now_ns)
         if self._sink.accept(command, now_ns, self._sample) is Verdict.ACCEPTED:

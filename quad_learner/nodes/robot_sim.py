@@ -47,6 +47,7 @@ class RobotSimNode(GraphNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('robot', SimulationConfig, SafetyConfig, **options)
+        self.keep_to_this_machine()
         generator = self.graph.generator('simulation')
         self._sim = SimulatedRobot(self.robot, self.configs[0], generator)
         self._sink = CommandSink(self.robot)
@@ -89,6 +90,7 @@ class RobotSimNode(GraphNode):
             command = self._records.command_from(data)
         except MessageError as error:
             self.diagnostics.values['refused'] = str(error)
+            self._sink.malformed()
             return
         self._latency.answered(command.time_ns, steady_ns())
         if not self.graph.lockstep:

@@ -9,7 +9,6 @@ missing is over.
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from functools import partial
@@ -17,8 +16,6 @@ from typing import Any
 
 from rclpy.duration import Duration
 
-from quad_learner.configuration import ConfigurationError
-from quad_learner.reach import is_secured, reach
 from quad_learner.robot.signals import (
     NANOSECONDS,
     Estimate,
@@ -73,7 +70,7 @@ class SafetyNode(GraphNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('safety', SafetyConfig, **options)
-        self._check_reach()
+        self.keep_to_this_machine()
         self._core = SafetyCore(self.robot, self.configs[0])
         self._state = self._core.initial(epoch=secrets.randbits(EPOCH_BITS))
         self._records = Records(self.robot)
@@ -99,19 +96,6 @@ class SafetyNode(GraphNode):
         self._trips = 0
         self._changed = 0
         self._wire()
-
-    def _check_reach(self) -> None:
-        """Refuses to begin where strangers could speak, unless that was asked for."""
-        how = reach(os.environ)
-        if how and not self.graph.open_to_network:
-            self.destroy_node()
-            raise ConfigurationError(
-                f'other machines could drive this robot: {how}; set '
-                'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST, or the parameter open_to_network: true '
-                'for every node, and read docs/security.md first'
-            )
-        if how and not is_secured(os.environ):
-            self.get_logger().warning(f'anybody in reach can drive this robot: {how}')
 
     def _wire(self) -> None:
         self._commands = topics.JOINT_COMMAND.publisher(self)

@@ -26,6 +26,8 @@ HARDWARE = 'quad_learner'
 """what a status says it is of, after the robot's name"""
 PERIOD_S = 1.0
 """[s] as diagnostic tools expect"""
+WORDS_MAX = 1000
+"""letters of a value that are told: why a message was refused may quote it, however long it is"""
 
 Report = Callable[[], tuple[bytes, str]]
 
@@ -85,7 +87,7 @@ def status(
 
 
 def _text(value: Any) -> str:
-    return f'{value:.6g}' if isinstance(value, float) else str(value)
+    return f'{value:.6g}' if isinstance(value, float) else str(value)[:WORDS_MAX]
 
 
 class StateReport:

@@ -36,12 +36,15 @@ class EstimateListener:
         self.newest: Estimate | None = None
         self.problem = ''
         """why the last one could not be read"""
-        topics.ODOM.subscribe_to_some(node, self._on_odometry, wanted)
+        topics.ODOM.subscribe_to_some(node, self._on_odometry, self._refuse, wanted)
 
     def _on_odometry(self, _: int, data: bytes) -> None:
         try:
             self.newest = self._wire.odometry_from(data)
         except MessageError as error:
-            self.problem = f'odom: {error}'
+            self._refuse(f'odom: {error}')
             return
         self._arrived()
+
+    def _refuse(self, why: str) -> None:
+        self.problem = why

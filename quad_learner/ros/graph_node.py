@@ -14,17 +14,20 @@ from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallba
 from rclpy.node import Node
 from rclpy.timer import Timer
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import Lifeline, claim
 from quad_learner.graph import GraphConfig
 from quad_learner.memory_lock import lock_memory
 from quad_learner.precedence import run_first, threads
 from quad_learner.process_size import MIB, GrowthAlarm, size
+from quad_learner.reach import is_secured, reach
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.robot.ticks import Ticks
 from quad_learner.ros import parameters
 from quad_learner.ros.clock import steady_ns
 from quad_learner.ros.diagnostics import OK, PERIOD_S, WARN, Diagnostics
+from quad_learner.ros.guard import READING, Guard
 from quad_learner.ros.neighbours import Neighbours
 from quad_learner.ros.topics import Topic
 from quad_learner.ros.words import Unread
@@ -50,6 +53,8 @@ class GraphNode(Node):
                 their values are in `self.configs`, in the same order.
             options: for rclpy's Node (tests give parameter_overrides).
         """
+        # The middleware's own listener, of simulated time, is made by the next line.
+        self.guard = Guard(self._survives, lambda words: self.get_logger().error(words))
         super().__init__(name, **options)
         self._lock = claim(name, *self._place)
         self._lifelines: list[Lifeline] = []
@@ -69,6 +74,23 @@ class GraphNode(Node):
         if self.controls:
             self._words = Unread()
             self.every(PERIOD_S, self._look_at_words)
+
+    def keep_to_this_machine(self) -> None:
+        """For who moves motors, or has them moved: refuses to begin where strangers could speak.
+
+        Raises:
+            ConfigurationError: another machine is in reach, and `open_to_network` is not set.
+        """
+        how = reach(os.environ)
+        if how and not self.graph.open_to_network:
+            self.destroy_node()
+            raise ConfigurationError(
+                f'other machines could drive this robot: {how}; set '
+                'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST, or the parameter open_to_network: true '
+                'for every node, and read docs/security.md first'
+            )
+        if how and not is_secured(os.environ):
+            self.get_logger().warning(f'anybody in reach can drive this robot: {how}')
 
     def take_precedence(self) -> None:
         """Lets a control process run before all others, beside a robot that does not wait.
@@ -90,17 +112,30 @@ class GraphNode(Node):
                 'what controls the robot; quad-learner doctor says what to do'
             )
 
+    def _survives(self, error: Exception) -> bool:
+        """Tells whether the node goes on after an error of a callback: a robot would fall for it.
+
+        Where no robot falls, a mistake of our own ends the node: another is started, and a world
+        that waits would wait for ever.
+        """
+        walks = self.controls and not self.graph.lockstep
+        return walks or isinstance(error, READING)
+
     def _report_all(self) -> tuple[bytes, str]:
-        """Returns what the node reports, whom it hears that it should not, and if it grows."""
+        """Returns what the node reports, and what there is to warn of in any node."""
         level, summary = self.report()
-        if self._grown:
-            level, summary = max(level, WARN), f'{summary}; {self._grown}'
-        others = self.neighbours.heard()
-        self.diagnostics.values['dropped_of_others'] = self.neighbours.dropped
-        if not others:
-            return level, summary
-        names = ', '.join(other or 'without a name' for other in others)
-        return max(level, WARN), f'{summary}; hears robot {names}, ignored'
+        values, neighbours, caught = self.diagnostics.values, self.neighbours, self.guard.caught
+        values['passed_over'] = caught.total()
+        values['dropped_of_others'] = neighbours.dropped
+        values['dropped_of_unnamed'] = neighbours.unnamed
+        besides = [self._grown] if self._grown else []
+        if caught:
+            besides.append(f'passed over {caught.total()} messages, the last: {self.guard.last}')
+        others = neighbours.heard()
+        if others:
+            names = ', '.join(other or 'without a name' for other in others)
+            besides.append(f'hears robot {names}, ignored')
+        return (max(level, WARN), '; '.join((summary, *besides))) if besides else (level, summary)
 
     def _meet(self, other: str) -> None:
         self.get_logger().warning(
@@ -139,11 +174,17 @@ class GraphNode(Node):
             msg_type, topic, *how, **({'event_callbacks': events} | more)
         )
 
-    def create_subscription(self, msg_type: Any, topic: str, *how: Any, **more: Any) -> Any:
-        """Makes a subscription that notices whom it cannot hear for their quality of service."""
+    def create_subscription(
+        self, msg_type: Any, topic: str, callback: Callable[[Any], None], *how: Any, **more: Any
+    ) -> Any:
+        """Makes a subscription that no message ends the node by.
+
+        It notices whom it cannot hear for their quality of service.
+        """
         events = SubscriptionEventCallbacks(incompatible_qos=partial(self._mismatched, topic))
+        heard = self.guard.guarded(topic, callback)
         return super().create_subscription(
-            msg_type, topic, *how, **({'event_callbacks': events} | more)
+            msg_type, topic, heard, *how, **({'event_callbacks': events} | more)
         )
 
     def _mismatched(self, topic: str, event: Any) -> None:

@@ -153,7 +153,7 @@ def place_from(message: PoseStamped) -> tuple[int, Place]:
         MessageError: the orientation is no rotation.
     """
     orientation = _xyzw(message.pose.orientation)
-    length = float(np.linalg.norm(orientation))
+    length = math.hypot(*orientation)
     if not abs(length - 1.0) < UNIT_TOLERANCE:
         raise MessageError(f'external pose: a quaternion of length {length:.3g}')
     yaw = roll_pitch_yaw(orientation / length)[2]

@@ -28,6 +28,10 @@ ROOM = 4
 robots that come in the same instant must not push out the own one"""
 NOTED_NS = 2 * NANOSECONDS
 """[ns] another robot counts as there for so long after its last word: two diagnostics"""
+NAMES_MAX = 32
+"""names of other robots that are kept and told: whoever makes up names may make up thousands"""
+LETTERS_MAX = 64
+"""letters of a name that are kept"""
 _HEADED_AT, _RECORD_AT = 12, 8
 """where the length of the text lies in the bytes (CDR): after the stamp, or the count of blocks"""
 _LENGTH = {True: struct.Struct('<I'), False: struct.Struct('>I')}
@@ -96,13 +100,20 @@ class Neighbours:
 
         Args:
             robot_id: whose word counts.
-            met: called once for each other robot, with its name, which may be ''.
+            met: called once for each other robot, with its name, which may be '', and for
+                NAMES_MAX at most.
         """
         self._own = robot_id
         self._met = met
-        self._heard: dict[tuple[str, str], int] = {}
+        self._heard: dict[str, int] = {}
+        """when each other robot spoke last [ns]"""
+        self._speaks_on: dict[str, set[str]] = {}
+        """who was heard on each topic"""
+        self._told = 0
         self.dropped = 0
         """messages of others so far"""
+        self.unnamed = 0
+        """of these, messages of robots beyond the names that are kept"""
         self.room = ROOM if robot_id else 0
         """messages of a topic that must be able to wait"""
 
@@ -152,20 +163,37 @@ class Neighbours:
         return hear
 
     def _drop(self, topic: str, robot: str) -> None:
-        if all(robot != other for _, other in self._heard):
-            self._met(robot)
-        self._heard[topic, robot] = steady_ns()
         self.dropped += 1
+        robot, now_ns = robot[:LETTERS_MAX], steady_ns()
+        if robot not in self._heard and not self._takes_up(robot, now_ns):
+            self.unnamed += 1
+            return
+        self._heard[robot] = now_ns
+        self._speaks_on.setdefault(topic, set()).add(robot)
+
+    def _takes_up(self, robot: str, now_ns: int) -> bool:
+        """Tells of a new robot; returns False where there are too many to keep its name."""
+        if len(self._heard) >= NAMES_MAX:
+            since = now_ns - NOTED_NS
+            self._heard = {name: last for name, last in self._heard.items() if last >= since}
+            for names in self._speaks_on.values():
+                names.intersection_update(self._heard)
+        if len(self._heard) >= NAMES_MAX:
+            return False
+        if self._told < NAMES_MAX:
+            self._told += 1
+            self._met(robot)
+        return True
 
     def heard(self) -> list[str]:
         """Returns the names of the robots that spoke lately."""
         since = steady_ns() - NOTED_NS
-        return sorted({robot for (_, robot), last in self._heard.items() if last >= since})
+        return sorted(robot for robot, last in self._heard.items() if last >= since)
 
     def known(self, topic: str) -> int:
         """Returns how many other robots were heard on `topic` since it was forgotten."""
-        return sum(where == topic for where, _ in self._heard)
+        return len(self._speaks_on.get(topic, ()))
 
     def forget(self, topic: str) -> None:
         """Forgets whom it heard on `topic`: they are gone."""
-        self._heard = {key: last for key, last in self._heard.items() if key[0] != topic}
+        self._speaks_on.pop(topic, None)

@@ -42,6 +42,10 @@ _WHOLE = {
 }
 """the whole numbers of a step, and the largest that each may be; none is below 0"""
 _SCALARS = (*_WHOLE, 'reward', 'constraint', 'terminated', 'truncated')
+EVERY_REASON = sum(Reason)
+COMBINATIONS = 4096
+"""of reasons that are told apart: far more than occur. Python keeps each that was ever made, and a
+stranger could send 33 million"""
 NOT_FINITE = 'a step that holds a number that is not finite'
 
 
@@ -59,6 +63,7 @@ class Records:
         n = len(robot.joints)
         self._robot = robot
         self._hash = robot.joints_hash
+        self._reasons: dict[int, Reason] = {}
         own = robot.identity
         self._target = Record(
             {'time_ns': 1, 'joints_hash': 1, 'source': 1, 'request': 1}
@@ -70,6 +75,7 @@ class Records:
             | {'mode': 1, 'authority': 1, 'request': 1, 'reasons': 1}
             | {'position': n, 'kp': n, 'kd': n, 'effort': n},
             robot_id=own,
+            checked=True,
         )
         self._temperature = Record(
             {'time_ns': 1, 'joints_hash': 1, 'temperature': n}, robot_id=own
@@ -160,7 +166,7 @@ class Records:
                 mode=Mode(int(block['mode'][0])),
                 authority=Authority(int(block['authority'][0])),
                 request=int(block['request'][0]),
-                reasons=Reason(int(block['reasons'][0])),
+                reasons=self._reasons_in(block['reasons'][0]),
                 position=block['position'],
                 kp=block['kp'],
                 kd=block['kd'],
@@ -217,7 +223,7 @@ class Records:
                 fell=bool(block['fell']),
                 complete=bool(block['complete']),
                 left=bool(block['left']),
-                reasons=Reason(int(block['reasons'])),
+                reasons=self._reasons_in(block['reasons']),
             )
         except (ValueError, OverflowError) as error:
             raise MessageError(f'an episode that makes no sense: {error}') from error
@@ -266,7 +272,7 @@ class Records:
             next_observation=block['next_observation'],
             terminated=bool(scalar['terminated']),
             truncated=bool(scalar['truncated']),
-            reasons=Reason(int(scalar['reasons'])),
+            reasons=self._reasons_in(scalar['reasons']),
         )
 
     def transitions_from(self, messages: Sequence[bytes]) -> Steps:
@@ -295,6 +301,19 @@ class Records:
             terminated=column['terminated'] != 0.0,
             truncated=column['truncated'] != 0.0,
         )
+
+    def _reasons_in(self, number: float) -> Reason:
+        """Returns the reasons that a number stands for; bits that nobody knows are left out.
+
+        Beyond COMBINATIONS of them, a new one is INTERNAL: what it says cannot be told.
+        """
+        bits = int(number) & EVERY_REASON
+        known = self._reasons.get(bits)
+        if known is not None:
+            return known
+        if len(self._reasons) >= COMBINATIONS:
+            return Reason.INTERNAL
+        return self._reasons.setdefault(bits, Reason(bits))
 
     def _unpack(self, record: Record, message: Any) -> dict[str, Any]:
         try:

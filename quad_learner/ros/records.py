@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import array
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -25,6 +26,8 @@ from quad_learner.ros.messages import message_of
 from quad_learner.ros.neighbours import named
 
 Numbers = NDArray[Any]
+CHECKSUM = 'crc32'
+"""a checked record ends with this block: the CRC-32 of its other numbers as little-endian bytes"""
 
 
 class RecordError(ValueError):
@@ -39,13 +42,17 @@ class Record:
         blocks: Mapping[str, int],
         message: type[Any] = Float64MultiArray,
         robot_id: str = '',
+        checked: bool = False,
     ) -> None:
         """Args:
         blocks: size of each block, in order.
         message: Float64MultiArray or Float32MultiArray.
         robot_id: whose record it is; on the wire the first block bears it.
+        checked: one more block holds a checksum, and a record that it does not fit is refused; of
+            Float64MultiArray alone, for 32 bits are not exact in a float32.
         """
-        self._blocks = dict(blocks)
+        self._blocks = dict(blocks) | ({CHECKSUM: 1} if checked else {})
+        self._checked = checked
         first, *others = self._blocks
         self._labels = (named(robot_id, first), *others)
         self._message = message
@@ -58,6 +65,7 @@ class Record:
             name: slice(int(end) - size, int(end))
             for (name, size), end in zip(self._blocks.items(), ends, strict=True)
         }
+        self._given = {name: place for name, place in self._slices.items() if name in blocks}
         self._size = int(ends[-1])
         self._layout = MultiArrayLayout(
             dim=[
@@ -85,8 +93,10 @@ class Record:
 
     def _flat(self, values: Mapping[str, Any]) -> bytes:
         flat = np.empty(self._size, self._dtype)
-        for name, place in self._slices.items():
+        for name, place in self._given.items():
             flat[place] = values[name]
+        if self._checked:
+            flat[-1] = _checksum(flat[:-1])
         return flat.tobytes()
 
     def _message_of(self, flat: bytes) -> Any:
@@ -116,12 +126,12 @@ class Record:
                 raise RecordError(
                     f'block {dim.label!r} of {dim.size} came, expected {label!r} of {size}'
                 )
-        return self._blocks_of(flat)
+        return self._right(flat)
 
     def _unpack_bytes(self, data: bytes) -> dict[str, Numbers]:
         parts = self._frame.read(data)
         if parts is not None:
-            return self._blocks_of(np.frombuffer(parts[0], self._dtype))
+            return self._right(np.frombuffer(parts[0], self._dtype))
         return self.unpack(message_of(data, self._message))
 
     def unpack_all(self, messages: Sequence[bytes]) -> dict[str, Numbers]:
@@ -131,11 +141,20 @@ class Record:
             RecordError: as for `unpack`, of any of them.
             MessageError: as for `unpack`, of any of them.
         """
-        parts = self._frame.read_all(messages)
+        parts = None if self._checked else self._frame.read_all(messages)
         if parts is not None:
             return self._blocks_of(parts[0].view(self._dtype))
         found = [self.unpack(data) for data in messages]
         return {name: np.stack([blocks[name] for blocks in found]) for name in self._blocks}
 
+    def _right(self, flat: Numbers) -> dict[str, Numbers]:
+        if self._checked and flat[-1] != _checksum(flat[:-1]):
+            raise RecordError('a record was changed on its way: its checksum is of other numbers')
+        return self._blocks_of(flat)
+
     def _blocks_of(self, flat: Numbers) -> dict[str, Numbers]:
         return {name: flat[..., place] for name, place in self._slices.items()}
+
+
+def _checksum(numbers: Numbers) -> int:
+    return zlib.crc32(numbers.astype('<f8', copy=False).data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -15,7 +16,8 @@ from quad_learner.ros.messages import MessageError
 from quad_learner.ros.wire import SampleWire
 
 PENDING = 8
-"""Instants kept while a part of them is missing: older ones are dropped and counted."""
+"""Instants kept while a part of them is missing: those that began to come longer ago are dropped
+and counted. Not those with the lowest stamps: stamps of another clock may all be above our own."""
 
 
 class SampleAssembler:
@@ -39,9 +41,10 @@ class SampleAssembler:
         self._parts: dict[int, dict[str, bytes]] = {}
         self._needed = 3 if robot.has_foot_force else 2
         self._wanted = wanted
-        self._newest_ns = -1
+        self._noted: deque[int] = deque(maxlen=PENDING)
+        """stamps [ns] of the instants that were heard of last, each once, in order of arrival"""
         self.before_ns = -1
-        """stamp of the instant before the newest that was heard of [ns], or -1"""
+        """stamp of the instant before the newest whole sample that was heard of [ns], or -1"""
         self.dropped = 0
         """incomplete instants and unreadable messages so far"""
         self.last_problem = ''
@@ -49,11 +52,12 @@ class SampleAssembler:
         if robot.has_foot_force:
             parts['feet'] = topics.FOOT_CONTACTS
         for part, topic in parts.items():
-            topic.subscribe_to_some(node, partial(self._add, part), self._note, depth)
+            add = partial(self._add, part)
+            topic.subscribe_to_some(node, add, self._refuse, self._note, depth)
 
     def _note(self, stamp: int) -> bool:
-        if stamp > self._newest_ns:
-            self.before_ns, self._newest_ns = self._newest_ns, stamp
+        if stamp not in self._noted:
+            self._noted.append(stamp)
         return self._wanted(stamp)
 
     def _add(self, part: str, stamp: int, data: bytes) -> None:
@@ -66,15 +70,19 @@ class SampleAssembler:
         try:
             sample = self._sample(stamp, parts)
         except MessageError as error:
-            self.dropped += 1
-            self.last_problem = str(error)
+            self._refuse(str(error))
             return
+        self.before_ns = max((noted for noted in self._noted if noted < stamp), default=-1)
         self._callback(sample)
 
     def _forget_old(self) -> None:
         while len(self._parts) > PENDING:
-            del self._parts[min(self._parts)]
+            del self._parts[next(iter(self._parts))]
             self.dropped += 1
+
+    def _refuse(self, why: str) -> None:
+        self.dropped += 1
+        self.last_problem = why
 
     def _sample(self, stamp: int, parts: dict[str, bytes]) -> SensorSample:
         orientation, angular_velocity, specific_force = self._wire.imu_from(parts['imu'])

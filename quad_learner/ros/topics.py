@@ -35,8 +35,13 @@ EXPERIENCE_DEPTH = 4096
 """Steps that wait for a learner that is away: 100 s at 40 Hz."""
 
 
-def _stamp_in(data: bytes) -> int:
-    """Returns the stamp [ns] of a serialized (CDR) message that begins with a header."""
+def _stamp_in(data: bytes) -> int | None:
+    """Returns the stamp [ns] of a serialized (CDR) message that begins with a header.
+
+    None where there are too few bytes for one.
+    """
+    if len(data) < CDR_HEADER_BYTES + _LITTLE.size:
+        return None
     stamp = _LITTLE if data[1] & 1 else _BIG
     seconds, nanoseconds = stamp.unpack_from(data, CDR_HEADER_BYTES)
     return int(seconds) * NANOSECONDS + int(nanoseconds)
@@ -75,18 +80,21 @@ class Topic:
         self,
         node: Node,
         callback: Callable[[int, bytes], None],
+        refuse: Callable[[str], None],
         wanted: Callable[[int], bool] = lambda _: True,
         depth: int = 0,
     ) -> Any:
         """Lets `callback` hear the stamp [ns] and the bytes of messages whose stamp is `wanted`.
 
         For types that begin with a header. Turning bytes into a message is most of the cost of
-        hearing it.
+        hearing it. `refuse` is told of bytes without a stamp.
         """
 
         def hear(data: bytes) -> None:
             stamp = _stamp_in(data)
-            if wanted(stamp):
+            if stamp is None:
+                refuse(f'{self.name}: {len(data)} bytes, too few for a stamp')
+            elif wanted(stamp):
                 callback(stamp, data)
 
         return self.subscribe(node, hear, raw=True, depth=depth)

@@ -117,10 +117,11 @@ class Bench:
         return answer.result()
 
     def close(self) -> None:
-        """Ends both."""
+        """Ends both. No message may have hurt the node, not even where it survived that."""
         if self.node is not None:
             self.node.destroy_node()
         self.peer.destroy_node()
+        assert self.node is None or not self.node.guard.caught, self.node.guard.last
 
 
 @pytest.fixture

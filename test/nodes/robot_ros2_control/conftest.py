@@ -129,10 +129,11 @@ class Bench:
         assert self.says('damping: no command', self.sense), self.node.report()
 
     def close(self) -> None:
-        """Takes both nodes down."""
+        """Takes both nodes down. No message may have hurt the one that is tested."""
         self.node.destroy_node()
         self.peer.destroy_node()
         self.executor.shutdown()
+        assert not self.node.guard.caught, self.node.guard.last
 
 
 @pytest.fixture
