@@ -62,5 +62,5 @@ class Guard:
             self._told_ns = now_ns
             where = ''.join(traceback.format_tb(error.__traceback__))
             self._tell(
-                f'a message was passed over, {self.caught.total()} so far: {self.last}\n{where}'
+                f'passed over a message, {self.caught.total()} so far: {self.last}\n{where}'
             )

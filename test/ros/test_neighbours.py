@@ -112,3 +112,32 @@ def test_who_speaks_later_than_long_ago_is_no_longer_told(
     assert neighbours.heard() == []
     neighbours.forget('odom')
     assert neighbours.known('odom') == 0
+
+
+def test_made_up_names_are_kept_and_told_to_a_number_and_dropped_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, met, taken = [0], list[str](), list[Any]()
+    monkeypatch.setattr('quad_learner.ros.neighbours.steady_ns', lambda: now[0])
+    neighbours = Neighbours('left', met.append)
+    hear: Callable[[Any], None] = neighbours.only_ours('odom', Odometry, False, taken.append)
+    message = Odometry()
+
+    def speak(name: str) -> None:
+        message.header.frame_id = f'{name}/odom'
+        hear(message)
+
+    for number in range(10_000):
+        speak(f'{number:05}' + 'x' * 1000)
+    assert neighbours.heard() == [f'{number:05}' + 'x' * 59 for number in range(32)]
+    assert met == neighbours.heard()
+    assert (neighbours.dropped, neighbours.unnamed) == (10_000, 10_000 - 32)
+    assert neighbours.known('odom') == 32
+    speak('left')
+    assert len(taken) == 1
+    # When they have fallen silent others are known by name again; the log has enough of them.
+    now[0] = 2_000_000_001
+    speak('right')
+    assert neighbours.heard() == ['right']
+    assert neighbours.known('odom') == 1
+    assert len(met) == 32

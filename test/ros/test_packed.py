@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from quad_learner.experience.steps import Steps
 from quad_learner.robot.model import RobotModel, load
 from quad_learner.robot.signals import Health
 from quad_learner.ros.messages import MessageError
-from quad_learner.ros.packed import Progress, Records, progress_from, progress_to
+from quad_learner.ros.packed import COMBINATIONS, Progress, Records, progress_from, progress_to
 from quad_learner.safety.modes import Authority, Mode, Reason
 
 Make = Callable[..., Any]
@@ -152,8 +153,49 @@ def test_a_command_of_no_known_mode_or_driver_is_refused(
 ) -> None:
     message = opened(records.command_to(command_of()))
     message.data[place] = number
+    message.data[-1] = zlib.crc32(message.data[:-1])
     with pytest.raises(MessageError, match='makes no sense'):
         records.command_from(message)
+
+
+def test_a_bit_that_is_turned_within_the_limits_of_a_joint_is_found(
+    robot: RobotModel, records: Records, command_of: Make
+) -> None:
+    """A knee at -1.8 rad with one bit turned is at -1.3, which the sink would follow."""
+    right = records.command_to(command_of(position=np.full(12, -1.8)))
+    place = right.index(np.float64(-1.8).tobytes())
+    turned = bytearray(right)
+    turned[place + 6] ^= 1 << 3
+    assert np.frombuffer(bytes(turned[place : place + 8]))[0] == pytest.approx(-1.3)
+    assert robot.position_min[2] < -1.8 < -1.3 < robot.position_max[2]
+    with pytest.raises(MessageError, match='changed on its way'):
+        records.command_from(bytes(turned))
+
+
+@pytest.mark.parametrize('number', [2.0**40 + 5.0, 2.0**62, -1.0, 5.0, float(EVERY_REASON)])
+def test_reasons_that_nobody_knows_are_left_out(
+    records: Records, end_of: Make, number: float
+) -> None:
+    message = records.episode_to(end_of())
+    message.data[-1] = number
+    expected = sum(reason for reason in Reason if int(number) & reason)
+    assert int(records.episode_from(message).reasons) == expected
+
+
+def test_made_up_reasons_do_not_fill_the_memory(robot: RobotModel, end_of: Make) -> None:
+    """Python keeps each combination of a flag that it ever made: 561 bytes of it."""
+    records = Records(robot)
+    message = records.episode_to(end_of())
+    tilt, known = int(Reason.TILT), len(Reason._value2member_map_)
+    message.data[-1] = float(tilt)
+    assert records.episode_from(message).reasons is Reason.TILT
+    for number in range(20_000):
+        message.data[-1] = float(number)
+        records.episode_from(message)
+    assert len(Reason._value2member_map_) <= known + COMBINATIONS
+    assert records.episode_from(message).reasons is Reason.INTERNAL
+    message.data[-1] = float(tilt)
+    assert records.episode_from(message).reasons is Reason.TILT, 'what was known stays known'
 
 
 @pytest.mark.parametrize('place', [0, 6, 20, 45])

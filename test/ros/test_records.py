@@ -87,3 +87,50 @@ def test_the_bytes_of_another_record_are_refused_as_the_message_is(record: Recor
 def test_torn_bytes_are_refused(record: Record) -> None:
     with pytest.raises(MessageError, match='bytes that are no Float64MultiArray'):
         record.unpack(record.pack_bytes(time=1.0, angles=np.zeros(3))[:-1])
+
+
+def test_a_checked_record_ends_with_the_checksum_of_its_numbers() -> None:
+    """The CRC-32 of ISO-HDLC, bit by bit, of the numbers as little-endian doubles."""
+    message = Record(BLOCKS, checked=True).pack(time=7.0, angles=[0.1, -0.2, 1e-300])
+    register = 0xFFFFFFFF
+    for byte in np.array([7.0, 0.1, -0.2, 1e-300], '<f8').tobytes():
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ (0xEDB88320 if register & 1 else 0)
+    assert message.layout.dim[-1].label == 'crc32'
+    assert message.data[-1] == float(register ^ 0xFFFFFFFF)
+
+
+def test_each_bit_that_is_turned_in_a_checked_record_is_found() -> None:
+    record = Record(BLOCKS, checked=True, robot_id='left')
+    right = record.pack_bytes(time=7.0, angles=[0.1, -0.2, 1e-300])
+    assert set(record.unpack(right)) == {*BLOCKS, 'crc32'}
+    for place in range(4, len(right)):
+        for bit in range(8):
+            turned = bytearray(right)
+            turned[place] ^= 1 << bit
+            try:
+                found = record.unpack(bytes(turned))
+            except (RecordError, MessageError):
+                continue
+            # Bytes between two fields mean nothing to anybody.
+            assert found['time'].tolist() == [7.0]
+            assert found['angles'].tolist() == [0.1, -0.2, 1e-300]
+
+
+def test_numbers_that_were_changed_are_refused_in_each_way_of_reading() -> None:
+    record = Record(BLOCKS, checked=True)
+    message = record.pack(time=7.0, angles=[0.1, -0.2, 0.3])
+    message.data[2] = -0.21
+    data = bytes(serialize_message(message))
+    for read in (record.unpack, lambda data: record.unpack_all([data])):
+        with pytest.raises(RecordError, match='changed on its way'):
+            read(data)
+    with pytest.raises(RecordError, match='changed on its way'):
+        record.unpack(message)
+
+
+def test_several_checked_records_are_read_as_columns() -> None:
+    record = Record(BLOCKS, checked=True)
+    told = [record.pack_bytes(time=t, angles=[t, 0.0, 0.0]) for t in (1.0, 2.0)]
+    assert record.unpack_all(told)['time'].tolist() == [[1.0], [2.0]]
