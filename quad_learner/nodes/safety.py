@@ -19,15 +19,14 @@ from rclpy.duration import Duration
 from quad_learner.robot.signals import (
     NANOSECONDS,
     Estimate,
-    Health,
     JointTarget,
     SensorSample,
 )
 from quad_learner.ros import topics
-from quad_learner.ros.clock import steady_ns
+from quad_learner.ros.clock import LONG_AGO_NS, steady_ns
 from quad_learner.ros.diagnostics import ERROR, OK, WARN, StateReport
 from quad_learner.ros.graph_node import GraphNode
-from quad_learner.ros.health import HealthListener
+from quad_learner.ros.health import HealthListener, Told
 from quad_learner.ros.messages import MessageError
 from quad_learner.ros.packed import Records
 from quad_learner.ros.process import run
@@ -38,6 +37,7 @@ from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
 from quad_learner.safety.evidence import evidence
 from quad_learner.safety.modes import Authority, Mode, Reason, is_trip
+from quad_learner.safety.monitors import nanoseconds
 from quad_learner.safety.state import SafetyInputs
 
 PATIENCE_S = 2.0
@@ -50,8 +50,8 @@ LAST_WORD = Duration(seconds=0.5)
 """that the last stop has to reach who listens: the robot, or somebody who may be busy or gone"""
 EPOCH_BITS = 32
 """an epoch is drawn at each start, so that an old command cannot pass for a new one"""
-LONG_AGO_NS = -(1 << 62)
-"""[ns] older than anything may be"""
+RESUME_APART_NS = NANOSECONDS // 2
+"""[ns] from one resume that is looked at to the next: a person's pace"""
 LEVELS = {
     Mode.INIT: WARN,
     Mode.STANDBY: OK,
@@ -71,7 +71,8 @@ class SafetyNode(GraphNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('safety', SafetyConfig, **options)
         self.keep_to_this_machine()
-        self._core = SafetyCore(self.robot, self.configs[0])
+        self._config: SafetyConfig = self.configs[0]
+        self._core = SafetyCore(self.robot, self._config)
         self._state = self._core.initial(epoch=secrets.randbits(EPOCH_BITS))
         self._records = Records(self.robot)
         self._odometry = EstimateWire(self.robot)
@@ -84,6 +85,7 @@ class SafetyNode(GraphNode):
         parts = {'estimate': 'estimator', 'policy': 'policy', 'reset': 'reset'}
         self._lives = {part: self.lifeline(node) for part, node in parts.items()}
         self._stop = self._resume = False
+        self._resumed_ns = LONG_AGO_NS
         self._let_go = False
         self._answered = -1
         self._answered_to: dict[str, int | None] = {}
@@ -107,7 +109,7 @@ class SafetyNode(GraphNode):
             topic.subscribe(self, partial(self._on_target, source), raw=True, depth=newest)
         if not self.graph.lockstep:
             topics.ROBOT_STATE.subscribe(self, self._on_robot)
-        self._health = HealthListener(self, self.robot, self._records, self._on_health)
+        self._health = HealthListener(self, self.robot, self._records)
         topics.SAFETY_STOP.serve(self, self._operator_stop)
         topics.SAFETY_RESUME.serve(self, self._operator_resume)
         watch = WATCH_S if self.graph.lockstep else 1.0 / self.robot.command_hz
@@ -124,7 +126,8 @@ class SafetyNode(GraphNode):
             # A world that waits has lost the answer. One that does not is given none twice.
             if self.graph.lockstep and self._last_message is not None:
                 self._commands.publish(self._last_message)
-            return
+            if self.graph.lockstep or not self._begins_anew(sample):
+                return
         self._sample = sample
         self._received['sample'] = self._now_ns()
         self._waiting_since_ns = steady_ns()
@@ -134,9 +137,30 @@ class SafetyNode(GraphNode):
             self._mourn()
             self._step()
 
+    def _begins_anew(self, sample: SensorSample) -> bool:
+        """Tells stamps that fell back after silence, which the core is to see, from late ones."""
+        last = self._sample
+        silent_ns = self._now_ns() - self._received['sample']
+        fell_back = last is not None and sample.time_ns < last.time_ns
+        return fell_back and silent_ns > nanoseconds(self._config.sample_age_max_s)
+
+    def _refuse_ahead(self, time_ns: int) -> None:
+        """Refuses a stamp that no sample can have had: it would make all that come after it old.
+
+        Raises:
+            MessageError: it is ahead of the newest sample by more than a target may be old.
+        """
+        if not self._may_be(time_ns):
+            raise MessageError(f'{time_ns} ns is ahead of every sample')
+
+    def _may_be(self, time_ns: int) -> bool:
+        longest_ns = nanoseconds(self._config.target_age_max_s)
+        return self._sample is None or time_ns - self._sample.time_ns <= longest_ns
+
     def _on_odometry(self, data: bytes) -> None:
         try:
             estimate = self._odometry.odometry_from(data)
+            self._refuse_ahead(estimate.time_ns)
         except MessageError as error:
             self.diagnostics.values['refused'] = f'odom: {error}'
             return
@@ -151,12 +175,13 @@ class SafetyNode(GraphNode):
     def _on_target(self, source: str, data: bytes) -> None:
         try:
             target = self._records.target_from(data)
+            self._refuse_ahead(target.time_ns)
         except MessageError as error:
             self.diagnostics.values['refused'] = f'{source}: {error}'
             return
         self._hear(source)
         held: JointTarget | None = self._newest.get(source)
-        if held is not None and held.time_ns >= target.time_ns:
+        if held is not None and held.time_ns >= target.time_ns and self._may_be(held.time_ns):
             return
         self._newest[source] = target
         self._received[source] = target.time_ns if self.graph.lockstep else steady_ns()
@@ -177,14 +202,6 @@ class SafetyNode(GraphNode):
         self._answered_to[source] = stamp
         return first
 
-    def _on_health(self, health: Health) -> None:
-        if not self.graph.lockstep:
-            self._take_health(health, steady_ns())
-
-    def _take_health(self, health: Health, now_ns: int) -> None:
-        self._newest['health'] = health
-        self._received['health'] = now_ns
-
     def _answer_if_complete(self) -> None:
         """Lockstep: steps when all that belongs to the current stamp is here."""
         sample = self._sample
@@ -193,9 +210,6 @@ class SafetyNode(GraphNode):
         if self.ticks.is_decision(sample.time_ns) and self._missing(sample):
             return
         self._take_estimate(sample)
-        health = self._health.known_at(sample.time_ns)
-        if health is not None:
-            self._take_health(health, health.time_ns)
         self._answered = self.ticks.index(sample.time_ns)
         self._step()
 
@@ -247,8 +261,12 @@ class SafetyNode(GraphNode):
             if lifeline.is_cut():
                 self._received[part] = LONG_AGO_NS
 
+    def _told_of_health(self) -> Told:
+        return self._health.told(self._now_ns() if self.graph.lockstep else None)
+
     def _step(self) -> None:
         newest, received = self._newest, self._received
+        told = self._told_of_health()
         inputs = SafetyInputs(
             sample=self._sample,
             sample_received_ns=received.get('sample', 0),
@@ -258,8 +276,9 @@ class SafetyNode(GraphNode):
             policy_received_ns=received.get('policy', 0),
             reset=newest.get('reset'),
             reset_received_ns=received.get('reset', 0),
-            health=newest.get('health'),
-            health_received_ns=received.get('health', 0),
+            health=told.health,
+            battery_received_ns=told.battery_ns,
+            warmth_received_ns=told.warmth_ns,
             let_go=self._let_go,
             operator_stop=self._stop,
             operator_resume=self._resume,
@@ -280,7 +299,8 @@ class SafetyNode(GraphNode):
         if mode not in STOPS:
             self._evidence = ''
         elif before not in STOPS:
-            health = self._newest.get('health')
+            told = self._told_of_health()
+            health = told.not_before(self._now_ns() - nanoseconds(self._config.health_age_max_s))
             self._evidence = evidence(reasons, self._sample, health, self.robot)
         self._changed += 1
         self._tell()
@@ -304,11 +324,21 @@ class SafetyNode(GraphNode):
             self.get_logger().warning(f'{summary}: {why}')
 
     def _operator_stop(self) -> tuple[bool, str]:
-        self._stop = True
-        self._step()
+        command = self._state.command
+        # Who asks again and again is stopped already, and makes no steps.
+        if command.mode is not Mode.LATCHED_STOP or Reason.OPERATOR not in command.reasons:
+            self._stop = True
+            self._step()
         return True, 'stopped; the service safety/resume lets the robot be driven again'
 
     def _operator_resume(self) -> tuple[bool, str]:
+        now_ns = steady_ns()
+        if now_ns - self._resumed_ns < RESUME_APART_NS:
+            return (
+                False,
+                'asked too soon after the last time: wait for a second, then resume again',
+            )
+        self._resumed_ns = now_ns
         self._resume = True
         self._step()
         command = self._state.command
@@ -330,8 +360,8 @@ class SafetyNode(GraphNode):
 
     def close(self) -> None:
         """Sends a stop, and waits until it has come, before the middleware goes."""
-        self._closing = True
-        self._operator_stop()
+        self._closing = self._stop = True
+        self._step()
         self._commands.wait_for_all_acked(LAST_WORD)
 
 

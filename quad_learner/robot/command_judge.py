@@ -34,6 +34,8 @@ SAMPLES_KEPT = 64
 """samples that a command may answer: more than half a second of them"""
 CALM_SAMPLES = 2
 """so many samples in a row must be credible before torque is judged by one"""
+FORGOTTEN_NS = 900_000_000
+"""[ns] a driver that asks with lower numbers for a second may begin anew with them"""
 UNSEEN_CHANGES = 3
 """box, speed and acceleration may each change a target by the tolerance without a word"""
 SEVERITY = {'ACTIVE': 0, 'INIT': 1, 'STANDBY': 1, 'SOFT_STOP': 2, 'LATCHED_STOP': 3}
@@ -68,8 +70,8 @@ class _Past:
     """when the stop began that lasts [ns]"""
     rearmed_ns: int | None = None
     """when a stop last ended [ns]"""
-    spent: Mapping[str, int] = field(default_factory=dict)
-    """highest request granted to each driver"""
+    spent: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """request that each driver drove by at last, and until when [ns]"""
 
 
 class CommandJudge:
@@ -215,8 +217,8 @@ class CommandJudge:
         self, command: JointCommand, past: _Past, now_ns: int, resumed: bool | None
     ) -> tuple[_Past, list[str]]:
         """Who begins, with what right and when; a stop lasts until then, and lets go."""
-        mode, before, found = command.mode.name, past.command.mode.name, []
-        gap, driver = command.sequence - past.command.sequence, command.authority.name
+        last, mode, driver = past.command, command.mode.name, command.authority.name
+        before, gap, found = last.mode.name, command.sequence - last.sequence, []
         found += ['I10 sequence'] if gap < 1 or (self.whole and gap != 1) else []
         found += ['I13 driver'] if (mode == 'ACTIVE') != (driver != 'NOBODY') else []
         if SEVERITY[mode] < SEVERITY[before]:
@@ -231,26 +233,24 @@ class CommandJudge:
             left = 1.0 - stopped_s / max(self._set['hold_time_s'], EPSILON)
             firm = (command.kp > self._robot.kp * max(left, 0.0) + EPSILON).any()
             found += ['I15 a stop does not let go'] if firm else []
-        if mode == 'ACTIVE' and (driver, command.request) != (
-            past.command.authority.name,
-            past.command.request,
-        ):
-            if command.request <= past.spent.get(driver, 0):
-                found.append('I13 a request that was spent')
-            past = replace(past, spent={**past.spent, driver: command.request})
+        if mode != 'ACTIVE':
+            return past, found
+        if (driver, command.request) != (last.authority.name, last.request):
+            spent, until_ns = past.spent.get(driver, (0, now_ns))
+            lower = command.request < spent and now_ns - until_ns < FORGOTTEN_NS
+            again = lower or command.request == spent or command.request <= 0
+            found += ['I13 a request that was spent'] if again else []
             if before == 'SOFT_STOP':
                 found += self._rearms(past, now_ns, stopped_s)
                 past = replace(past, rearmed_ns=now_ns)
-        return past, found
+        return replace(past, spent={**past.spent, driver: (command.request, now_ns)}), found
 
     def _rearms(self, past: _Past, now_ns: int, stopped_s: float) -> list[str]:
-        if not self._exact or stopped_s < 0.0:
-            return []
         of_body = any(word.startswith(BODY) for word in _words(past.command.reasons))
-        early = stopped_s < self._set['clear_time_s'] and of_body
+        early = 0.0 <= stopped_s < self._set['clear_time_s'] and of_body
         driven_s = (now_ns - (past.rearmed_ns or 0)) * 1e-9
         often = past.rearmed_ns is not None and 0.0 <= driven_s < self._set['rearm_interval_s']
-        return ['I13 drives again too soon'] if early or often else []
+        return ['I13 drives again too soon'] if self._exact and (early or often) else []
 
     def _pull(self, command: JointCommand, sample: SensorSample) -> Array:
         error = command.position - sample.joint_position
@@ -264,12 +264,11 @@ class CommandJudge:
         policy = command.authority.name == 'POLICY' or held
         share = self._set['policy_torque_share' if policy else 'reset_torque_share']
         limit = self._robot.torque_max * share
-        known = self._robot.has_motor_temperature and temperature is not None
-        whole = temperature is not None and temperature.shape == limit.shape
-        if temperature is not None and known and whole and np.isfinite(temperature).all():
+        told = temperature if self._robot.has_motor_temperature else None
+        if told is not None and told.shape == limit.shape and np.isfinite(told).all():
             top, floor = self._robot.motor_temperature_max, self._set['temperature_torque_floor']
             warm = top * self._set['temperature_derate_share']
-            limit = limit * np.interp(temperature, (warm, top), (1.0, floor))
+            limit = limit * np.interp(told, (warm, top), (1.0, floor))
         least = self._kd_least * np.abs(sample.joint_velocity)
         over = np.abs(self._pull(command, sample)) > np.maximum(limit, least) + EPSILON
         if over.any():

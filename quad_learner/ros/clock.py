@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+LONG_AGO_NS = -(1 << 62)
+"""[ns] older than anything may be"""
+
 
 def steady_ns() -> int:
     """Returns the steady clock [ns]; it never jumps and counts from an arbitrary start."""

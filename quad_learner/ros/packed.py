@@ -183,15 +183,19 @@ class Records:
             temperature=health.motor_temperature,
         )
 
-    def temperature_from(self, message: Any) -> Array:
-        """Returns the motor temperatures [°C], (joints,).
+    def temperature_from(self, message: Any) -> Health:
+        """Returns the motor temperatures in `message`; battery is unknown.
 
         Raises:
-            MessageError: another layout, or other joints.
+            MessageError: another layout, other joints, or a stamp that is no number.
         """
         block = self._unpack(self._temperature, message)
         self._check_joints(block)
-        return block['temperature']
+        try:
+            time_ns = int(block['time_ns'][0])
+        except (ValueError, OverflowError) as error:
+            raise MessageError(f'warmth of no time: {error}') from error
+        return Health(time_ns, np.nan, np.nan, block['temperature'])
 
     def contact_to(self, estimate: Estimate) -> bytes:
         """Returns which feet touch and whether the estimate is healthy, as a message's bytes."""

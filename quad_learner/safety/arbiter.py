@@ -8,6 +8,7 @@ The first request heard from a driver is void too: it may be left over from befo
 
 from __future__ import annotations
 
+from quad_learner.robot.signals import NANOSECONDS
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.monitors import ODD, Monitors, nanoseconds
@@ -17,6 +18,8 @@ GENTLE = Reason.TARGET_STALE | Reason.TARGET_INVALID | Reason.STEP_LATE
 GENTLE |= Reason.ESTIMATE_STALE | Reason.ESTIMATE_UNHEALTHY | Reason.FENCE
 GENTLE |= Reason.OVER_TEMPERATURE | Reason.LOW_BATTERY
 """Causes that leave the sensors good and nobody in danger: the legs may be let go softly."""
+FORGOTTEN_NS = NANOSECONDS
+"""a driver whose numbers are lower than those spent for so long began anew, or never said these"""
 
 
 class Arbiter:
@@ -26,6 +29,7 @@ class Arbiter:
         """Stores."""
         self._config = config
         self._monitors = monitors
+        self._hold_ns = nanoseconds(config.hold_time_s)
 
     def next(self, course: Course, view: View, stiff: bool) -> Course:
         """Returns the course after this step.
@@ -37,9 +41,8 @@ class Arbiter:
         """
         inputs = view.inputs
         resumed = inputs.operator_resume and not course.resume_held
-        course = _heard(course, inputs)
-        if course.refused or course.resume_held != inputs.operator_resume:
-            course = course._replace(refused=Reason.NONE, resume_held=inputs.operator_resume)
+        course = _heard(course, view)
+        course = course._replace(refused=Reason.NONE, resume_held=inputs.operator_resume)
         if inputs.operator_stop:
             return _latched(course, view, Reason.OPERATOR)
         if course.mode is Mode.LATCHED_STOP:
@@ -74,7 +77,7 @@ class Arbiter:
             return _latched(course, view, view.sight.body)
         holding = (
             course.holding
-            and view.now_ns - course.since_ns < nanoseconds(self._config.hold_time_s)
+            and view.now_ns - course.since_ns < self._hold_ns
             and view.sight.upright
             and not view.sight.body & ~GENTLE
         )
@@ -107,7 +110,7 @@ class Arbiter:
             course = course._replace(odd_trips=trips)
             if len(trips) >= self._config.latch_trips:
                 return _latched(course, view, causes)
-        holding = stiff and not causes & ~GENTLE and view.sight.upright
+        holding = stiff and not causes & ~GENTLE and view.sight.upright and self._hold_ns > 0
         return _void(course, view.inputs).ended(Mode.SOFT_STOP, causes, view.now_ns, holding)
 
     def _granted(self, course: Course, view: View) -> Course:
@@ -124,15 +127,13 @@ class Arbiter:
             if not against:
                 return self._begun(course, source, target.request, view.now_ns)
             refused |= against | Reason.NOT_ARMED
-        if not refused or course.mode is Mode.ACTIVE:
-            return course
-        return course._replace(refused=refused)
+        return course if course.mode is Mode.ACTIVE else course._replace(refused=refused)
 
     def _against(self, course: Course, view: View, source: Authority) -> Reason:
         """Returns what speaks against granting the target of `source` now; NONE: nothing."""
         against = view.sight.body | self._monitors.target(view, source)
         watch, now_ns = view.watch, view.now_ns
-        ready = watch.sample is not None and self._is_clear(watch.body_bad_ns, now_ns)
+        ready = self._is_clear(watch.body_bad_ns, now_ns)
         if course.mode is Mode.SOFT_STOP and course.rearmed_ns is not None:
             rearm_ns = nanoseconds(self._config.rearm_interval_s)
             ready = ready and now_ns - course.rearmed_ns >= rearm_ns
@@ -143,34 +144,42 @@ class Arbiter:
         return against if ready else against | Reason.NOT_ARMED
 
     def _begun(self, course: Course, source: Authority, request: int, now_ns: int) -> Course:
-        ends_stop = course.mode is Mode.SOFT_STOP
+        if course.mode is Mode.SOFT_STOP:
+            course = course._replace(rearmed_ns=now_ns)
         spent = (*course.spent[:source], request, *course.spent[source + 1 :])
-        return course._replace(
-            mode=Mode.ACTIVE,
-            authority=source,
-            request=request,
-            cause=Reason.NONE,
-            since_ns=now_ns,
-            holding=False,
-            spent=spent,
-            rearmed_ns=now_ns if ends_stop else course.rearmed_ns,
-        )
+        course = course._replace(authority=source, request=request, spent=spent, holding=False)
+        return course._replace(mode=Mode.ACTIVE, cause=Reason.NONE, since_ns=now_ns)
 
     def _is_clear(self, bad_ns: int | None, now_ns: int) -> bool:
         return bad_ns is None or now_ns - bad_ns >= nanoseconds(self._config.clear_time_s)
 
 
-def _heard(course: Course, inputs: SafetyInputs) -> Course:
-    """Makes void the first request heard from each driver: it may be older than this process."""
-    return _void(course, inputs, only_first=True) if None in course.spent[1:] else course
+def _heard(course: Course, view: View) -> Course:
+    """Makes void the first request heard from each driver: it may be older than this process.
+
+    The same where a driver has asked with lower numbers than those spent for a while. With 0 it
+    asks for nothing.
+    """
+    spent, lower_ns = list(course.spent), list(course.lower_ns)
+    for source in (Authority.POLICY, Authority.RESET):
+        target, _ = view.inputs.target_of(source)
+        last, since_ns = spent[source], lower_ns[source]
+        if target is None or (last is not None and target.request <= 0):
+            continue
+        is_lower = last is not None and target.request < last
+        since_ns = (view.now_ns if since_ns is None else since_ns) if is_lower else None
+        lower_ns[source] = since_ns
+        if last is None or (since_ns is not None and view.now_ns - since_ns > FORGOTTEN_NS):
+            spent[source], lower_ns[source] = max(target.request, 0), None
+    return course._replace(spent=tuple(spent), lower_ns=tuple(lower_ns))
 
 
-def _void(course: Course, inputs: SafetyInputs, only_first: bool = False) -> Course:
-    """Makes void every request in sight, or those of drivers alone that were never heard."""
+def _void(course: Course, inputs: SafetyInputs) -> Course:
+    """Makes void every request in sight."""
     spent = list(course.spent)
     for source in (Authority.POLICY, Authority.RESET):
         target, _ = inputs.target_of(source)
-        if target is not None and not (only_first and spent[source] is not None):
+        if target is not None:
             spent[source] = max(spent[source] or 0, target.request)
     return course._replace(spent=tuple(spent))
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quad_learner.configuration import parameter
+import numpy as np
+
+from quad_learner.configuration import ConfigurationError, parameter
+from quad_learner.robot.model import RobotModel
 
 
 @dataclass(frozen=True)
@@ -97,3 +100,24 @@ class SafetyConfig:
                 f'temperature_derate_share = {self.temperature_derate_share} must be below 1: '
                 'torque has to fall before the limit is reached'
             )
+
+
+def check_box(robot: RobotModel, config: SafetyConfig) -> None:
+    """Checks that each joint may be where the robot stands.
+
+    Args:
+        robot: whose joints are meant.
+        config: the margin that is kept from their limits.
+
+    Raises:
+        ConfigurationError: a joint's stance is nearer to its limit than the margin.
+    """
+    room = np.minimum(robot.stance - robot.position_min, robot.position_max - robot.stance)
+    joint = int(np.argmin(room))
+    if room[joint] < config.position_margin_rad:
+        raise ConfigurationError(
+            f'position_margin_rad = {config.position_margin_rad} must be at most '
+            f'{room[joint]:.3f} rad on {robot.name}, the distance of {robot.joints[joint]} in its '
+            f'stance from its limit: no target nearer to a limit is let through; lower it '
+            f'(config/safety.yaml), or mend stance or limits (config/robots/{robot.name}.yaml)'
+        )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import NANOSECONDS, JointCommand, JointTarget
 from quad_learner.safety.arbiter import Arbiter
-from quad_learner.safety.config import SafetyConfig
+from quad_learner.safety.config import SafetyConfig, check_box
 from quad_learner.safety.limits import MEAN_S, Allowed, Limits
 from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.monitors import Monitors, nanoseconds
@@ -36,7 +36,11 @@ class SafetyCore:
         Args:
             robot: whose joints are guarded.
             config: what is tolerated.
+
+        Raises:
+            ConfigurationError: the margin leaves a joint no room to stand in.
         """
+        check_box(robot, config)
         policy = Limits(
             robot, config, config.policy_target_speed_rad_s, config.policy_torque_share
         )
@@ -46,9 +50,8 @@ class SafetyCore:
         self._idle = reset
         self._monitors = Monitors(robot, config)
         self._arbiter = Arbiter(config, self._monitors)
-        self._rest = policy.boxed(robot.stance)
-        self._nothing = np.zeros(len(robot.joints))
-        self._limp_kd = self._idle.kd_damping
+        self._nothing, rest = np.zeros(len(robot.joints)), policy.boxed(robot.stance)
+        self._limp = Allowed(rest, self._nothing, reset.kd_damping, Reason.NONE)
         self._hash = robot.joints_hash
         self._config = config
         self._swing = 2.0 * robot.action_box * robot.policy_hz
@@ -60,9 +63,8 @@ class SafetyCore:
         Args:
             epoch: drawn anew each time the process starts, so that a robot can tell.
         """
-        limp = Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
         still = (self._nothing, self._nothing)
-        return SafetyState(epoch, self._command(epoch, 0, Course(), 0, limp), *still)
+        return SafetyState(epoch, self._command(epoch, 0, Course(), 0, self._limp), *still)
 
     def step(
         self, state: SafetyState, inputs: SafetyInputs, now_ns: int
@@ -130,7 +132,7 @@ class SafetyCore:
         sample, strength = view.watch.sample, view.watch.strength
         limits = self._limits[course.authority]
         if sample is None:
-            return Allowed(self._rest, self._nothing, self._limp_kd, Reason.NONE)
+            return self._limp
         target, _ = view.inputs.target_of(course.authority)
         if target is None and not course.holding:
             kd = self._idle.damping(sample, strength)
@@ -176,7 +178,7 @@ class SafetyCore:
         course = state.course._replace(refused=Reason.NONE)
         cause = course.cause | Reason.INTERNAL
         course = course.ended(Mode.LATCHED_STOP, cause, course.since_ns)
-        limp = Allowed(last.position, self._nothing, self._limp_kd, Reason.NONE)
+        limp = self._limp._replace(position=last.position)
         # In lockstep the world waits for a command that bears its stamp: give it even now.
         stamp = getattr(getattr(inputs, 'sample', None), 'time_ns', 0)
         stamp_ns = stamp if isinstance(stamp, int) else 0

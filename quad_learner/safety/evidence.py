@@ -30,12 +30,19 @@ def evidence(
         roll, pitch, _ = (math.degrees(angle) for angle in roll_pitch_yaw(sample.orientation))
         found.append(f'roll {roll:.0f}°, pitch {pitch:.0f}°')
     if health is not None and Reason.OVER_TEMPERATURE in reasons:
-        hottest = int(np.argmax(health.motor_temperature))
-        found.append(f'{robot.joints[hottest]} at {health.motor_temperature[hottest]:.0f} °C')
+        found.append(_hottest_motor(health, robot))
     if health is not None and Reason.LOW_BATTERY in reasons:
         charge, voltage = 100.0 * health.battery_charge, health.battery_voltage
-        found.append(f'battery at {charge:.0f} %, {voltage:.1f} V')
+        known = not (math.isnan(charge) and math.isnan(voltage))
+        found.append(f'battery at {charge:.0f} %, {voltage:.1f} V' if known else 'battery unknown')
     return '; '.join(found)
+
+
+def _hottest_motor(health: Health, robot: RobotModel) -> str:
+    heat = health.motor_temperature
+    hottest = int(np.argmax(heat))  # NaN, if there is one: what is unknown comes before heat
+    known = not math.isnan(heat[hottest])
+    return f'{robot.joints[hottest]} at ' + (f'{heat[hottest]:.0f} °C' if known else 'unknown °C')
 
 
 def _fastest_joint(sample: SensorSample, robot: RobotModel) -> str:

@@ -168,14 +168,12 @@ class Limits:
         """Returns `allowed` with gains so low that the power is `limit`, damping kept."""
         speed = sample.joint_velocity
         least = float(self._kd_min.dot(speed * speed))
-        weaker = allowed
+        allowed = allowed._replace(reasons=allowed.reasons | Reason.CLIPPED_POWER)
         # In proportion. Where that ends in the least damping, that comes first, and the rest is
         # divided: |s (pull - drag) - least drag| <= s |pull - drag| + least drag.
         for part in (limit / power, max(limit - least, 0.0) / power):
             kd = np.maximum(allowed.kd * part, self._kd_min)
-            weaker = Allowed(
-                allowed.position, allowed.kp * part, kd, allowed.reasons | Reason.CLIPPED_POWER
-            )
+            weaker = allowed._replace(kp=allowed.kp * part, kd=kd)
             if _power(weaker, sample) <= limit:
                 break
         return weaker

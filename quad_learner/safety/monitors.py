@@ -26,6 +26,10 @@ ODD |= Reason.TARGET_INVALID | Reason.MOTOR_LOST
 """Causes that no fall, dead process or empty battery explains: if they last, a person looks."""
 DRIFT = 1000
 """A robot's clock may lose one part in so many against ours; quartz loses one in ten thousand."""
+COLDEST_C = -40.0
+"""[°C] no drive is rated for less; a sensor that is torn off reads below"""
+CHARGE_MOST, VOLTAGE_MOST = 1.05, 1.5
+"""of full: a gauge reads a little more, a charger brings more; per cent and mV are far beyond"""
 ANEW_NS = NANOSECONDS
 """Stamps older by so much are of a robot that began anew, not of messages out of order."""
 
@@ -74,11 +78,12 @@ class Monitors:
         gap_ns = 0 if state.now_ns is None else now_ns - state.now_ns
         if gap_ns < 0:
             watch = watch._replace(drive_bad_ns=now_ns, odd_since_ns=None)
-        watch, restarted = self._take_sample(watch, inputs, now_ns, sent)
+        watch = self._take_sample(watch, inputs, now_ns, sent)
+        fell_back = (watch.judged_ns or 0) < (state.watch.judged_ns or 0)
         watch = watch._replace(slack=self._motors.slack(state.watch, watch, state.command))
         watch = self._take_health(watch, inputs.health)
         body = self._body(watch, inputs, now_ns, sent)
-        if restarted or gap_ns < 0:
+        if fell_back or gap_ns < 0:
             body |= Reason.SENSORS_STALE
         if gap_ns > nanoseconds(self._config.command_lifetime_s) or inputs.let_go:
             body |= Reason.STEP_LATE
@@ -86,14 +91,13 @@ class Monitors:
         if shaken or state.boxed_s > self._config.boxed_time_s:
             body |= Reason.TARGET_INVALID
         drive = self._drive(watch, inputs, now_ns)
-        watch = watch._replace(estimate=inputs.estimate)
-        if body:
-            odd = watch.odd_since_ns if watch.odd_since_ns is not None else now_ns
-            watch = watch._replace(body_bad_ns=now_ns, odd_since_ns=odd if body & ODD else None)
-        elif watch.odd_since_ns is not None:
-            watch = watch._replace(odd_since_ns=None)
-        if drive:
-            watch = watch._replace(drive_bad_ns=now_ns)
+        odd_ns = now_ns if watch.odd_since_ns is None else watch.odd_since_ns
+        watch = watch._replace(
+            estimate=inputs.estimate,
+            odd_since_ns=odd_ns if body & ODD else None,
+            body_bad_ns=now_ns if body else watch.body_bad_ns,
+            drive_bad_ns=now_ns if drive else watch.drive_bad_ns,
+        )
         return watch, Sight(body, drive, watch.sample is not None and watch.tilted == 0)
 
     def stands(self, sample: SensorSample) -> bool:
@@ -119,25 +123,20 @@ class Monitors:
             return Reason.TARGET_INVALID
         return Reason.NONE
 
-    def _take_sample(
-        self, watch: Watch, inputs: SafetyInputs, now_ns: int, sent: Array
-    ) -> tuple[Watch, bool]:
-        """Judges the newest sample once. The flag: its sender has begun anew, at older stamps."""
-        sample = inputs.sample
-        if sample is None:
-            return watch, False
-        restarted = False
-        if watch.judged_ns is not None and sample.time_ns <= watch.judged_ns:
-            silent = not is_young(now_ns - watch.received_ns, self._config.sample_age_max_s)
-            restarted = silent and sample.time_ns < watch.judged_ns
-            if not restarted:
-                return watch, False
-        last = None if restarted or self._unbelievable(watch) else watch.sample
+    def _take_sample(self, watch: Watch, inputs: SafetyInputs, now_ns: int, sent: Array) -> Watch:
+        """Judges the newest sample once. Older stamps after silence: its sender has begun anew."""
+        sample, last = inputs.sample, None if self._unbelievable(watch) else watch.sample
+        if sample is None or sample.time_ns == watch.judged_ns:
+            return watch
+        if watch.judged_ns is not None and sample.time_ns < watch.judged_ns:
+            if is_young(now_ns - watch.received_ns, self._config.sample_age_max_s):
+                return watch
+            last = None
         bad = not self._believable(sample, last)
         history = ((watch.bad << 1) | bad) & self._window
         if bad:
-            return watch._replace(judged_ns=sample.time_ns, bad=history), restarted
-        return self._believe(watch, inputs, sample, history, sent), restarted
+            return watch._replace(judged_ns=sample.time_ns, bad=history)
+        return self._believe(watch, inputs, sample, history, sent)
 
     def _believe(
         self, watch: Watch, inputs: SafetyInputs, sample: SensorSample, history: int, sent: Array
@@ -207,11 +206,8 @@ class Monitors:
 
     def _moved_on(self, sample: SensorSample, last: SensorSample) -> bool:
         """Returns whether joints and inertial unit both say something new."""
-        legs = _same(sample.joint_velocity, last.joint_velocity)
-        legs = legs and _same(sample.joint_position, last.joint_position)
-        trunk = _same(sample.angular_velocity, last.angular_velocity)
-        trunk = trunk and _same(sample.specific_force, last.specific_force)
-        return not legs and not trunk
+        legs = _same(sample, last, 'joint_velocity', 'joint_position')
+        return not legs and not _same(sample, last, 'angular_velocity', 'specific_force')
 
     def _unbelievable(self, watch: Watch) -> bool:
         often = watch.bad.bit_count() >= self._config.bad_in_window
@@ -230,13 +226,15 @@ class Monitors:
         if sample is not None and self._frozen(watch, sample, sent):
             found |= Reason.SENSORS_FROZEN
         found |= self._motors.found(watch.slack)
-        known = inputs.health is not None and is_young(
-            now_ns - inputs.health_received_ns, self._config.health_age_max_s
+        heard_ns = (inputs.battery_received_ns, inputs.warmth_received_ns)
+        no_charge, no_heat = (
+            inputs.health is None or not is_young(now_ns - ns, self._config.health_age_max_s)
+            for ns in heard_ns
         )
-        if watch.empty or (not known and self._config.battery_missing_stops):
+        if watch.empty or (no_charge and self._config.battery_missing_stops):
             found |= Reason.LOW_BATTERY
-        unknown_heat = not known and self._config.temperature_missing_stops
-        if self._robot.has_motor_temperature and (watch.hot or unknown_heat):
+        hot = watch.hot or (no_heat and self._config.temperature_missing_stops)
+        if hot and self._robot.has_motor_temperature:
             found |= Reason.OVER_TEMPERATURE
         return found
 
@@ -285,25 +283,29 @@ class Monitors:
         return Reason.FENCE if beyond else Reason.NONE
 
     def _take_health(self, watch: Watch, health: Health | None) -> Watch:
-        if health is None or health.time_ns == watch.health_ns:
+        """Judges by value at each step: what is told twice is found twice, and changes nothing."""
+        if health is None:
             return watch
-        watch = watch._replace(health_ns=health.time_ns, empty=self._is_empty(watch, health))
+        watch = watch._replace(empty=self._is_empty(watch, health))
+        heat, stops = health.motor_temperature, self._config.temperature_missing_stops
         if not self._robot.has_motor_temperature:
             return watch
-        heat = health.motor_temperature
-        if heat.shape != self._joints or not is_finite(heat):
-            return watch._replace(hot=self._config.temperature_missing_stops)
+        if heat.shape != self._joints:
+            return watch._replace(hot=stops)
+        known, limit = (heat >= COLDEST_C) & (heat < np.inf), self._robot.motor_temperature_max
+        heat = np.where(known, heat, limit if stops else COLDEST_C)
         spare = self._config.temperature_hysteresis_c if watch.hot else 0.0
-        hot = float(heat.max()) > self._robot.motor_temperature_max - spare
+        hot = bool((heat > limit - spare).any()) or (stops and not known.all())
         return watch._replace(hot=hot, strength=self._strength(heat))
 
     def _is_empty(self, watch: Watch, health: Health) -> bool:
-        """Comparisons with NaN are False: what is not measured counts only where missing stops."""
-        config = self._config
+        """What is not measured, or cannot be (NaN is neither), counts only where missing stops."""
+        config, charge, voltage = self._config, health.battery_charge, health.battery_voltage
         spare = config.battery_charge_hysteresis if watch.empty else 0.0
-        unknown = math.isnan(health.battery_charge) or math.isnan(health.battery_voltage)
-        spent = health.battery_voltage < self._robot.battery_empty_voltage
-        low = health.battery_charge < config.battery_charge_min + spare
+        unknown = not 0.0 <= charge <= CHARGE_MOST
+        unknown |= not 0.0 <= voltage <= VOLTAGE_MOST * self._robot.battery_full_voltage
+        spent = 0.0 <= voltage < self._robot.battery_empty_voltage
+        low = 0.0 <= charge < config.battery_charge_min + spare
         return spent or low or (unknown and config.battery_missing_stops)
 
     def _strength(self, temperature: Array) -> Array | None:
@@ -313,9 +315,10 @@ class Monitors:
         if not (temperature > begin).any():
             return None
         lost = (temperature - begin) / (limit - begin) * (1.0 - config.temperature_torque_floor)
-        return 1.0 - np.maximum(lost, 0.0)
+        return np.asarray(np.clip(1.0 - lost, 0.0, 1.0))
 
 
-def _same(left: Array, right: Array) -> bool:
+def _same(one: SensorSample, other: SensorSample, *fields: str) -> bool:
+    pairs = ((getattr(one, field), getattr(other, field)) for field in fields)
     # The first number tells a living sensor apart at a tenth of the price of comparing them all.
-    return bool(left[0] == right[0]) and bool((left == right).all())
+    return all(bool(left[0] == right[0]) and bool((left == right).all()) for left, right in pairs)

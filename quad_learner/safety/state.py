@@ -37,7 +37,8 @@ class SafetyInputs:
     reset: JointTarget | None = None
     reset_received_ns: int = 0
     health: Health | None = None
-    health_received_ns: int = 0
+    battery_received_ns: int = 0
+    warmth_received_ns: int = 0
     let_go: bool = False
     """the robot says that it follows no command: what it was told last came too late, or twice"""
     operator_stop: bool = False
@@ -82,8 +83,6 @@ class Watch(NamedTuple):
     """position that was being sent then [rad], (joints,)"""
     estimate: Estimate | None = None
     """of the last step"""
-    health_ns: int | None = None
-    """stamp of the newest health looked at [ns]"""
     hot: bool = False
     empty: bool = False
     strength: Array | None = None
@@ -132,6 +131,8 @@ class Course(NamedTuple):
     """nobody drives, but the last pose is held"""
     spent: tuple[int | None, ...] = (None,) * len(Authority)
     """highest request of each driver granted or void; None: it has never been heard"""
+    lower_ns: tuple[int | None, ...] = (None,) * len(Authority)
+    """since when each driver asks with numbers below that [ns]; None: it does not"""
     rearmed_ns: int | None = None
     """when a stop last ended [ns]"""
     odd_trips: tuple[int, ...] = ()
@@ -141,14 +142,8 @@ class Course(NamedTuple):
 
     def ended(self, mode: Mode, cause: Reason, since_ns: int, holding: bool = False) -> Course:
         """Returns the course on which nobody drives any more."""
-        return self._replace(
-            mode=mode,
-            authority=Authority.NOBODY,
-            request=0,
-            cause=cause,
-            since_ns=since_ns,
-            holding=holding,
-        )
+        free = self._replace(authority=Authority.NOBODY, request=0, holding=holding)
+        return free._replace(mode=mode, cause=cause, since_ns=since_ns)
 
 
 class SafetyState(NamedTuple):

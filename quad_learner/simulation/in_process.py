@@ -183,5 +183,6 @@ class InProcessGraph:
             reset=self._reset,
             reset_received_ns=received(self._reset),
             health=self._health,
-            health_received_ns=received(self._health),
+            battery_received_ns=received(self._health),
+            warmth_received_ns=received(self._health),
         )

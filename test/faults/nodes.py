@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from quad_learner import bringup
 from quad_learner.nodes.safety import SafetyNode
 from quad_learner.robot.signals import Health, JointCommand, JointTarget, SensorSample
 from quad_learner.ros import topics
+from quad_learner.ros.messages import battery_to
 from quad_learner.ros.packed import Records
 from quad_learner.ros.wire import SampleWire
 from quad_learner.safety.modes import Authority, Mode
@@ -77,9 +79,15 @@ class SafetyAlone:
     def sense(self) -> None:
         """Lets a period pass and a robot at rest in its stance say so."""
         self.now_ns += self.period_ns
-        health = Health(self.now_ns, 24.0, 0.9, np.full(12, 30.0))
-        self.node._take_health(health, self.now_ns)
+        self.tell(Health(self.now_ns, 24.0, 0.9, np.full(12, 30.0)))
         self.node._on_sample(self.sample(self.now_ns))
+
+    def tell(self, health: Health, quantities: Collection[str] = ('battery', 'warmth')) -> None:
+        """Lets the robot say how its battery and its motors are, on those topics alone."""
+        if 'battery' in quantities:
+            self.node._health._on_battery(battery_to(health))
+        if 'warmth' in quantities:
+            self.node._health._on_temperature(self.records.temperature_to(health))
 
     def sample(self, time_ns: int) -> SensorSample:
         """Returns what a robot at rest in its stance senses; no two are the same to the bit."""
@@ -212,7 +220,7 @@ def flood(_: World | None) -> Finding:
             samples += 1
         else:
             alone.now_ns += each_ns
-        alone.want(START_NS + 10**12 + count)
+        alone.want(alone.now_ns + count)
     sent = len(alone.sent) - first
     wrong = [] if sent <= A_SAMPLE * samples else ['the rate out is that of the flood']
     alone.close()

@@ -225,7 +225,8 @@ class World:
                 self._decide(message)
 
     def _hear(self, channel: str, message: Any) -> None:
-        told = {channel: message, f'{channel}_received_ns': self.now_ns}
+        quantities = ('battery', 'warmth') if channel == 'health' else (channel,)
+        told = {channel: message} | {f'{name}_received_ns': self.now_ns for name in quantities}
         self.inputs = SafetyInputs(**{**_fields(self.inputs), **told})
 
     def _decide(self, sample: SensorSample) -> None:

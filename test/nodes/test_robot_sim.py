@@ -98,7 +98,7 @@ def test_the_slow_things_are_said_in_the_first_instant_too(sim: Any) -> None:
     sim.until(lambda: sim.heard['motor_temperature'], 'warmth')
     sim.until(lambda: sim.heard['battery_state'], 'charge')
     warmth = sim.records.temperature_from(sim.heard['motor_temperature'][0])
-    np.testing.assert_allclose(warmth, 22.0, atol=1.0)  # as warm as the air
+    np.testing.assert_allclose(warmth.motor_temperature, 22.0, atol=1.0)  # as warm as the air
     assert sim.heard['battery_state'][0].percentage == pytest.approx(1.0)
     truth = sim.until(lambda: sim.heard['ground_truth/odom'], 'the truth')[0]
     assert truth.pose.pose.position.z == pytest.approx(sim.robot.spawn_height, abs=0.02)

@@ -118,7 +118,8 @@ def run(
             reset=target,
             reset_received_ns=told,
             health=health,
-            health_received_ns=now,
+            battery_received_ns=now,
+            warmth_received_ns=now,
         )
         command, state = core.step(state, inputs, now)
         sim.step(command)

@@ -117,7 +117,10 @@ def test_progress_comes_back() -> None:
 def test_warmth_comes_back_for_these_joints_alone(records: Records, strangers: Records) -> None:
     health = Health(5, 24.0, 0.8, np.linspace(20.0, 60.0, 12))
     message = records.temperature_to(health)
-    np.testing.assert_array_equal(records.temperature_from(message), health.motor_temperature)
+    told = records.temperature_from(message)
+    assert told.time_ns == 5
+    assert np.isnan((told.battery_voltage, told.battery_charge)).all()
+    np.testing.assert_array_equal(told.motor_temperature, health.motor_temperature)
     with pytest.raises(MessageError, match='not for the joints of a1'):
         strangers.temperature_from(message)
 

@@ -17,7 +17,7 @@ from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import Estimate, Health, JointCommand, JointTarget, SensorSample
 from quad_learner.safety.config import SafetyConfig
 from quad_learner.safety.core import SafetyCore
-from quad_learner.safety.modes import Authority, Mode
+from quad_learner.safety.modes import Authority, Mode, Reason
 from quad_learner.safety.state import SafetyInputs
 
 Array = NDArray[np.float64]
@@ -130,6 +130,7 @@ class Bench:
         self.state = self.core.initial(epoch=7)
         self.now_ns = start_ns
         self.silent: set[str] = set()
+        """of sample, estimate, policy, reset, battery and warmth"""
         self.sample: dict[str, Any] = {
             'joint_position': robot.stance.copy(),
             'joint_velocity': np.zeros(len(robot.joints)),
@@ -158,6 +159,8 @@ class Bench:
         self.inputs = SafetyInputs()
         self.stop = self.resume = self.let_go = False
         self.frozen = False
+        self.may_fail = False
+        """a step that cannot be evaluated is what the test is about"""
         self.late_ns = 0
         """by which samples, and all that answers them, bear an older stamp than their receipt"""
         self._count = 0
@@ -195,6 +198,7 @@ class Bench:
             self._count += 1
             self.inputs = self._refreshed()
             _, self.state = self.core.step(self.state, self.inputs, self.now_ns)
+            assert self.may_fail or Reason.INTERNAL not in self.command.reasons
             found = self.judge.check(self.command, self.now_ns, self._witness())
             assert not found, found
         return self.command
@@ -237,12 +241,13 @@ class Bench:
 
     def _refreshed(self) -> SafetyInputs:
         fresh: dict[str, Any] = {}
-        for name in ('sample', 'estimate', 'health', 'policy', 'reset'):
-            said = getattr(self.inputs, name)
-            again = name == 'health' and said is not None and said.time_ns == self.now_ns
-            if name not in self.silent and not again:
+        for name in ('sample', 'estimate', 'policy', 'reset'):
+            if name not in self.silent:
                 fresh[name] = self.make(name)
                 fresh[f'{name}_received_ns'] = self.now_ns
+        for quantity in {'battery', 'warmth'} - self.silent:
+            fresh['health'] = self.make('health')
+            fresh[f'{quantity}_received_ns'] = self.now_ns
         flags = {'operator_stop': self.stop, 'operator_resume': self.resume}
         flags['let_go'] = self.let_go
         self.stop = self.resume = False

@@ -185,7 +185,7 @@ def test_unknown_health_stops_only_where_it_is_told_to(
     make_bench: Any, ticks: int, stops: bool, code: str
 ) -> None:
     bench = make_bench('S', temperature_missing_stops=stops, battery_missing_stops=stops)
-    bench.silent = {'health'}
+    bench.silent = {'battery', 'warmth'}
     bench.tick(ticks)
     assert bench.code == code
     if code == 'T':

@@ -229,10 +229,22 @@ def test_a_gentle_stop_turns_to_damping_when_it_gets_worse(make_bench: Any, then
 
 
 def test_without_time_to_hold_a_stop_damps_at_once(make_bench: Any) -> None:
-    bench = make_bench('P', hold_time_s=0.0)
-    bench.estimate['healthy'] = False
-    bench.tick()
-    assert is_limp(bench)
+    for hold_s in (0.0, 1e-10):  # less than a nanosecond
+        bench = make_bench('P', hold_time_s=hold_s)
+        bench.estimate['healthy'] = False
+        bench.tick()
+        assert is_limp(bench)
+        assert bench.command.mode is Mode.SOFT_STOP
+        assert bench.command.reasons == Reason.ESTIMATE_UNHEALTHY
+        bench.estimate['healthy'] = True
+        bench.tick(60)
+        bench.ask('policy')
+        bench.tick()
+        assert bench.code == 'P'
+
+
+def test_an_idle_robot_holds_its_pose_also_where_stops_do_not(make_bench: Any) -> None:
+    assert make_bench('H', hold_time_s=0.0).code == 'H'
 
 
 @pytest.mark.parametrize('cause', ['tilt', 'sensors', 'operator', 'speed'])
@@ -283,6 +295,7 @@ def test_what_cannot_be_evaluated_is_a_latched_stop(make_bench: Any, garbage: st
     assert command.sequence == state.command.sequence + 1
     assert not bench.judge.check(command, bench.now_ns + 1, Witness())
     bench.state = after._replace(watch=bench.state.watch)
+    bench.may_fail = True
     bench.tick(60)
     assert bench.code == 'L'
     bench.resume = True

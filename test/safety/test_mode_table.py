@@ -60,7 +60,7 @@ def gives_back(name: str) -> Event:
 def silent(name: str) -> Event:
     def event(bench: Bench) -> None:
         bench.silent.add(name)
-        bench.tick(9 if name != 'health' else 201)
+        bench.tick(201 if name in ('battery', 'warmth') else 9)
 
     return event
 
@@ -113,6 +113,7 @@ def time_runs_backwards(bench: Bench) -> None:
 
 def broken(bench: Bench) -> None:
     bench.state = bench.state._replace(watch=None)  # type: ignore[arg-type]
+    bench.may_fail = True
     bench.tick()
 
 
@@ -131,7 +132,8 @@ TABLE = [
     (silent('estimate'), 'ISHTRTL'),
     (silent('policy'), 'ISHTRTL'),
     (silent('reset'), 'ISHPTTL'),
-    (silent('health'), 'ITTTTTL'),
+    (silent('battery'), 'ITTTTTL'),
+    (silent('warmth'), 'ITTTTTL'),
     (nonsense('policy'), 'ISHTRTL'),
     (nonsense('reset'), 'ISHPTTL'),
     (falls, 'ISTTRTL'),

@@ -147,7 +147,8 @@ class Explorer:
         for name in names:
             if dataclasses.is_dataclass(told[name]):
                 told[name] = dataclasses.replace(told[name], time_ns=now_ns)
-        inputs = SafetyInputs(**told, **{f'{name}_received_ns': now_ns for name in names})
+        heard = ('sample', 'estimate', 'policy', 'reset', 'battery', 'warmth')
+        inputs = SafetyInputs(**told, **{f'{name}_received_ns': now_ns for name in heard})
         command, state = self.core.step(place.state, inputs, now_ns)
         judge = copy.copy(place.judge)
         witness = Witness(state.watch.sample, resumed=inputs.operator_resume)

@@ -128,7 +128,7 @@ def test_battery_and_heat_pass_with_our_stamp_and_order(
     assert batteries[-1].header.stamp.sec < 100
     assert batteries[-1].percentage == 0.5
     np.testing.assert_array_equal(
-        bench.records.temperature_from(heats[-1]), np.arange(40.0, 52.0)[::-1]
+        bench.records.temperature_from(heats[-1]).motor_temperature, np.arange(40.0, 52.0)[::-1]
     )
 
 
