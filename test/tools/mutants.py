@@ -4,9 +4,11 @@
 
 Each mutant lives in a process of its own, forked before the safety layer is imported; the tests of
 its module run in it until the first one fails. Mutants that no test can tell from the original are
-listed with the reason in test/equivalent_mutants.yaml. Two canaries fly along: a mistake that must
-be noticed, and a change that is none. Ends with 1 where a canary misbehaves, a mutant was not
-executed, or one lives that is not listed.
+listed with the reason in test/equivalent_mutants.yaml. Two canaries fly ahead for each module: one
+that is as it was, which its tests must pass, and one that answers nothing and refuses nothing,
+which they must notice. Ends with 1 where a canary misbehaves, no mutant was chosen or one was not
+executed, where one lives that is not listed, and where one's tests came to no verdict: they took
+too long, or pytest ended otherwise than by a test, and not because of what was planted.
 """
 
 from __future__ import annotations
@@ -64,8 +66,13 @@ FIRST_ARGUMENTS = (
     *('--assert=plain', '--hypothesis-seed=0', '--confcutdir=test/safety', '-m', 'not slow'),
 )
 KILLED, LIVES, TIMEOUT, CRASHED = 'killed', 'lives', 'timed out', 'crashed'
+AT_IMPORT = 'killed at import'
+NO_VERDICT = (LIVES, TIMEOUT, CRASHED)
+"""ends that nobody may have"""
 PASSED, FAILED = 0, 1
 """exit codes of pytest; the others are no verdict on a test"""
+NOT_IMPORTED, NOT_RUN = 97, 99
+"""exit codes of our own: a file did not get past its imports; pytest did not come to its end"""
 
 COMPARE = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq,
@@ -255,6 +262,16 @@ class _Loader(importlib.abc.SourceLoader):
         return importlib.util.spec_from_loader(fullname, self)
 
 
+class _Imports:
+    """A plugin of pytest: notes whether a file with tests was found and could not be imported."""
+
+    failed = False
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Hears of each file."""
+        self.failed |= report.failed
+
+
 def run(module: str, source: str, seconds: float) -> str:
     """Returns what became of a module with `source`, in a process of its own."""
     child = os.fork()
@@ -265,7 +282,8 @@ def run(module: str, source: str, seconds: float) -> str:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            return {PASSED: LIVES, FAILED: KILLED}.get(code, CRASHED)
+            known = {PASSED: LIVES, FAILED: KILLED, NOT_IMPORTED: AT_IMPORT}
+            return known.get(code, CRASHED)
         time.sleep(0.02)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -276,29 +294,48 @@ def _die_by_test(module: str, source: str) -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    code = 99
+    code = NOT_RUN
     try:
         loader = _Loader(module, source)
         sys.meta_path.insert(0, loader)
         sys.dont_write_bytecode = True
-        code = int(pytest.main([*FIRST_ARGUMENTS, *TESTS[module]]))
+        imports = _Imports()
+        code = int(pytest.main([*FIRST_ARGUMENTS, *TESTS[module]], plugins=[imports]))
+        if code not in (PASSED, FAILED) and (imports.failed or not _is_importable(module)):
+            code = NOT_IMPORTED
     finally:
         os._exit(code)
 
 
-def canaries(seconds: float) -> list[str]:
-    """Returns what is wrong with the measuring itself."""
-    module = f'{SAFETY}limits'
-    source = _source(module)
-    same = source.replace('_LEAST = 1e-9', '_LEAST = 2.0 * 0.5e-9')
-    bug = source.replace('np.maximum(position, self.lower)', 'position')
-    assert same != source != bug
+def _is_importable(module: str) -> bool:
+    """Tells whether all that is tested can be imported beside `module`, which it may ask of it."""
+    try:
+        for name in (module, *TESTS):
+            importlib.import_module(name)
+    except Exception:
+        return False
+    return True
+
+
+def canaries(module: str, seconds: float) -> list[str]:
+    """Returns what is wrong with the measuring itself, where `module` is concerned."""
     wrong = []
-    if run(module, same, seconds) != LIVES:
-        wrong.append('a change that is none was taken for a mistake')
-    if run(module, bug, seconds) != KILLED:
-        wrong.append('a mistake lived that every test should see')
+    same = run(module, ast.unparse(ast.parse(_source(module))), seconds)
+    if same != LIVES:
+        wrong.append(f'{module}: {same} as it is: its tests do not run, or do not pass')
+    dumb = run(module, dumbed(module), seconds)
+    if dumb != KILLED:
+        wrong.append(f'{module}: {dumb} where it answers nothing and refuses nothing')
     return wrong
+
+
+def dumbed(module: str) -> str:
+    """Returns the source of a module whose functions return None and raise nothing."""
+    tree = ast.parse(_source(module))
+    for site in list(sites(tree)):
+        if site.operator == 'return' or isinstance(site.node, ast.Raise):
+            site.plant()
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def main() -> int:
@@ -317,7 +354,11 @@ def main() -> int:
     if options.sample is not None:
         order = np.random.default_rng(options.seed).permutation(len(chosen))
         chosen = [chosen[i] for i in sorted(order[: options.sample])]
-    wrong = canaries(options.seconds)
+    concerned = dict.fromkeys(mutant.module for mutant in chosen)
+    wrong = [word for module in concerned for word in canaries(module, options.seconds)]
+    if wrong or not chosen:
+        print('\n'.join(wrong) or 'no mutant was chosen')
+        return 1
     ends: Counter[str] = Counter()
     families = Counter(mutant.operator for mutant in everything)
     # Several mistakes may have one name: each entry excuses one of them, no more.
@@ -328,12 +369,12 @@ def main() -> int:
             end = 'equivalent'
             equivalent[mutant.name] -= 1
         ends[end] += 1
-        if end in (LIVES, TIMEOUT, CRASHED):
+        if end in NO_VERDICT:
             print(f'{end}: line {mutant.line}: {mutant.name}', flush=True)
     print(f'{len(families)} operator families: {dict(families)}')
     print(f'mutants: discovered {len(everything)}, chosen {len(chosen)}, {dict(ends)}')
-    print(f'executed {ends.total()}, expected {len(chosen)}; canaries {wrong or "behave"}')
-    return 1 if wrong or ends.total() != len(chosen) or ends[LIVES] else 0
+    print(f'executed {ends.total()}, expected {len(chosen)}; {2 * len(concerned)} canaries behave')
+    return 1 if ends.total() != len(chosen) or any(ends[end] for end in NO_VERDICT) else 0
 
 
 if __name__ == '__main__':
