@@ -38,7 +38,7 @@ ARGUMENTS = {
     'params_file': ('', 'ROS parameter file whose values replace those in config/'),
     'run_dir': ('', 'folder of this run, new or empty; empty: runs/<date and time>'),
     'resume': ('', 'folder of a run to go on with, such as runs/latest'),
-    'minutes': ('', 'robot time to learn for [min]; empty: 10'),
+    'minutes': ('', 'robot time to learn for [min], in all; empty: 10, or as resumed'),
     'seed': ('', 'of everything random; empty: 0. In lockstep the same seed gives the same run'),
     'tasks': ('', 'what to learn, with commas, such as forward,left; empty: forward'),
     'workspace': ('', 'length and width of the workspace [m], such as 4x3; empty: no bounds'),

@@ -141,7 +141,12 @@ def _add_learn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description='Starts every node, learns for --minutes of robot time, then writes '
         'summary.json, report.html, gait.gif and policy.onnx into the run folder.',
     )
-    learn.add_argument('--minutes', type=float, help='robot time to learn for (default 10)')
+    learn.add_argument(
+        '--minutes',
+        type=float,
+        help='robot time to learn for in all, with --resume what the run has had included '
+        '(default 10, with --resume what the run was given)',
+    )
     learn.add_argument('--robot', help='name in config/robots or path of a YAML (default a1)')
     learn.add_argument('--seed', type=int, help='same seed, same run in lockstep (default 0)')
     learn.add_argument(

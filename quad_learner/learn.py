@@ -76,6 +76,7 @@ class LearnOptions:
     robot: str | None = None
     backend: str = 'sim'
     minutes: float | None = None
+    """robot time in all [min], what a resumed run has had included"""
     seed: int | None = None
     tasks: tuple[str, ...] | None = None
     workspace_m: tuple[float, float] | None = None

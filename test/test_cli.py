@@ -77,6 +77,13 @@ def test_help_names_every_command_and_how_to_begin(call: Call) -> None:
         assert word in out
 
 
+def test_the_minutes_of_a_resumed_run_are_told_to_be_those_in_all(call: Call) -> None:
+    """A run of ten minutes that is given ten more goes on for none: it is refused."""
+    _, out, _ = call('learn', '--help')
+    _, _, after = ' '.join(out.split()).partition('--minutes MINUTES ')
+    assert after.startswith('robot time to learn for in all, with --resume what the run has had')
+
+
 @pytest.mark.parametrize(
     'command', ['learn', 'evaluate', 'report', 'export', 'doctor', 'find-get-up']
 )
