@@ -100,8 +100,8 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
             options: none are known.
 
         Raises:
-            RuntimeError: the robot did not get up in RESET_LIMIT_S, or had to rest for longer
-                than REST_LIMIT_S.
+            RuntimeError: the robot did not get up in RESET_LIMIT_S, had to rest for longer than
+                REST_LIMIT_S, or has left its workspace for good.
         """
         super().reset(seed=seed)
         if seed is not None or self.graph is None:
@@ -122,6 +122,11 @@ class WalkEnv(gymnasium.Env[Vector, Vector]):
                 return driver.observation.copy(), self._info()
             graph.move(driver.answer(graph.sample, None))
             left[graph.get_up.resting] -= 1
+            if self.course.strayed_m:
+                raise RuntimeError(
+                    f'{self.robot.name} is {self.course.strayed_m:.1f} m out of bounds, beyond '
+                    'workspace_stray_m: nobody carries it back'
+                )
         raise RuntimeError(
             f'{self.robot.name} did not get up within {RESET_LIMIT_S} s of simulated time, and '
             f'{REST_LIMIT_S} s of rest: {graph.get_up.reason}'

@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from quad_learner.configuration import ConfigurationError, build
+from quad_learner.task.bounds import why_not_kept
+from quad_learner.task.config import TaskConfig
 
 CONFIGS: Mapping[str, tuple[str, ...]] = {
     'robot': (
@@ -49,7 +51,8 @@ def check_all(values: Mapping[str, Mapping[str, Any]]) -> None:
     """Checks every parameter of every node.
 
     Raises:
-        ConfigurationError: one is unknown, missing, of a wrong type or out of range.
+        ConfigurationError: one is unknown, missing, of a wrong type or out of range, or some do
+            not go together.
     """
     hardware = 'joint_states_topic' in values.get('robot', {})
     for node, merged in values.items():
@@ -58,6 +61,24 @@ def check_all(values: Mapping[str, Mapping[str, Any]]) -> None:
         check_node(node, merged, (*names, DRIVE) if steered else names)
     if 'reset' in values and 'safety' in values:
         check_handover(values['reset'], values['safety'])
+    if 'policy' in values and 'joy_axes' not in values['policy']:  # who drives is kept by nobody
+        check_bounds(values['policy'])
+
+
+def check_bounds(policy: Mapping[str, Any]) -> None:
+    """Checks that the tasks can keep the robot within its workspace.
+
+    Args:
+        policy: parameters of the policy node.
+
+    Raises:
+        ConfigurationError: none of the tasks leads back, or there is no room for them.
+    """
+    names = {field.name for field in dataclasses.fields(TaskConfig)}
+    own = {name: value for name, value in policy.items() if name in names}
+    why = why_not_kept(build(TaskConfig, own, 'parameters of the policy node'))
+    if why:
+        raise ConfigurationError(f'parameters of the policy node: {why}')
 
 
 def check_handover(reset: Mapping[str, Any], safety: Mapping[str, Any]) -> None:

@@ -194,3 +194,19 @@ def test_a_robot_that_stands_for_reset_is_one_that_safety_lets_walk(
     with pytest.raises(ConfigurationError, match=f'{name} = {value}') as caught:
         parameter_check.check_all(values)
     assert 'must be less than' in str(caught.value)
+
+
+def test_a_workspace_that_no_task_leads_back_into_is_refused_before_anything_starts() -> None:
+    values = bringup.parameters(bringup.nodes('sim'), {'workspace_m': [4.0, 3.0]}, None)
+    with pytest.raises(ConfigurationError, match='tasks forward: none leads back'):
+        parameter_check.check_all(values)
+    tasks = {'tasks': ['forward', 'left']}
+    parameter_check.check_all(bringup.parameters(bringup.nodes('sim'), tasks, None))
+    small = tasks | {'workspace_m': [0.5, 0.5]}
+    with pytest.raises(ConfigurationError, match=r'make it 1\.3 m or more each way'):
+        parameter_check.check_all(bringup.parameters(bringup.nodes('sim'), small, None))
+
+
+def test_who_drives_may_do_so_where_it_was_learned_without_a_way_back() -> None:
+    values = bringup.parameters(bringup.drive_nodes('sim'), {'workspace_m': [4.0, 3.0]}, None)
+    parameter_check.check_all(values)

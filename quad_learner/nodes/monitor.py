@@ -71,7 +71,7 @@ class MonitorNode(GraphNode):
         """for the true path, in the order in which they ended"""
         self._latest: dict[str, float] = {}
         self._stop, self._rest = '', ''
-        self._latched, self._gave_up = '', False
+        self._latched, self._gave_up, self._strayed = '', False, False
         self._unwritten = ''
         """why the last row was not written, empty where it was"""
         self._speed = float('nan')
@@ -197,6 +197,7 @@ class MonitorNode(GraphNode):
         told_s = float(_value(message, 'robot_time_s', 'nan')) - self.graph.elapsed_s
         if told_s >= 0.0:  # on hardware nobody else tells
             self._tell_time(told_s)
+        self._strayed = float(_value(message, 'strayed_m', '0')) > 0.0
         tumbles = self._seen.tumbles.rise(int(_value(message, 'tumbles', '0')))
         self._recorder.count(tumbles=tumbles)
         if message.message == Phase.FINISHED.value and self._seen.finished_s is None:
@@ -207,6 +208,8 @@ class MonitorNode(GraphNode):
         """Returns who has to do what before the robot goes on, None where it does by itself."""
         if self._latched:
             return f'somebody to call safety/resume (stopped for {self._latched})'
+        if self._strayed:
+            return 'somebody to carry it back into its workspace'
         return 'somebody to set it upright' if self._gave_up else None
 
     def _on_diagnostics(self, message: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from functools import partial
 from typing import Any
 
@@ -35,15 +34,11 @@ from quad_learner.safety.modes import Authority
 from quad_learner.task.config import TaskConfig
 from quad_learner.task.course import Course
 from quad_learner.task.kinds import Kind
+from quad_learner.task.pose_inbox import PoseInbox
 from quad_learner.task.walk import WalkTask
-from quad_learner.task.workspace import Place
 
 HEARTBEAT_S = 0.25
 """[s] while it waits for the learner it says so this often, so that safety does not give it up"""
-POSE_DELAY_NS = NANOSECONDS // 2
-"""[ns] lockstep takes an external pose in so long after its stamp, whenever it has come"""
-POSES_KEPT = 32
-"""external poses that wait, the newest: half a minute of a camera that tells one a second"""
 BEFORE_ALL_NS = -NANOSECONDS
 """[ns] stamp of a target that answers no sample"""
 
@@ -81,7 +76,8 @@ class PolicyNode(GraphNode):
         self._fatigue = Fatigue(self.robot, reset_config)
         self._driver: Driver | None = None
         self._sample: SensorSample | None = None
-        self._poses: deque[tuple[int, Place]] = deque(maxlen=POSES_KEPT)
+        self._poses = PoseInbox(self.graph.lockstep)
+        self._pose_frame = task_config.pose_frame
         self._decided = -1
         self._last: JointTarget | None = None
         robot = self.robot
@@ -137,9 +133,17 @@ class PolicyNode(GraphNode):
 
     def _on_pose(self, message: Any) -> None:
         try:
-            self._poses.append(place_from(message))
+            stamp, place = place_from(message, self._pose_frame)
         except MessageError as error:
-            self.diagnostics.values['refused'] = str(error)
+            self._poses.note(str(error), self._now_ns)
+            self.diagnostics.count('external_poses_refused')
+            return
+        if not self._poses.take(stamp, place, self._now_ns):
+            self.diagnostics.count('external_poses_refused')
+
+    @property
+    def _now_ns(self) -> int:
+        return 0 if self._sample is None else self._sample.time_ns
 
     def _on_sample(self, sample: SensorSample) -> None:
         if self.ticks.decision(sample.time_ns) == self._decided:
@@ -235,11 +239,10 @@ class PolicyNode(GraphNode):
 
     def _correct(self, now_ns: int) -> None:
         """Hands on the external poses whose time has come."""
-        lockstep = self.graph.lockstep
-        while self._poses and (not lockstep or self._poses[0][0] + POSE_DELAY_NS <= now_ns):
-            stamp, place = self._poses.popleft()
-            # A robot's ticks and a camera's clock know nothing of each other: it counts as fresh.
-            if not self._course.correct(stamp if lockstep else now_ns, place):
+        for stamp_ns, place in self._poses.due(now_ns):
+            refused = self._course.correct(stamp_ns, place)
+            self._poses.note(refused, now_ns)
+            if refused:
                 self.diagnostics.count('external_poses_refused')
 
     def _publish(self, look: Look, target: JointTarget) -> None:
@@ -270,11 +273,18 @@ class PolicyNode(GraphNode):
             values['sequence'] = driver.counters.sequence
             values['episode'] = driver.counters.episode
             values['tumbles'] = driver.tumbles
+            values['strayed_m'] = f'{self._course.strayed_m:.2f}'
         if self._sample is not None:
             values['robot_time_s'] = self.graph.elapsed_s + self._sample.time_ns / NANOSECONDS
-        level = WARN if driver is None else OK
+        level = WARN if driver is None else ERROR if self._strayed else OK
         if self._state.publish(level, phase, values):
             self.get_logger().debug(f'{phase}: {values}')
+
+    @property
+    def _strayed(self) -> str:
+        """Why it begins no episode out there, for people; '' where it may."""
+        strayed_m = self._course.strayed_m
+        return f'{strayed_m:.1f} m out of bounds: carry it back' if strayed_m else ''
 
     @property
     def _kind(self) -> Kind:
@@ -293,6 +303,9 @@ class PolicyNode(GraphNode):
         values['model_version'] = chooser.version
         values['model_age_s'] = self._models[self._learned].age_s(steady_ns())
         values['place_m'] = f'{place.x:.2f}, {place.y:.2f}'
+        values['pose_age_s'] = f'{self._poses.silent_s(self._now_ns):.1f}'
+        values['pose_correction_m'] = f'{self._course.corrected_m:.2f}'
+        values['pose_refused'] = self._poses.refused
         values['dropped'] = self._samples.dropped
         values['problem'] = self._commands.problem or self._estimates.problem
         if self._driver is None:
@@ -301,8 +314,11 @@ class PolicyNode(GraphNode):
             return WARN, 'waiting for the learner (lockstep)'
         if chooser.version < 0:
             return ERROR, 'no model yet'
-        if self._refusals:
-            return WARN, '; '.join(self._refusals.values())
+        if self._strayed:
+            return ERROR, self._strayed
+        trouble = self._poses.trouble(self._now_ns)
+        if trouble or self._refusals:
+            return WARN, '; '.join(filter(None, (trouble, *self._refusals.values())))
         return OK, self._driver.phase.value
 
 

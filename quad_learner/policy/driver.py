@@ -218,7 +218,8 @@ class Driver:
 
     def _may_ask(self, sample: SensorSample, command: JointCommand, tired: bool) -> bool:
         rests = tired and (self._course.is_home or self._tired_episodes >= TIRED_EPISODES)
-        return command.authority is Authority.RESET and self._stands(sample) and not rests
+        stays = rests or self._course.strayed_m > 0.0
+        return command.authority is Authority.RESET and self._stands(sample) and not stays
 
     def _wait_for_grant(
         self, sample: SensorSample, estimate: Estimate, command: JointCommand

@@ -146,12 +146,20 @@ def full_covariance(block: Array, healthy: bool) -> Array:
     return full.ravel()
 
 
-def place_from(message: PoseStamped) -> tuple[int, Place]:
+def place_from(message: PoseStamped, frame: str = '') -> tuple[int, Place]:
     """Returns stamp [ns] and place of a body whose pose in the workspace is given.
 
+    Args:
+        message: the pose.
+        frame: that it must be in; '': whatever it names is the workspace's.
+
     Raises:
-        MessageError: the orientation is no rotation.
+        MessageError: it is in another frame, or the orientation is no rotation.
     """
+    if frame and message.header.frame_id != frame:
+        raise MessageError(
+            f'external pose: in frame {message.header.frame_id!r}, pose_frame is {frame!r}'
+        )
     orientation = _xyzw(message.pose.orientation)
     length = math.hypot(*orientation)
     if not abs(length - 1.0) < UNIT_TOLERANCE:

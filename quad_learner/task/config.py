@@ -38,6 +38,13 @@ class TaskConfig:
     workspace_margin_m: float = parameter(
         'Strip inside the bounds that ends an episode.', 'm', 0.0, 10.0
     )
+    workspace_stray_m: float = parameter(
+        'Beyond the bounds; a robot that is further out stands and waits for a person.',
+        'm',
+        0.1,
+        1000.0,
+    )
+    pose_frame: str = parameter('Frame that an external pose must bear; empty: any.')
     starvation_episodes: int = parameter(
         'Episodes that a task waits while there is room.', 'episodes', 1, 1000
     )

@@ -32,6 +32,7 @@ class Course:
         """
         self.kinds = (only,) if only else kinds(config.tasks)
         self.workspace = workspace_of(config)
+        self._stray_m = config.workspace_stray_m
         self._scheduler = Scheduler(self.kinds, self.workspace, config.starvation_episodes)
         self._commander = Commander(config, self.workspace, generator)
         self._keeper = PlaceKeeper()
@@ -43,11 +44,17 @@ class Course:
     def see(self, estimate: Estimate) -> None:
         """Takes in the estimate of a decision."""
         self._time_ns = estimate.time_ns
-        self._keeper.see(estimate.time_ns, place_of(estimate))
+        variance = float(estimate.position_covariance[0, 0])
+        self._keeper.see(estimate.time_ns, place_of(estimate), variance)
 
-    def correct(self, time_ns: int, given: Place) -> bool:
-        """Takes in where the robot was at `time_ns` [ns]; tells whether that could be used."""
+    def correct(self, time_ns: int, given: Place) -> str:
+        """Takes in where it was at `time_ns` [ns]; returns why that does not count, or nothing."""
         return self._keeper.correct(time_ns, given)
+
+    @property
+    def corrected_m(self) -> float:
+        """How far the last external pose that counted moved the place [m]."""
+        return self._keeper.corrected_m
 
     @property
     def place(self) -> Place:
@@ -58,6 +65,12 @@ class Course:
     def is_home(self) -> bool:
         """Whether the robot is well inside the workspace."""
         return self.workspace.beyond(self.place) <= -SLACK_M
+
+    @property
+    def strayed_m(self) -> float:
+        """How far the robot is out of bounds [m], where that is too far to go on; else 0."""
+        beyond = self.workspace.beyond(self.place)
+        return beyond if beyond > self._stray_m else 0.0
 
     def next(self) -> Kind:
         """Returns the task of the episode that is about to begin."""

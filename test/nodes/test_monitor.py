@@ -163,6 +163,17 @@ def test_the_summary_says_for_whom_the_robot_waits_when_its_time_is_over(
     assert json.loads((run / 'summary.json').read_text())['waits_for'] == words
 
 
+def test_the_summary_says_that_a_strayed_robot_waits_to_be_carried_back(
+    monitor: Any, run: Path
+) -> None:
+    over = status('policy', OK, 'finished', {'robot_time_s': 60.0, 'strayed_m': '3.20'})
+    monitor.say(topics.POLICY_STATE, over)
+    monitor.until(lambda: monitor.node._seen.finished_s, 'the end')
+    monitor.node.close()
+    waits_for = json.loads((run / 'summary.json').read_text())['waits_for']
+    assert waits_for == 'somebody to carry it back into its workspace'
+
+
 def test_the_summary_counts_what_the_others_told(
     monitor: Any, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

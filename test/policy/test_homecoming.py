@@ -38,8 +38,9 @@ def test_a_tired_robot_outside_is_taken_home_before_it_rests(
     tired.held_by_reset()
     assert tired.driver.phase is Phase.ASK
     assert tired.driving().begins
-    tired.position = np.array([1.8, 1.3, 0.3])
-    tired.decide(**STOPPED)
+    for place in np.linspace([*outside, 0.3], [1.8, 1.3, 0.3], 60):
+        tired.position = place
+        tired.decide(**STOPPED)
     tired.held_by_reset()
     assert tired.driver.phase is Phase.REST
 
@@ -57,3 +58,17 @@ def test_a_tired_robot_that_does_not_come_home_rests_where_it_is(
     assert lost.driver.phase is Phase.REST
     lost.tired = False
     assert lost.begin().begins
+
+
+def test_who_has_strayed_too_far_begins_no_episode_until_it_is_carried_back(
+    seat: Callable[..., Seat],
+) -> None:
+    """The workspace is 2 m to each side, and a metre beyond it is too far."""
+    strayed = seat(workspace_m=(4.0, 3.0), workspace_stray_m=1.0)
+    strayed.position = np.array([3.1, 0.0, 0.3])
+    for _ in range(100):
+        strayed.held_by_reset()
+        assert strayed.driver.phase is Phase.REST
+    strayed.position = np.array([2.9, 0.0, 0.3])
+    strayed.held_by_reset()
+    assert strayed.driver.phase is Phase.ASK

@@ -135,6 +135,14 @@ def test_a_place_comes_back_from_a_pose_however_the_body_leans() -> None:
     assert messages.place_from(sent)[1].yaw == pytest.approx(0.5)
 
 
+def test_a_pose_in_another_frame_than_the_one_asked_for_is_refused() -> None:
+    sent = messages.place_to(0, Place(1.0, 0.0, 0.0))
+    assert messages.place_from(sent, 'world') == messages.place_from(sent)
+    sent.header.frame_id = 'map'
+    with pytest.raises(MessageError, match="in frame 'map', pose_frame is 'world'"):
+        messages.place_from(sent, 'world')
+
+
 @pytest.mark.parametrize('w', [0.0, 2.0, float('nan')])
 def test_a_pose_without_a_rotation_is_refused(w: float) -> None:
     sent = messages.place_to(0, Place(0.0, 0.0, 0.0))

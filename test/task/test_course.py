@@ -17,15 +17,27 @@ Configure = Callable[..., TaskConfig]
 Estimates = Callable[..., Estimate]
 
 
+STRIDE_M = 0.1
+"""what a robot walks between two looks, and more than it does"""
+
+
 class Robot:
-    """Stands where it is put."""
+    """Walks to where it is wanted, in strides that an estimator can follow."""
 
     def __init__(self, course: Course, estimates: Estimates, turned: Any) -> None:
         self.course = course
         self._estimates, self._turned = estimates, turned
         self._time_ns = 0
+        self._place: tuple[float, float] | None = None
 
     def at(self, x: float, y: float, yaw: float) -> None:
+        from_x, from_y = self._place or (x, y)
+        strides = 1 + int(math.hypot(x - from_x, y - from_y) / STRIDE_M)
+        for share in np.linspace(0.0, 1.0, strides + 1)[1:]:
+            self._look(from_x + share * (x - from_x), from_y + share * (y - from_y), yaw)
+        self._place = x, y
+
+    def _look(self, x: float, y: float, yaw: float) -> None:
         self._time_ns += 25_000_000
         self.course.see(
             self._estimates(
@@ -99,8 +111,37 @@ def test_an_external_pose_decides_what_leads_back(robot_on: Callable[..., Robot]
     robot = robot_on(tasks=['forward', 'backward'], workspace_m=[4.0, 3.0])
     robot.at(1.0, 0.0, 0.0)
     assert robot.course.next() is BACKWARD
-    assert robot.course.correct(25_000_000, Place(-1.0, 0.0, 0.0))
+    for second in (1, 2, 3):
+        for _ in range(40):
+            robot.at(1.0, 0.0, 0.0)
+        told = robot.course.correct(second * 1_000_000_000, Place(-1.0, 0.001 * second, 0.0))
+    assert told == ''
     assert robot.course.next() is FORWARD
+    assert robot.course.corrected_m == pytest.approx(2.0, abs=0.01)
+
+
+def test_the_estimate_of_a_process_that_began_anew_moves_nothing(
+    robot_on: Callable[..., Robot],
+) -> None:
+    robot = robot_on(tasks=['forward', 'backward'], workspace_m=[4.0, 3.0])
+    robot.at(0.0, 0.0, 0.0)
+    robot.at(1.7, 0.0, 0.0)
+    robot._place = None  # odom begins at its origin again
+    robot.at(0.0, 0.0, 0.0)
+    assert robot.course.place == pytest.approx((1.7, 0.0, 0.0))
+    assert robot.course.next() is BACKWARD
+    robot.at(0.2, 0.0, 0.0)
+    assert robot.course.place == pytest.approx((1.9, 0.0, 0.0))
+
+
+def test_who_is_too_far_out_has_strayed(robot_on: Callable[..., Robot]) -> None:
+    robot = robot_on(tasks=['forward', 'backward'], workspace_m=[4.0, 3.0], workspace_stray_m=1.0)
+    for x, strayed_m in [(0.0, 0.0), (2.9, 0.0), (3.1, 1.1), (2.5, 0.0)]:
+        robot.at(x, 0.0, 0.0)
+        assert robot.course.strayed_m == pytest.approx(strayed_m)
+    endless = robot_on(workspace_m=[0.0, 0.0])
+    endless.at(1e5, 0.0, 0.0)
+    assert endless.course.strayed_m == 0.0
 
 
 def test_a_velocity_to_follow_is_given_to_that_task_alone(robot_on: Callable[..., Robot]) -> None:
