@@ -48,6 +48,7 @@ from quad_learner.learning.trainee import seed_of, share_of
 from quad_learner.policy.chooser import Chooser
 from quad_learner.policy.config import PolicyConfig
 from quad_learner.process_size import Size, size
+from quad_learner.reset.state import State
 from quad_learner.resources import config_directory
 from quad_learner.robot.rotations import roll_pitch_yaw
 from quad_learner.task.config import TaskConfig
@@ -110,6 +111,9 @@ class WatchedEnv(ScoredEnv):
         """times beyond the bounds: from, to [s], and how far at most [m]"""
         self._is_out = False
         self._following = Following(1.0 / walk.robot.policy_hz)
+        self.gave_up = 0
+        """times that get-up lay down and waited, for a while or for a person"""
+        self._gives_up = False
         self.furthest = -math.inf
         """beyond the bounds [m]"""
         self._yaw = self._turned = 0.0
@@ -130,6 +134,9 @@ class WatchedEnv(ScoredEnv):
         self._yaw = yaw
         thought = self.walk.course.place
         self._lost.append(math.hypot(thought.x - place.x, thought.y - place.y))
+        given_up = self.walk.graph.get_up.state is State.GIVE_UP
+        self.gave_up += given_up and not self._gives_up
+        self._gives_up = given_up
 
     def _note_stray(self, beyond: float) -> None:
         if beyond <= 0.0:
@@ -196,6 +203,7 @@ class WatchedEnv(ScoredEnv):
             'resident_mib': None if grown is None else round(grown.resident_mib, 1),
             'mib_per_robot_hour': None if grown is None else round(grown.mib_per_hour, 2),
             'human_resets': int(self.walk.graph.sim.human_resets),
+            'gave_up': self.gave_up,
             'outside_share': round(self.outside / max(1, self.watched), 5),
             'furthest_out_m': round(self.furthest, 3),
             **self._following.figures(),
@@ -279,13 +287,17 @@ def changes_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def table(results: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
-    """Returns a Markdown table: a line a seed."""
+    """Returns a Markdown table: a line a seed.
+
+    Nobody is there to help: a robot that needs it ends its trial, so what tells are the minutes.
+    """
     units = {
         name: 'reward' if KINDS[name].commanded else 'rad/s' if KINDS[name].turn else 'm/s'
         for name in tasks
     }
     titles = [
-        *('seed', 'human resets', 'outside [%]', 'furthest out [m]', 'falls', 'tumbles'),
+        *('seed', 'minutes reached', 'human resets', 'gave up', 'outside [%]'),
+        *('furthest out [m]', 'falls', 'tumbles'),
         *(f'{name} [{units[name]}]' for name in tasks),
     ]
     lines = [titles, ['---'] * len(titles)]
@@ -293,7 +305,9 @@ def table(results: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
         speeds = (result['speeds'][name] for name in tasks)
         lines.append(
             [
-                *(str(result[name]) for name in ('seed', 'human_resets')),
+                str(result['seed']),
+                f'{result["robot_time_s"] / 60.0:.1f}',
+                *(str(result[name]) for name in ('human_resets', 'gave_up')),
                 f'{100.0 * result["outside_share"]:.2f}',
                 *(str(result[name]) for name in ('furthest_out_m', 'falls', 'tumbles')),
                 *('—' if speed is None else f'{speed:.2f}' for speed in speeds),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autonomy import Leg, changes_of, last_speed, options_of
+from autonomy import Leg, changes_of, last_speed, options_of, table
 from quad_learner.resources import config_directory
 from quad_learner.task.kinds import BACKWARD, FORWARD, LEFT, RIGHT, VELOCITY, Kind
 
@@ -56,3 +56,23 @@ def test_what_is_said_later_wins_over_the_file_and_that_over_the_shipped() -> No
     said = changes_of(options_of(problem + more))
     assert (said['tasks'], said['workspace_m'], said['history']) == (['left'], [2.0, 1.0], 1)
     assert (said['external_pose_hz'], said['reward']) == (1.0, 'displacement')
+
+
+def test_the_table_says_how_far_a_trial_came_and_how_often_get_up_gave_up() -> None:
+    result = {
+        'seed': 7,
+        'robot_time_s': 754.0,
+        'human_resets': 0,
+        'gave_up': 3,
+        'outside_share': 0.0123,
+        'furthest_out_m': 0.4,
+        'falls': 2,
+        'tumbles': 1,
+        'speeds': {'forward': 0.5, 'left': None},
+    }
+    titles, _, row = table([result], ['forward', 'left']).splitlines()
+    cells = dict(zip(titles.split(' | '), row.split(' | '), strict=True))
+    assert (cells['minutes reached'], cells['human resets'], cells['gave up']) == (
+        '12.6', '0', '3'
+    )  # fmt: skip
+    assert (cells['outside [%]'], cells['falls'], cells['forward [m/s]']) == ('1.23', '2', '0.50')

@@ -142,7 +142,9 @@ def test_it_leaves_all_that_people_and_tools_look_for(finished: Finished) -> Non
 def test_the_summary_tells_what_was_used_and_what_came_of_it(summary: dict[str, Any]) -> None:
     # The last decision of 24 s is one policy period before their end.
     assert 23.9 <= summary['robot_time_s'] <= 24.0
-    assert summary['human_resets'] == 0
+    assert (summary['waits_for'], summary['human_resets']) == (None, 0)
+    assert summary['resets'] > 0
+    assert summary['reset_success_rate'] == 1.0
     assert (summary['robot'], summary['seed']) == ('a1', 11)
     assert summary['unsafe_commands'] == 0
     for key in ('falls', 'trips', 'env_steps', 'updates', 'wall_time_s', 'deadline_misses'):

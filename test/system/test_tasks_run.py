@@ -61,7 +61,9 @@ def test_each_task_is_practised_and_has_a_policy_and_a_checkpoint(run: RunDirect
     assert practised == {'0', '2', '4'}
     summary = json.loads(run.summary.read_text())
     assert set(summary['tasks']) == {'forward', 'left', 'velocity'}
-    assert summary['human_resets'] == 0
+    assert (summary['waits_for'], summary['human_resets']) == (None, 0)
+    assert summary['resets'] > 0
+    assert summary['reset_success_rate'] == 1.0
     for suffix in ('', '_left', '_velocity'):
         assert run.policy_of(suffix).is_file()
         assert any(run.checkpoint_of(suffix).iterdir())
