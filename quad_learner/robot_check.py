@@ -17,8 +17,15 @@ from numpy.typing import NDArray
 from quad_learner import configuration, urdf_check
 from quad_learner.configuration import ConfigurationError
 from quad_learner.doctor import Finding
+from quad_learner.get_up_check import (
+    NAMED,
+    PASS_THROUGH,
+    check_fold,
+    check_reach,
+    check_rise,
+    check_roll,
+)
 from quad_learner.reset.config import ResetConfig
-from quad_learner.reset.motion import motion
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.kinematics import LegKinematics
@@ -27,7 +34,7 @@ from quad_learner.safety.config import SafetyConfig
 from quad_learner.simulation import tryout
 from quad_learner.simulation.config import SimulationConfig
 from quad_learner.simulation.poses import random_poses
-from quad_learner.simulation.tryout import Reaching, Stand
+from quad_learner.simulation.tryout import Stand
 from quad_learner.task.action import ActionMap, oscillator_of
 from quad_learner.task.symmetry import joint_mirror
 
@@ -61,14 +68,8 @@ LIFT = 0.015
 """[m] by which the rhythm lifts a foot at least: above the bumps of a floor"""
 DRIFT = 0.06
 """[m/s] that the rhythm may walk by itself: half of what cost the A1 a quarter of its learning"""
-FOLDED_SHARE = 0.25
-"""of the legs' length by which `fold` must have drawn up the feet"""
 POSES = 12
 """joint angles at random from which it folds"""
-ARRIVED_SHARE = 0.7
-"""of the poses that must be reached; the A1 misses some where a foot slides along its trunk"""
-NAMED = 3
-"""so many joints, or pairs of parts, are named at most"""
 
 
 def examine(name: str) -> list[Finding]:
@@ -90,17 +91,20 @@ def examine(name: str) -> list[Finding]:
         def feet(joints: Array) -> Array:
             return legs.solve(joints, np.zeros_like(joints)).position
 
+        drawn = urdf_check.check_axes(feet(robot.stance)).ok
+        stands = drawn and not stood.off_its_feet
         slopes = legs.solve(robot.stance, np.zeros_like(robot.stance)).jacobian
         return [
             Finding('robot file', True, robot.urdf.name),
             urdf_check.check_mass(robot, legs.mass, stood.mass),
             *urdf_check.examine(robot, feet, slopes, safety.position_margin_rad),
-            *check_stand(robot, stood, reset.standing_joint_error),
-            check_width(robot, feet, stood.centre_height),
+            *check_stand(robot, stood, reset.standing_joint_error, drawn),
+            *([check_width(robot, feet, stood.centre_height)] if stands else []),
             *check_mirror(robot, feet),
             *check_rhythm(robot, feet),
-            *check_stepping(robot, simulation),
+            *(check_stepping(robot, simulation) if stands else ()),
             *check_fold(robot, feet),
+            *check_rise(robot, SAG_SHARE * reset.standing_joint_error),
             check_reach('folds', folded, 'poses'),
             check_roll(rolled),
             check_calm('calm in the air', robot, np.maximum(folded.shake, rolled.shake), 'kd'),
@@ -110,20 +114,25 @@ def examine(name: str) -> list[Finding]:
         return [Finding('robot file', False, str(error), 'correct what is named')]
 
 
-def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Finding]:
+def check_stand(
+    robot: RobotModel, stood: Stand, sag_max: float, drawn: bool = True
+) -> Iterator[Finding]:
     """Yields what is to say of a robot that was put down in its stance.
+
+    Of one that does not stand on its feet, its height and what they feel say nothing.
 
     Args:
         robot: which robot.
         stood: how it stood.
         sag_max: [rad] distance from its stance at which a joint no longer counts as standing.
+        drawn: the feet are below the root link, so that it can stand on them.
     """
     jams = '; '.join(f'{one} with {other}' for one, other in sorted(stood.jams)[:NAMED])
     yield _finding(
         'no part jams another',
         not stood.jams,
         f'touching in the stance: {jams}' if jams else 'none touch in the stance',
-        f'{_PASS}; else change joints.stance',
+        f'{PASS_THROUGH}; else change joints.stance',
     )
     yield _finding(
         'stands level',
@@ -135,8 +144,12 @@ def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Fin
         'on its feet alone',
         not stood.off_its_feet,
         ', '.join(stood.off_its_feet[:NAMED]) or 'nothing else touches the ground',
-        'name the links that should stand there under feet.links, or change joints.stance',
+        'name the links that should stand there under feet.links, raise joints.kp until they '
+        'carry it, or change joints.stance; height and feet are looked at once it stands on them',
     )
+    yield from _check_strength(robot, stood, sag_max)
+    if not drawn or stood.off_its_feet:
+        return
     yield _finding(
         'height',
         abs(stood.height - robot.height) <= HEIGHT_SHARE * robot.height,
@@ -149,7 +162,6 @@ def check_stand(robot: RobotModel, stood: Stand, sag_max: float) -> Iterator[Fin
         f'{robot.spawn_height:.3f} m',
         f'spawn_height: {stood.height + DROP / 3:.2f}, a little above where it stands',
     )
-    yield from _check_strength(robot, stood, sag_max)
     yield from _check_feet(robot, stood)
 
 
@@ -325,54 +337,6 @@ def check_stepping(robot: RobotModel, simulation: SimulationConfig) -> Iterator[
         '(who walks backward turns it less, or the other way): learning must undo what the rhythm '
         'does',
     )
-
-
-def check_fold(robot: RobotModel, feet: Feet) -> Iterator[Finding]:
-    """Yields whether `fold` draws the feet up.
-
-    Args:
-        robot: which robot; one without the section `reset` has nothing to check.
-        feet: as in `check_mirror`.
-    """
-    if not robot.sections.get('reset'):
-        yield Finding('fold', False, 'no section reset: it cannot get up', _RESET, needed=False)
-        return
-    up = (feet(motion(robot).fold) - feet(robot.stance))[:, 2].min()
-    least = FOLDED_SHARE * robot.height
-    yield _finding(
-        'fold',
-        bool(up >= least),
-        f'draws the feet up by {up * 1e3:.0f} mm',
-        f'reset.fold: feet beside the belly, {least * 1e3:.0f} mm up or more',
-    )
-
-
-def check_roll(rolled: Reaching) -> Finding:
-    """Returns whether the legs reach the poses of the roll-overs, where there are any."""
-    if not rolled.tried:
-        what = 'no from_side and from_back: it gives up on its side and on its back'
-        return Finding('rolls over', False, what, _RESET, needed=False)
-    return check_reach('rolls over', rolled, 'poses of from_side and from_back')
-
-
-def check_reach(name: str, reached: Reaching, of_what: str) -> Finding:
-    """Returns whether the legs reached their poses in the air, and what was in their way."""
-    what = f'{reached.arrived} of {reached.tried} {of_what}'
-    late = ', '.join(joint for joint, _ in reached.late.most_common(NAMED))
-    jams = '; '.join(f'{one} with {other}' for (one, other), _ in reached.jams.most_common(NAMED))
-    way_out = f'{late} did not arrive' + (
-        f', and these parts touched: {jams}. {_PASS}; else change the poses'
-        if jams
-        else ': raise joints.kp or torque_max, or give the poses more seconds'
-    )
-    return _finding(name, reached.arrived >= ARRIVED_SHARE * reached.tried, what, way_out)
-
-
-_PASS = (
-    'Where only the URDF draws them too large, name those of the legs under '
-    'simulation.pass_through'
-)
-_RESET = 'docs/new_robot.md, "Getting up"'
 
 
 def _finding(name: str, ok: bool, what: str, way_out: str) -> Finding:

@@ -13,6 +13,7 @@ import yaml
 
 from quad_learner import configuration, urdf_check
 from quad_learner.doctor import Finding, fit
+from quad_learner.get_up_check import check_rise
 from quad_learner.resources import config_directory
 from quad_learner.robot import model
 from quad_learner.robot.names import robots
@@ -68,7 +69,7 @@ def test_every_shipped_robot_passes(robot: str) -> None:
         ('joints.kd', [40.0, 40.0, 40.0], 'calm', 'joints.kd is too much'),
         ('feet.radius', 0.05, 'feet', 'feet.radius'),
         ('feet.offset', [0.0, 0.0, -0.05], 'feet', 'feet.offset'),
-        ('joints.stance', [0.0, 3.1, -1.8], 'feet', 'feet.radius'),
+        ('joints.stance', [0.0, 3.1, -1.8], 'on its feet alone', 'joints.stance'),
         ('joints.torque_max', [20.0, 33.5, 8.0], 'strong enough', 'joints.torque_max'),
         ('feet.force_threshold', 28.0, 'feet feel the ground', 'force_threshold: 1'),
     ],
@@ -79,6 +80,42 @@ def test_what_keeps_it_from_standing_is_found_by_name(
     found = stand(change('a1', entry, value))[name]
     assert not found.ok
     assert way_out in found.way_out
+
+
+def test_of_a_robot_that_lies_on_its_belly_height_and_feet_are_not_told(change: Change) -> None:
+    found = stand(change('a1', 'joints.kp', [5.0, 5.0, 5.0]))
+    assert 'looked at once it stands' in found['on its feet alone'].way_out
+    assert not found['stiff enough'].ok, 'that is why it lies there'
+    assert not {'height', 'spawn_height', 'feet', 'feet feel the ground'} & set(found)
+    whole = {finding.name for finding in examine(change('a1', 'joints.stance', [0.0, 3.1, -1.8]))}
+    assert 'axes of the root link' in whole
+    assert not {'height', 'feet', 'wide enough', 'steps on the spot'} & whole
+
+
+@pytest.mark.parametrize(
+    'robot, entry, pose, ok',
+    [
+        ('a1', 'rise_again', {'right': [0.0, 1.0, -1.8], 'left': [0.0, 0.9, -1.7]}, True),
+        ('a1', 'rise_again', {'right': [0.0, 1.2, -1.8], 'left': [0.0, 0.9, -1.8]}, False),
+        ('minitaur', 'rise', {'right': [0.5, 0.5], 'left': [-0.5, -0.5]}, False),
+    ],
+)
+def test_what_it_rises_by_must_end_in_the_stance(
+    change: Change, robot: str, entry: str, pose: Any, ok: bool
+) -> None:
+    file = config_directory() / 'robots' / f'{robot}.yaml'
+    poses = yaml.safe_load(file.read_text())['reset'][entry]
+    changed = model.load(change(robot, f'reset.{entry}', [*poses, {'seconds': 0.2, **pose}]))
+    (found,) = check_rise(changed, 0.2)
+    assert found.ok is ok
+    assert ok or f'reset.{entry}: end it with joints.stance' in found.way_out
+
+
+def test_a_rise_again_before_a_rise_may_end_anywhere() -> None:
+    """The Minitaur's ends with its legs drawn in: its two hops follow."""
+    (found,) = check_rise(model.load('minitaur'), 0.01)
+    assert found.ok
+    assert list(check_rise(model.load('spirit40'), 0.01)) == []
 
 
 def test_where_legs_are_closed_the_radius_is_told_and_no_offset_that_nobody_reads(

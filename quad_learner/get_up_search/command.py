@@ -18,6 +18,7 @@ from rich.table import Table
 
 from quad_learner.configuration import ConfigurationError
 from quad_learner.evaluation import configs_of, shipped_files
+from quad_learner.get_up_check import check_roll
 from quad_learner.get_up_search import comparison, lying
 from quad_learner.get_up_search.falls import Fall, World
 from quad_learner.get_up_search.lying import MOTIONS, Lying
@@ -30,7 +31,6 @@ from quad_learner.get_up_search.workers import Map, attempts, spread, with_motio
 from quad_learner.robot import model
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.names import file_of
-from quad_learner.robot_check import check_roll
 from quad_learner.simulation import tryout
 from quad_learner.urdf_check import check_poses
 
