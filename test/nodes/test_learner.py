@@ -16,7 +16,7 @@ from quad_learner.nodes import learner as module
 from quad_learner.nodes.learner import LearnerNode, in_the_background
 from quad_learner.policy.onnx_policy import OnnxPolicy
 from quad_learner.ros import topics
-from quad_learner.ros.diagnostics import ERROR, OK, WARN
+from quad_learner.ros.diagnostics import ERROR, OK, WARN, status
 from quad_learner.ros.packed import progress_from
 
 SMALL = {
@@ -261,9 +261,15 @@ def test_a_disk_that_takes_its_time_holds_up_nobody_else_and_costs_no_step(
     assert learner.node._training.lost == 0
 
 
-def test_it_has_finished_when_the_policys_last_step_is_in(learner: Any, step_of: Any) -> None:
-    from quad_learner.ros.diagnostics import OK, status
+@pytest.mark.parametrize('word', ['x', '', '1e3'])
+def test_a_last_step_that_is_no_number_ends_nothing(learner: Any, word: str) -> None:
+    learner.say(topics.POLICY_STATE, status('policy', OK, 'finished', {'sequence': word}))
+    told = learner.node.diagnostics.values
+    learner.until(lambda: 'policy/state' in told.get('problem', ''), 'the problem')
+    assert not learner.node.finished
 
+
+def test_it_has_finished_when_the_policys_last_step_is_in(learner: Any, step_of: Any) -> None:
     said = status('policy', OK, 'finished', {'sequence': 12})
     learner.say(topics.POLICY_STATE, said)
     learner.settle(10)

@@ -133,6 +133,17 @@ def test_it_gives_a_sign_of_life_while_it_waits_for_the_learner(graph: Graph) ->
     assert bench.node.report()[1] == 'waiting for learner/progress'
 
 
+def test_where_it_is_to_go_on_is_asked_again_when_it_cannot_be_read(graph: Graph) -> None:
+    bench = graph.bench
+    wrong = progress_to(Progress(1, 2, 3, 4))
+    wrong.data[0] = float('nan')
+    bench.say(topics.PROGRESS, wrong)
+    told = bench.node.diagnostics.values
+    bench.until(lambda: 'progress: ' in told.get('refused', ''), 'the refusal')
+    assert bench.node._driver is None
+    assert taught(graph, sequence=7).bench.node._driver.counters.sequence == 7
+
+
 def test_it_decides_once_for_each_decision_and_drives_only_with_leave(graph: Graph) -> None:
     taught(graph)
     request = begun(graph)

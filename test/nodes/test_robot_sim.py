@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import claim
 from quad_learner.nodes import robot_sim as module
 from quad_learner.nodes.robot_sim import CATCH_UP_TICKS, RobotSimNode
@@ -87,11 +88,46 @@ def test_a_world_that_waits_goes_on_without_an_answer_to_samples_that_are_lost(
     bench.node.close()
 
 
-def test_a_record_that_is_no_command_is_refused_and_told(sim: Any, target_of: Any) -> None:
+def test_a_record_that_is_no_command_damps_at_once_and_is_told(
+    sim: Any, command_of: Any, target_of: Any
+) -> None:
     sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
+    stands = command_of(time_ns=0, sequence=1, mode=Mode.STANDBY)
+    sim.say(topics.JOINT_COMMAND, sim.records.command_to(stands))
+    sim.until(lambda: last_stamp(sim) == sim.stamp(1), 'the next sample')
+    assert sim.node._sink.current(sim.stamp(1)) is not None
     sim.say(topics.JOINT_COMMAND, sim.records.target_to(target_of()))
     sim.until(lambda: 'refused' in sim.node.diagnostics.values, 'the refusal')
-    assert last_stamp(sim) == 0
+    assert last_stamp(sim) == sim.stamp(1)
+    assert sim.node._sink.current(sim.stamp(1)) is None, 'though its life is not over'
+    assert sim.node._sink.refusals == {'MALFORMED': 1}
+    # The stream goes on: it is followed again from the first command that does not move.
+    for tick, mode in ((1, Mode.ACTIVE), (2, Mode.STANDBY), (3, Mode.ACTIVE)):
+        command = command_of(time_ns=sim.stamp(tick), sequence=tick + 1, mode=mode)
+        sim.say(topics.JOINT_COMMAND, sim.records.command_to(command))
+        sim.until(lambda tick=tick: last_stamp(sim) == sim.stamp(tick + 1), 'the next sample')
+        followed = sim.node._sink.current(sim.stamp(tick))
+        assert (followed is None) is (tick == 1)
+
+
+def test_a_command_with_a_bit_turned_on_its_way_damps(sim: Any, command_of: Any) -> None:
+    sim.until(lambda: last_stamp(sim) == 0, 'the first sample')
+    data = bytearray(sim.records.command_to(command_of(mode=Mode.STANDBY)))
+    data[data.index(np.float64(sim.robot.stance[2]).tobytes()) + 5] ^= 1
+    sim.say(topics.JOINT_COMMAND, bytes(data))
+    told = sim.node.diagnostics.values
+    sim.until(lambda: 'changed on its way' in told.get('refused', ''), 'the refusal')
+    assert sim.node._sink.refusals == {'MALFORMED': 1}
+
+
+def test_it_does_not_begin_where_strangers_could_command_it_unless_asked_to(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The range is read when the middleware begins: in this test nothing reaches further.
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    with pytest.raises(ConfigurationError, match='ROS_AUTOMATIC_DISCOVERY_RANGE is SUBNET'):
+        bench.start(RobotSimNode, 'robot')
+    bench.start(RobotSimNode, 'robot', open_to_network=True).close()
 
 
 def test_the_slow_things_are_said_in_the_first_instant_too(sim: Any) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from rclpy.parameter import Parameter
 from std_msgs.msg import Float64MultiArray
 
+from quad_learner.configuration import ConfigurationError
 from quad_learner.exclusive import claim
 from quad_learner.robot.model import RobotModel
 from quad_learner.robot.signals import JointCommand
@@ -165,3 +167,35 @@ def test_the_death_of_safety_is_answered_by_damping_before_its_command_expires(
     bench.velocity = np.full(12, 0.5)
     assert bench.spin(lambda: np.allclose(sent[-1].data, -2.0), bench.sense)
     assert bench.node._sink.refusals['WRITER_DIED'] == 1
+
+
+def test_a_record_that_is_no_command_damps_before_the_command_in_force_has_expired(
+    bench: Bench, command_of: Callable[..., JointCommand]
+) -> None:
+    sent = bench.hear(COMMANDS, Float64MultiArray)
+    bench.ready()
+    bench.spin(lambda: sent, lambda: bench.sense_and_command(command_of))
+    sink, wrong = bench.node._sink, bench.records.command_to(command_of())[:-1] + b'\0'
+    expired = sink.refusals['EXPIRED']
+
+    def garble() -> None:
+        bench.sense_and_command(command_of)
+        bench.commands.publish(wrong)
+
+    assert bench.spin(lambda: sink.refusals['MALFORMED'], garble)
+    bench.velocity = np.full(12, 0.5)
+    # kd_damping of the A1 is 4
+    assert bench.spin(lambda: np.allclose(sent[-1].data, -2.0), bench.sense)
+    assert 'changed on its way' in bench.node.diagnostics.values['refused']
+    assert sink.refusals['EXPIRED'] == expired
+    assert bench.says('follows joint_command', lambda: bench.sense_and_command(command_of))
+
+
+def test_it_does_not_begin_where_strangers_could_command_it_unless_asked_to(
+    bench_with: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The range is read when the middleware begins: in this test nothing reaches further.
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    with pytest.raises(ConfigurationError, match='ROS_AUTOMATIC_DISCOVERY_RANGE is SUBNET'):
+        bench_with()
+    assert bench_with(open_to_network=True).node.graph.open_to_network
