@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+
 import pytest
 
 from quad_learner.reach import is_secured, reach
@@ -66,3 +71,69 @@ def test_only_enforced_security_counts() -> None:
         {'ROS_SECURITY_ENABLE': 'true'},
     ):
         assert not is_secured(weaker)
+
+
+ELSEWHERE = """
+import subprocess, sys, time
+
+def wire():
+    # A network of its own, with a cable to nowhere: what is sent on it is counted.
+    for words in (
+        'link set lo up', 'link add wire type veth peer name end',
+        'link set wire addrgenmode none', 'link set end addrgenmode none',
+        'addr add 10.9.8.7/24 dev wire', 'link set end up', 'link set wire up multicast on',
+        'route add 224.0.0.0/4 dev wire',
+    ):
+        if subprocess.run(['ip', *words.split()]).returncode:
+            raise SystemExit(77)
+
+def sent():
+    lines = open('/proc/net/dev').read().splitlines()
+    return next(int(line.split(':')[1].split()[8]) for line in lines if 'wire:' in line)
+
+wire()
+import rclpy
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+
+nodes = []
+for name in ('one', 'other'):
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    nodes.append(Node(name, context=context))
+says = nodes[0].create_publisher(JointState, 'joint_states', 10)
+nodes[1].create_subscription(JointState, 'joint_states', lambda _: None, 10)
+until = time.monotonic() + 20.0
+while says.get_subscription_count() == 0 and time.monotonic() < until:
+    time.sleep(0.01)
+for _ in range(50):
+    says.publish(JointState(name=['knee'] * 12))
+    time.sleep(0.01)
+print(says.get_subscription_count(), sent())
+"""
+
+
+def sent_to_others(environment: dict[str, str]) -> int:
+    """Returns how many bytes two nodes that hear each other send on the network."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(('ROS_', 'RMW_', 'FAST'))}
+    done = subprocess.run(
+        ['unshare', '--user', '--net', '--map-root-user', sys.executable, '-c', ELSEWHERE],
+        env=kept | {'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 77:
+        pytest.skip(f'no network of its own can be had here: {done.stderr}')
+    assert done.returncode == 0, done.stderr
+    heard, sent = map(int, done.stdout.split())
+    assert heard == 1, 'the two must hear each other'
+    return sent
+
+
+@pytest.mark.system
+@pytest.mark.skipif(not shutil.which('unshare') or not shutil.which('ip'), reason='util-linux')
+def test_nothing_is_sent_to_other_machines_unless_that_is_asked_for() -> None:
+    assert sent_to_others({'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'}) > 1000
+    assert sent_to_others(LOCAL) == 0
+    assert sent_to_others(OURS) == 0
