@@ -29,7 +29,7 @@ class GraphConfig:
         'Which robot: what the graph says bears it, and what bears another is dropped.'
     )
     open_to_network: bool = parameter(
-        'Whether safety may start though other machines can speak to it.'
+        'Whether safety and robot may start though other machines can speak to them.'
     )
     real_time_priority: int = parameter(
         'Of the estimator, one more than of other control processes and two more than of reset, '
