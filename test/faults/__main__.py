@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from faults import live
 from faults.families import FAMILIES
-from faults.table import Row, load
+from faults.table import Row, load, number_of
 from faults.trial import Stage, Trial, fails_without
 
 WIDTHS = (3, 34, 10, 17, 44, 6, 6)
@@ -34,7 +34,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     wanted = {int(number) for number in options.rows.split(',') if number}
-    rows = [row for row in load() if not wanted or row.number in wanted]
+    rows = [row for row in load() if not wanted or number_of(row.label) in wanted]
     began, stage = time.monotonic(), Stage(options.seed)
     _line(TITLES)
     verdicts = [_played(stage, row) for row in rows]
@@ -68,7 +68,7 @@ def _told_live() -> list[str]:
 def _played(stage: Stage, row: Row) -> tuple[str, int]:
     """Returns the row's verdict and how many trials were run for it."""
     if row.where == 'nowhere':
-        _line((str(row.number), row.name, '', '', f'OPEN: {row.open}', 'OPEN', ''))
+        _line((row.label, row.name, '', '', f'OPEN: {row.open}', 'OPEN', ''))
         return 'OPEN', 0
     verdict, count = 'OPEN' if row.open else 'yes', 0
     for doing in row.doing or (None,):
@@ -87,7 +87,7 @@ def _tell(row: Row, kept: Trial, lost: Trial) -> None:
     passes = 'yes' if kept.passed else 'OPEN' if row.open and not kept.broken else 'NO'
     fails = 'yes' if fails_without(kept, lost) else 'NO'
     name = f'{row.name}'
-    _line((str(row.number), name, kept.doing, time_ms, kept.finding.reaction, passes, fails))
+    _line((row.label, name, kept.doing, time_ms, kept.finding.reaction, passes, fails))
     if row.open:
         _note([f'open: {row.open}'])
     _note(kept.finding.wrong)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from faults.table import Row, load
+from faults.table import ROWS, Row, load
 
 FILE = Path(__file__).resolve().parent.parent.parent / 'docs' / 'faults.md'
 HEAD = """# Faults: what each is answered with, and what proves it
@@ -47,10 +47,12 @@ def document(rows: tuple[Row, ...]) -> str:
     lines = [_line(TITLES), _line(('---',) * len(TITLES)), *map(_row, rows)]
     text = HEAD + '\n'.join(lines) + '\n'
     passing = sum(not row.open for row in rows)
-    text += f'\n{len(rows)} rows: {passing} are met, {len(rows) - passing} are open.\n'
+    text += f'\n{ROWS} faults in {len(rows)} rows: {passing} are met, '
+    text += f'{len(rows) - passing} are open.\n'
     text += '\n## What each row asks for\n\n'
     for row in rows:
-        text += f'{row.number}. **{row.name}.** {row.required}'
+        begin = f'{row.label}. **' if row.label.isdecimal() else f'   - **{row.label}, '
+        text += f'{begin}{row.name}.** {row.required}'
         text += f' *{row.note[0].upper()}{row.note[1:]}.*' if row.note else ''
         text += f' **OPEN:** {row.open}.' if row.open else ''
         text += ''.join(f'\n   - `{test}`' for test in row.tests) + '\n'
@@ -62,7 +64,7 @@ def _row(row: Row) -> str:
     shown = f'{row.where}, commit' if row.per_commit else row.where
     return _line(
         (
-            str(row.number),
+            row.label,
             row.name,
             ', '.join(doing.value for doing in row.doing),
             '' if row.bound_ms is None else f'{row.bound_ms:g} ms',

@@ -14,8 +14,8 @@ AFTER_S = 0.3
 
 Fault = Callable[[Any], 'Finding']
 """is given the world that the row asks for; None where it asks for none"""
-FAULTS: dict[int, Fault] = {}
-"""by the number of the row"""
+FAULTS: dict[str, Fault] = {}
+"""by the label of the row"""
 
 
 class Finding(NamedTuple):
@@ -29,13 +29,13 @@ class Finding(NamedTuple):
     """what should not have been; empty: all is well"""
 
 
-def row(number: int) -> Callable[[Fault], Fault]:
+def row(label: int | str) -> Callable[[Fault], Fault]:
     """Names the row of the table that a function plays."""
 
     def enter(fault: Fault) -> Fault:
-        if number in FAULTS:
-            raise ValueError(f'row {number} is there twice')
-        FAULTS[number] = fault
+        if str(label) in FAULTS:
+            raise ValueError(f'row {label} is there twice')
+        FAULTS[str(label)] = fault
         return fault
 
     return enter

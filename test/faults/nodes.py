@@ -1,4 +1,4 @@
-"""Rows 13, 17 and 24: the safety node by itself in real time, on a clock of ours."""
+"""Rows 13, 17, 24, 66b and 68b: the safety node by itself in real time, on a clock of ours."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from faults.finding import Finding, row
-from faults.world import World
+from faults.finding import NS_PER_MS, Finding, row
+from faults.world import World, words
 from quad_learner import bringup
 from quad_learner.nodes.safety import SafetyNode
 from quad_learner.robot.signals import Health, JointCommand, JointTarget, SensorSample
@@ -38,6 +38,8 @@ BURST = 200
 """messages that arrive at once"""
 FLOOD_HZ = 5000
 FLOOD_S = 0.25
+SILENT_S = 8.0
+"""[s] of silence that cannot be overlooked: health may be five seconds old"""
 A_SAMPLE = 3
 """commands for each sample at most: one that answers it, and one for each driver's word on it"""
 
@@ -76,13 +78,13 @@ class SafetyAlone:
         self.node.destroy_node()
         self._context.try_shutdown()
 
-    def sense(self) -> None:
+    def sense(self, quantities: Collection[str] = ('battery', 'warmth')) -> None:
         """Lets a period pass and a robot at rest in its stance say so."""
         self.now_ns += self.period_ns
-        self.tell(Health(self.now_ns, 24.0, 0.9, np.full(12, 30.0)))
+        self.tell(Health(self.now_ns, 24.0, 0.9, np.full(12, 30.0)), quantities)
         self.node._on_sample(self.sample(self.now_ns))
 
-    def tell(self, health: Health, quantities: Collection[str] = ('battery', 'warmth')) -> None:
+    def tell(self, health: Health, quantities: Collection[str]) -> None:
         """Lets the robot say how its battery and its motors are, on those topics alone."""
         if 'battery' in quantities:
             self.node._health._on_battery(battery_to(health))
@@ -225,3 +227,28 @@ def flood(_: World | None) -> Finding:
     wrong = [] if sent <= A_SAMPLE * samples else ['the rate out is that of the flood']
     alone.close()
     return Finding(None, f'{sent} commands for {samples} samples', tuple(wrong))
+
+
+def _without(quantity: str) -> Finding:
+    """Lets one of both topics fall silent while reset drives and the other goes on."""
+    alone = SafetyAlone()
+    alone.drive()
+    began_ns, end_ns = alone.now_ns, alone.now_ns + round(SILENT_S * 10**9)
+    while alone.sent[-1].mode is Mode.ACTIVE and alone.now_ns < end_ns:
+        alone.sense({'battery', 'warmth'} - {quantity})
+        alone.want(alone.now_ns)
+    last, after_ms = alone.sent[-1], (alone.now_ns - began_ns) / NS_PER_MS
+    alone.close()
+    if last.mode is Mode.ACTIVE:
+        return Finding(None, 'ACTIVE', (f'driven for {SILENT_S} s without {quantity}',))
+    return Finding(after_ms, f'{last.mode.name} {words(last.reasons)}')
+
+
+@row('66b')
+def warmth_falls_silent(_: World | None) -> Finding:
+    return _without('warmth')
+
+
+@row('68b')
+def battery_falls_silent(_: World | None) -> Finding:
+    return _without('battery')

@@ -208,6 +208,17 @@ def endless(look: Part) -> Part:
     )
 
 
+def as_one(told: Part) -> Part:
+    """Takes news of battery or warmth for news of both."""
+
+    def taken(listener: Any, time_ns: int | None = None) -> Any:
+        known = told(listener, time_ns)
+        newest = max(known.battery_ns, known.warmth_ns)
+        return known._replace(battery_ns=newest, warmth_ns=newest)
+
+    return taken
+
+
 def watch_as_it_was(_: Part) -> Part:
     """Takes nothing in."""
     return lambda monitors, watch, *_: watch

@@ -30,9 +30,10 @@ class Doing(Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """One fault."""
+    """One fault, or a part of one that is played by itself."""
 
-    number: int
+    label: str
+    """the number of the fault; of a further part of it, with a letter"""
     name: str
     required: str
     """what the fault model asks for"""
@@ -58,19 +59,27 @@ class Row:
     """played with what safety is given where the control processes run before all others"""
 
 
+def number_of(label: str) -> int:
+    """Returns the number of the fault that a label is of: 66 of `66` and of `66b`."""
+    return int(label.rstrip('bcd'))
+
+
 def load(path: Path = FILE) -> tuple[Row, ...]:
-    """Returns the rows, 1 to 72.
+    """Returns the rows, 1 to 72, and their further parts.
 
     Raises:
         ValueError: a row is missing, or says too little or too much.
     """
-    table: dict[int, dict[str, Any]] = yaml.safe_load(path.read_text())
-    if sorted(table) != list(range(1, ROWS + 1)):
+    read: dict[int | str, dict[str, Any]] = yaml.safe_load(path.read_text())
+    table = {str(label): values for label, values in read.items()}
+    whole = {label for label in table if label.isdecimal()}
+    if whole != {str(number) for number in range(1, ROWS + 1)}:
         raise ValueError(f'{path}: must hold the rows 1 to {ROWS}, each once')
-    return tuple(row_of(number, values) for number, values in sorted(table.items()))
+    labels = sorted(table, key=lambda label: (number_of(label), label))
+    return tuple(row_of(label, table[label]) for label in labels)
 
 
-def row_of(number: int, values: dict[str, Any]) -> Row:
+def row_of(label: str, values: dict[str, Any]) -> Row:
     """Returns the row that `values` describe.
 
     Raises:
@@ -78,10 +87,10 @@ def row_of(number: int, values: dict[str, Any]) -> Row:
     """
     unknown = set(values) - FIELDS
     if unknown:
-        raise ValueError(f'row {number}: unknown {", ".join(sorted(unknown))}')
+        raise ValueError(f'row {label}: unknown {", ".join(sorted(unknown))}')
     lists = {name: tuple(values.get(name, ())) for name in ('expect', 'tests')}
     doing = tuple(Doing(name) for name in values.get('doing', ()))
-    row = Row(number, **{**values, **lists, 'doing': doing})
+    row = Row(label, **{**values, **lists, 'doing': doing})
     for wrong, why in (
         (row.where not in WHERES, f'where is one of {", ".join(WHERES)}'),
         (row.where == 'nowhere' and not row.open, 'shown nowhere, it must be open'),
@@ -90,5 +99,5 @@ def row_of(number: int, values: dict[str, Any]) -> Row:
         (row.where == 'pybullet' and not row.doing, 'the robot does nothing'),
     ):
         if wrong:
-            raise ValueError(f'row {number}: {why}')
+            raise ValueError(f'row {label}: {why}')
     return row

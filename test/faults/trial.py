@@ -102,7 +102,7 @@ class Stage:
                 remove(row.without)
             if row.tests:
                 return _by_tests(row)
-            return _judged(row, FAULTS[row.number](world), world)
+            return _judged(row, FAULTS[row.label](world), world)
 
         began = time.monotonic()
         answer = forked(play)
