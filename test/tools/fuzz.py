@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 from fuzz_journal import Journal, Tally, fingerprint, total
+from fuzz_lies import Lies
+from fuzz_parameters import drawn
 
 from quad_learner.configuration import read
 from quad_learner.resources import config_directory
@@ -46,11 +48,8 @@ TOLD_EVERY = 1_000_000
 ROBOTS = ('a1', 'minitaur')
 CALM = 0.97
 """of the steps without a fault begin none"""
-STEPS_A_MOTOR = 50
-"""steps after which it would be another motor that fails: longer than a fault lasts"""
 SPELL = 0.15
 """of the steps with a fault end it: seven steps in the mean, a tenth of a second"""
-ODD = (np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -0.0, 57.3, -3.0)
 HURRIED = {
     'clear_time_s': 0.05,
     'rearm_interval_s': 0.2,
@@ -64,6 +63,8 @@ HURRIED = {
     'motor_stall_time_s': 0.2,
 }
 """parameters that let the robot drive more often between two faults, and notice a motor sooner"""
+DRAWN = 0.5
+"""of the worlds have parameters drawn over their ranges, on top of either"""
 GAPS = np.array((1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.0, 1.7, 5.0))
 """of a period, from one step to the next"""
 UNSURE = np.eye(3)
@@ -85,7 +86,7 @@ def known_config(hurried: bool) -> SafetyConfig:
     return read(SafetyConfig, config_directory() / 'safety.yaml', changed)
 
 
-class World:
+class World(Lies):
     """One robot, its safety core, its sink, and everybody who may lie to them."""
 
     def __init__(self, seed: int) -> None:
@@ -99,8 +100,12 @@ class World:
                 power_continuous=weak * robot.power_continuous,
             )
         config = known_config(hurried=self.rng.random() < 0.8)
+        self.is_drawn = self.rng.random() < DRAWN
+        if self.is_drawn:
+            config = drawn(self.rng, robot, config)
         self.robot: RobotModel = robot
         self.core = SafetyCore(robot, config)
+        self.core._failed = self._failed  # type: ignore[method-assign]
         self.state = self.core.initial(int(self.rng.integers(2**32)))
         self.judge = CommandJudge(robot, dataclasses.asdict(config))
         self.sink = CommandSink(robot)
@@ -116,7 +121,7 @@ class World:
         self.found: list[str] = []
         self.seen: Counter[str] = Counter()
         self.chance = self._chances()
-        self.faults = sorted(name for name in dir(self) if name.startswith('bad_'))
+        self.faults = self.names()
 
     def _chances(self) -> Iterator[tuple[float, Any]]:
         joints = len(self.robot.joints)
@@ -141,11 +146,8 @@ class World:
         told |= {'operator_resume': resume < 0.1, 'operator_stop': False, 'let_go': False}
         if self.fault:
             getattr(self, self.fault)(told, pick)
-        known = self.inputs.health
-        if known is not None and 'health' in told and told['health'].time_ns == known.time_ns:
-            del told['health']  # what bears the same stamp says the same
         self.inputs = dataclasses.replace(self.inputs, **told)
-        inputs = self._broken() if self.fault == 'bad_nonsense' else self.inputs
+        inputs = self.broken() if self.fault == 'bad_nonsense' else self.inputs
         command, self.state = self.core.step(self.state, inputs, self.now_ns)
         self._judge(command)
         self._sink(command, knock)
@@ -182,104 +184,18 @@ class World:
         if self.count % 40 == 1:
             warm = np.full(len(robot.joints), 30.0 + 41.0 * knock)
             told['health'] = Health(now, robot.battery_full_voltage, 0.9, warm)
-        return told | {f'{name}_received_ns': now for name in told}
+        heard = (*told, 'battery', 'warmth') if 'health' in told else tuple(told)
+        return told | {f'{name}_received_ns': now for name in heard if name != 'health'}
 
-    def bad_silence(self, told: dict[str, Any], pick: float) -> None:
-        names = ('sample', 'estimate', 'policy', 'reset', 'health')
-        name = names[int(pick * 1e3) % len(names)]
-        told.pop(name, None)
-        told.pop(f'{name}_received_ns', None)
-
-    def bad_sample(self, told: dict[str, Any], pick: float) -> None:
-        fields = dataclasses.fields(SensorSample)[1:]
-        field = fields[int(pick * 1e4) % len(fields)].name
-        self._spoil(told, 'sample', field, pick)
-
-    def bad_target(self, told: dict[str, Any], pick: float) -> None:
-        field = ('position', 'kp', 'kd')[int(pick * 1e4) % 3]
-        self._spoil(told, ('policy', 'reset')[int(pick * 1e5) % 2], field, pick)
-
-    def bad_source(self, told: dict[str, Any], pick: float) -> None:
-        told['policy'] = told['reset']
-
-    def bad_warmth(self, told: dict[str, Any], pick: float) -> None:
-        warm = np.full(len(self.robot.joints), (90.0, np.nan, np.inf)[int(pick * 1e4) % 3])
-        told['health'] = Health(self.now_ns, self.robot.battery_full_voltage, 0.9, warm)
-
-    def bad_battery(self, told: dict[str, Any], pick: float) -> None:
-        charge = (0.01, np.nan)[int(pick * 1e4) % 2]
-        health = self.inputs.health
-        if health is not None:
-            told['health'] = dataclasses.replace(
-                health, time_ns=self.now_ns, battery_charge=charge
-            )
-
-    def bad_posture(self, told: dict[str, Any], pick: float) -> None:
-        half = 3.0 * pick
-        lean = np.array((np.sin(half), 0.0, 0.0, np.cos(half)))
-        told['sample'] = dataclasses.replace(told['sample'], orientation=lean)
-
-    def bad_hand(self, told: dict[str, Any], pick: float) -> None:
-        """Somebody lifts it level."""
-        in_the_air = np.zeros(len(self.robot.feet))
-        told['sample'] = dataclasses.replace(told['sample'], foot_force=in_the_air)
-
-    def bad_estimate(self, told: dict[str, Any], pick: float) -> None:
-        told['estimate'] = dataclasses.replace(told['estimate'], healthy=False)
-
-    def bad_speed(self, told: dict[str, Any], pick: float) -> None:
-        self.speed = self.speed * 1.5 + 10.0 * pick
-
-    def bad_jump(self, told: dict[str, Any], pick: float) -> None:
-        self.angle = self.angle + (pick - 0.5)
-
-    def bad_motor(self, told: dict[str, Any], pick: float) -> None:
-        """One makes no torque, whatever it is told."""
-        torque = told['sample'].joint_effort.copy()
-        torque[self.count // STEPS_A_MOTOR % torque.size] = 0.0
-        told['sample'] = dataclasses.replace(told['sample'], joint_effort=torque)
-
-    def bad_stiffness(self, told: dict[str, Any], pick: float) -> None:
-        for name in ('policy', 'reset'):
-            kp, kd = self.robot.kp * 4.0 * pick, self.robot.kd * 4.0 * (1.0 - pick)
-            told[name] = dataclasses.replace(told[name], kp=kp, kd=kd)
-
-    def bad_swing(self, told: dict[str, Any], pick: float) -> None:
-        """Bang-bang at the highest rate there is."""
-        swing = self.robot.stance + (3.0 * pick if self.count % 2 else -3.0 * pick)
-        for name in ('policy', 'reset'):
-            told[name] = dataclasses.replace(told[name], position=swing)
-
-    def bad_order(self, told: dict[str, Any], pick: float) -> None:
-        late = self.now_ns - int(pick * 2e8)
-        told['sample'] = dataclasses.replace(told['sample'], time_ns=late)
-
-    def bad_clock(self, told: dict[str, Any], pick: float) -> None:
-        self.now_ns += int((pick - 0.5) * 1e9)
-
-    def bad_operator(self, told: dict[str, Any], pick: float) -> None:
-        told['operator_stop'] = True
-
-    def bad_follower(self, told: dict[str, Any], pick: float) -> None:
-        """The robot follows nobody."""
-        told['let_go'] = True
-
-    def bad_nonsense(self, told: dict[str, Any], pick: float) -> None:
-        """`_broken` hands something over that is no input at all."""
-
-    def _spoil(self, told: dict[str, Any], name: str, field: str, pick: float) -> None:
-        values = np.array(getattr(told[name], field), float)
-        values[int(pick * 1e6) % values.size] = ODD[int(pick * 1e7) % len(ODD)]
-        if pick > 0.9:
-            values = values[:-1]
-        told[name] = dataclasses.replace(told[name], **{field: values})
-
-    def _broken(self) -> Any:
-        kind = self.count % 3
-        return (None, dataclasses.replace(self.inputs, sample='noon'), 7)[kind]  # type: ignore[arg-type]
+    def _failed(self, *step: Any) -> Any:
+        """A step may fail where it is handed no input at all, and nowhere else."""
+        if self.fault != 'bad_nonsense':
+            self.found.append(f'step {self.count}: failed with {sys.exc_info()[1]!r}')
+        return SafetyCore._failed(self.core, *step)
 
     def _judge(self, command: JointCommand) -> None:
         mode, driver = command.mode.name, command.authority.name
+        self.seen['with drawn parameters'] += self.is_drawn
         self.seen[f'{mode} {driver}'] += 1
         self.seen[f'reasons {int(command.reasons) & 31}'] += 1
         self.seen['motor lost'] += Reason.MOTOR_LOST in command.reasons
@@ -301,7 +217,7 @@ class World:
         if spoiled:
             told = {'command': command}
             field = ('position', 'kp', 'kd', 'effort')[int(knock * 1e4) % 4]
-            self._spoil(told, 'command', field, knock * 20.0)
+            self.spoil(told, 'command', field, knock * 20.0)
             command = told['command']
         self.sink.accept(command, self.now_ns, self.state.watch.sample)
         trusted = self.sink.current(self.now_ns)
@@ -377,7 +293,8 @@ def main() -> int:
     options = parser.parse_args()
     names = ('safety', *(f'robots/{name}' for name in ROBOTS))
     facts = [config_directory() / f'{name}.yaml' for name in names]
-    journal = Journal(options.journal, fingerprint([*facts, Path(__file__)]))
+    parts = sorted(Path(__file__).parent.glob('fuzz*.py'))
+    journal = Journal(options.journal, fingerprint([*facts, *parts]))
     tally = Tally(0, Counter(), [])
     try:
         for batch in fuzz(options.steps, options.seed, options.jobs, journal):
