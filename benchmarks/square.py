@@ -146,7 +146,8 @@ class Lap:
                     home = command is None
                     self._give(*(command or (0.0, 0.0)), now_ns)
             wanted = self._steering.wanted(now_ns)
-            graph.move(pilot.decide(graph.sample, graph.estimate, graph.command, wanted))
+            seen = graph.sample, graph.estimate, graph.command
+            graph.move(pilot.decide(*seen, wanted, graph.tired))
         lap_s = (graph.sim.time_ns - began_ns) / NANOSECONDS
         graph.close()
         return {
