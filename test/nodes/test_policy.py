@@ -354,28 +354,17 @@ def test_in_lockstep_no_task_begins_before_its_model_knows_of_the_last_episode(t
 
 
 def test_an_external_pose_moves_the_place_half_a_second_later(two: Graph) -> None:
+    node, bench = two.bench.node, two.bench
     taught(two)
     two.decide()
-    two.bench.say(topics.EXTERNAL_POSE, place_to(0, Place(0.4, -0.2, 0.25)))
-    two.bench.until(lambda: len(two.bench.node._poses), 'the pose')
+    bench.say(topics.EXTERNAL_POSE, place_to(10**18, Place(0.1, 0.0, 0.0)))
+    bench.until(lambda: 'ahead of the robot' in node._poses.refused, 'that of another clock')
+    bench.say(topics.EXTERNAL_POSE, place_to(0, Place(0.4, -0.2, 0.25)))
+    bench.until(lambda: len(node._poses), 'the pose, which the one before does not hold up')
     for _ in range(19):
         two.decide(**STANDS_BY)
-        assert two.bench.node._course.place.x == 0.0
+        assert node._course.place.x == 0.0
     two.decide(**STANDS_BY)
-    assert two.bench.node._course.place == pytest.approx((0.4, -0.2, 0.25))
-
-
-def test_in_lockstep_a_pose_of_another_clock_holds_no_other_up(two: Graph) -> None:
-    node = two.bench.node
-    taught(two)
-    two.decide()
-    two.bench.say(topics.EXTERNAL_POSE, place_to(10**18, Place(0.1, 0.0, 0.0)))
-    two.bench.until(lambda: node._poses.refused, 'the refusal')
-    assert 'ahead of the robot' in node._poses.refused
-    two.bench.say(topics.EXTERNAL_POSE, place_to(0, Place(0.4, -0.2, 0.25)))
-    two.bench.until(lambda: len(node._poses), 'the pose')
-    for _ in range(20):
-        two.decide(**STANDS_BY)
     assert node._course.place == pytest.approx((0.4, -0.2, 0.25))
 
 
@@ -383,7 +372,6 @@ def test_poses_that_stop_are_told_and_so_is_why_they_do_not_count(two: Graph) ->
     node, bench = two.bench.node, two.bench
     taught(two)
     two.decide()
-    bench.say(topics.model(LEFT.suffix), model(node._task.observation_size, 0.0))
     bench.say(topics.EXTERNAL_POSE, place_to(0, Place(0.4, 0.0, 0.0)))
     bench.until(lambda: len(node._poses), 'the pose')
     for _ in range(21):
@@ -394,23 +382,12 @@ def test_poses_that_stop_are_told_and_so_is_why_they_do_not_count(two: Graph) ->
     bench.until(lambda: len(node._poses), 'the glitch')
     for _ in range(240):
         two.decide(**STANDS_BY)
-    level, words = node.report()
-    assert level == WARN
-    assert words.startswith('no external/pose has counted for 6 s: the place drifts; the newest')
-    assert '49.60 m from where the robot is taken to be' in words
+    told = (
+        'no external/pose has counted for 6 s: the place drifts; the newest: 49.60 m from where '
+    )
+    assert node.report() == (WARN, f'{told}the robot is taken to be')
     assert node._course.place.x == pytest.approx(0.4)
     assert float(node.diagnostics.values['pose_age_s']) == pytest.approx(6.0, abs=0.1)
-
-
-def test_a_pose_in_another_frame_is_not_taken_where_one_is_named(
-    bench: Any, sample_of: Any, estimate_of: Any, command_of: Any
-) -> None:
-    bench.listen(topics.POLICY_TARGET)
-    bench.start(PolicyNode, 'policy', pose_frame='workspace')
-    bench.say(topics.EXTERNAL_POSE, place_to(0, Place(0.1, 0.0, 0.0)))  # says 'world'
-    bench.until(lambda: bench.node._poses.refused, 'the refusal')
-    assert "in frame 'world', pose_frame is 'workspace'" in bench.node._poses.refused
-    assert not len(bench.node._poses)
 
 
 def test_at_the_end_of_the_runs_time_it_says_that_it_has_finished(
