@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from quad_learner.safety.modes import Mode, Reason
+from quad_learner.safety.state import SafetyInputs
 
 Bench = Any
 BOTH = Reason.LOW_BATTERY | Reason.OVER_TEMPERATURE
@@ -80,6 +81,23 @@ def test_a_battery_that_never_spoke_is_not_known_however_young_the_clock(
     bench.tick(150)
     assert bench.code == 'I'
     assert Reason.LOW_BATTERY in bench.command.reasons
+
+
+@pytest.mark.parametrize(('missing_stops', 'code'), [(True, 'I'), (False, 'P')])
+def test_where_nothing_was_ever_told_nothing_is_known(
+    make_bench: Any, missing_stops: bool, code: str
+) -> None:
+    bench = make_bench(
+        'I', battery_missing_stops=missing_stops, temperature_missing_stops=missing_stops
+    )
+    # In lockstep time begins at zero, when nothing can be old.
+    bench.now_ns, bench.state = 0, bench.core.initial(epoch=8)
+    bench.inputs, bench.silent = SafetyInputs(), {'battery', 'warmth'}
+    bench.tick(2)
+    bench.ask('policy')
+    bench.tick(60)
+    assert bench.code == code
+    assert (bench.command.reasons & BOTH) == (BOTH if missing_stops else Reason.NONE)
 
 
 # Full is 1; what comes above a gauge's error was meant otherwise: per cent, or millivolts. Half as
