@@ -353,3 +353,29 @@ def test_where_a_command_was_lost_a_stop_is_not_compared_with_an_older_one(
     drive.sequence += lost
     there = at(1, 0.95, ROBOT.stance)
     assert drive.send(kp=0.1 * ROBOT.kp, position=there, **halted) == said
+
+
+# 0.9 s are 72 periods of the A1, of which the driver's own command is the last.
+@pytest.mark.parametrize(('periods', 'wrong'), [(1, True), (70, True), (71, False), (200, False)])
+def test_a_lower_number_drives_only_when_the_higher_one_is_long_gone(
+    drive: Drive, periods: int, wrong: bool
+) -> None:
+    assert drive.send(request=50) == []
+    for _ in range(periods):
+        drive.send(mode=Mode.STANDBY, reasons=Reason.RELEASED)
+    found = drive.send(request=3)
+    assert found == (['I13 a request that was spent'] if wrong else [])
+
+
+@pytest.mark.parametrize('number', [50, 0, -1])
+def test_the_same_number_and_none_at_all_never_drive_again(drive: Drive, number: int) -> None:
+    assert drive.send(request=50) == []
+    for _ in range(200):
+        drive.send(mode=Mode.STANDBY, reasons=Reason.RELEASED)
+    assert drive.send(request=number) == ['I13 a request that was spent']
+
+
+def test_a_session_that_goes_on_is_not_long_gone(drive: Drive) -> None:
+    for _ in range(200):
+        assert drive.send(request=50) == []
+    assert drive.send(request=3) == ['I13 a request that was spent']
