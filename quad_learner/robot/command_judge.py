@@ -98,9 +98,8 @@ class CommandJudge:
         self._calm = 0
         self._past: _Past | None = None
         self._epochs: frozenset[int] = frozenset()
-        self.judged = 0
-        self.unsafe = 0
-        """commands that broke at least one rule"""
+        self.judged = self.unsafe = 0
+        """Last: commands that broke at least one rule."""
 
     def hear(self, sample: SensorSample) -> None:
         """Takes in a sample when its writer is told it. Never raises."""
@@ -217,6 +216,8 @@ class CommandJudge:
         self, command: JointCommand, past: _Past, now_ns: int, resumed: bool | None
     ) -> tuple[_Past, list[str]]:
         """Who begins, with what right and when; a stop lasts until then, and lets go."""
+        fell = min(0, now_ns - past.now_ns)  # a clock that falls back makes nothing more recent
+        past = replace(past, spent={who: (n, ns + fell) for who, (n, ns) in past.spent.items()})
         last, mode, driver = past.command, command.mode.name, command.authority.name
         before, gap, found = last.mode.name, command.sequence - last.sequence, []
         found += ['I10 sequence'] if gap < 1 or (self.whole and gap != 1) else []

@@ -367,6 +367,14 @@ def test_a_lower_number_drives_only_when_the_higher_one_is_long_gone(
     assert found == (['I13 a request that was spent'] if wrong else [])
 
 
+def test_a_clock_that_falls_back_makes_a_spent_number_no_more_recent(drive: Drive) -> None:
+    assert drive.send(request=50) == []
+    for period in range(200):
+        drive.now_ns -= 2_000_000_000 if period == 150 else 0
+        drive.send(mode=Mode.STANDBY, reasons=Reason.RELEASED)
+    assert drive.send(request=3) == []
+
+
 @pytest.mark.parametrize('number', [50, 0, -1])
 def test_the_same_number_and_none_at_all_never_drive_again(drive: Drive, number: int) -> None:
     assert drive.send(request=50) == []
