@@ -238,9 +238,8 @@ class CommandJudge:
             return past, found
         if (driver, command.request) != (last.authority.name, last.request):
             spent, until_ns = past.spent.get(driver, (0, now_ns))
-            lower = command.request < spent and now_ns - until_ns < FORGOTTEN_NS
-            again = lower or command.request == spent or command.request <= 0
-            found += ['I13 a request that was spent'] if again else []
+            bar = spent if now_ns - until_ns < FORGOTTEN_NS else 0
+            found += ['I13 a request that was spent'] if command.request <= bar else []
             if before == 'SOFT_STOP':
                 found += self._rearms(past, now_ns, stopped_s)
                 past = replace(past, rearmed_ns=now_ns)

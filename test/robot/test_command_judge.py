@@ -356,14 +356,15 @@ def test_where_a_command_was_lost_a_stop_is_not_compared_with_an_older_one(
 
 
 # 0.9 s are 72 periods of the A1, of which the driver's own command is the last.
+@pytest.mark.parametrize('number', [50, 3])
 @pytest.mark.parametrize(('periods', 'wrong'), [(1, True), (70, True), (71, False), (200, False)])
-def test_a_lower_number_drives_only_when_the_higher_one_is_long_gone(
-    drive: Drive, periods: int, wrong: bool
+def test_a_spent_number_or_a_lower_one_drives_only_when_it_is_long_gone(
+    drive: Drive, periods: int, wrong: bool, number: int
 ) -> None:
     assert drive.send(request=50) == []
     for _ in range(periods):
         drive.send(mode=Mode.STANDBY, reasons=Reason.RELEASED)
-    found = drive.send(request=3)
+    found = drive.send(request=number)
     assert found == (['I13 a request that was spent'] if wrong else [])
 
 
@@ -375,8 +376,8 @@ def test_a_clock_that_falls_back_makes_a_spent_number_no_more_recent(drive: Driv
     assert drive.send(request=3) == []
 
 
-@pytest.mark.parametrize('number', [50, 0, -1])
-def test_the_same_number_and_none_at_all_never_drive_again(drive: Drive, number: int) -> None:
+@pytest.mark.parametrize('number', [0, -1])
+def test_no_number_at_all_never_drives(drive: Drive, number: int) -> None:
     assert drive.send(request=50) == []
     for _ in range(200):
         drive.send(mode=Mode.STANDBY, reasons=Reason.RELEASED)
