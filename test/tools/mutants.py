@@ -40,7 +40,8 @@ RULES = tuple(
     f'test/safety/test_{name}.py'
     for name in (
         *('arbiter', 'latching', 'bounds', 'modes', 'place', 'boxed', 'body_monitors', 'monitors'),
-        *('shaking', 'mode_table', 'motors', 'lateness', 'core', 'storm'),
+        *('shaking', 'health', 'request_numbers', 'mode_table', 'motors', 'lateness', 'core'),
+        'storm',
     )
 )
 """the tests of what the modules decide together, the quick ones first"""
