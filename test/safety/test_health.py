@@ -134,9 +134,9 @@ def test_what_cannot_be_is_not_known(
 @pytest.mark.parametrize(
     ('field', 'value'),
     [
-        ('battery_charge', 1.04),
-        ('battery_voltage', 37.0),
-        ('motor_temperature', hot(-39.9)),
+        ('battery_charge', 1.05),
+        ('battery_voltage', 37.8),
+        ('motor_temperature', hot(-40.0)),
     ],
 )
 def test_what_can_just_be_is_believed(bench: Bench, field: str, value: Any) -> None:
@@ -144,6 +144,14 @@ def test_what_can_just_be_is_believed(bench: Bench, field: str, value: Any) -> N
     bench.health[field] = value
     bench.tick(2)
     assert bench.code == 'S'
+
+
+@pytest.mark.parametrize('field', ['battery_charge', 'battery_voltage'])
+def test_nothing_left_is_known_to_be_nothing(make_bench: Any, field: str) -> None:
+    bench = make_bench('P', battery_missing_stops=False)
+    bench.health[field] = 0.0
+    bench.tick()
+    assert stops(bench) == Reason.LOW_BATTERY
 
 
 # The limit is 100 °C, derating begins at 80 and leaves a half at the limit.

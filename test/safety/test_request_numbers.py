@@ -63,6 +63,16 @@ def test_a_driver_that_asks_anew_and_anew_is_heard_in_between_its_pauses(bench: 
     assert asked[-1] == 'P'
 
 
+def test_each_number_is_forgotten_by_itself(bench: Bench) -> None:
+    say(bench, 'policy', 50)
+    say(bench, 'policy', 0)
+    say(bench, 'policy', 9, SECOND + 2)
+    say(bench, 'policy', 3)
+    assert bench.state.course.spent[1] == 9
+    assert say(bench, 'policy', 4) in 'SH'
+    assert say(bench, 'policy', 10) == 'P'
+
+
 @pytest.mark.parametrize('ticks', [1, SECOND])
 def test_a_number_is_not_forgotten_sooner(bench: Bench, ticks: int) -> None:
     say(bench, 'policy', 50)
