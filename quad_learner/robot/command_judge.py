@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 
 EPSILON = 1e-6
 """above rounding, below what matters (rad, N·m, gains, s; of power, its share)"""
+NANOSECOND = 1e-9
+"""[s] safety may count its times in whole ones"""
 LIFETIME_MAX_NS = 200_000_000
 """[ns] a standing robot takes about 0.3 s to fall"""
 CAP_PERIODS = 2
@@ -231,7 +233,7 @@ class CommandJudge:
             past = replace(past, stop_ns=now_ns)
         stopped_s = (now_ns - past.stop_ns) * 1e-9
         if mode == 'SOFT_STOP' and self._exact and stopped_s >= 0.0:
-            left = 1.0 - stopped_s / max(self._set['hold_time_s'], EPSILON)
+            left = 1.0 - (stopped_s - NANOSECOND) / max(self._set['hold_time_s'], EPSILON)
             firm = (command.kp > self._robot.kp * max(left, 0.0) + EPSILON).any()
             found += ['I15 a stop does not let go'] if firm else []
         if mode != 'ACTIVE':
@@ -247,9 +249,10 @@ class CommandJudge:
 
     def _rearms(self, past: _Past, now_ns: int, stopped_s: float) -> list[str]:
         of_body = any(word.startswith(BODY) for word in _words(past.command.reasons))
-        early = 0.0 <= stopped_s < self._set['clear_time_s'] and of_body
+        early = 0.0 <= stopped_s < self._set['clear_time_s'] - NANOSECOND and of_body
         driven_s = (now_ns - (past.rearmed_ns or 0)) * 1e-9
-        often = past.rearmed_ns is not None and 0.0 <= driven_s < self._set['rearm_interval_s']
+        interval_s = self._set['rearm_interval_s'] - NANOSECOND
+        often = past.rearmed_ns is not None and 0.0 <= driven_s < interval_s
         return ['I13 drives again too soon'] if self._exact and (early or often) else []
 
     def _pull(self, command: JointCommand, sample: SensorSample) -> Array:

@@ -243,6 +243,29 @@ def test_without_time_to_hold_a_stop_damps_at_once(make_bench: Any) -> None:
         assert bench.code == 'P'
 
 
+def test_the_judge_counts_no_finer_than_the_core(make_bench: Any) -> None:
+    bench = make_bench('P', hold_time_s=9.9996e-6)  # in whole nanoseconds 10 µs
+    bench.estimate['healthy'] = False
+    bench.tick()
+    bench.tick(dt_ns=5_000)
+    np.testing.assert_allclose(bench.command.kp, 0.5 * bench.robot.kp, rtol=1e-9)
+
+
+def test_the_judge_lets_drive_again_when_the_core_does(make_bench: Any) -> None:
+    # The interval in whole nanoseconds is twenty periods.
+    bench = make_bench('P', clear_time_s=0.03, rearm_interval_s=0.2000000004)
+    began = []
+    for _ in range(2):
+        bench.lean(roll=1.5)
+        bench.tick(10)
+        bench.lean()
+        while bench.code != 'P':
+            bench.ask('policy')
+            bench.tick()
+        began.append(bench.now_ns)
+    assert began[1] - began[0] == 200_000_000
+
+
 def test_an_idle_robot_holds_its_pose_also_where_stops_do_not(make_bench: Any) -> None:
     assert make_bench('H', hold_time_s=0.0).code == 'H'
 
