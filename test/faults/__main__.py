@@ -27,14 +27,20 @@ TITLES = ('', 'fault', 'while', 'found / bound', 'reaction', 'passes', 'fails wi
 def main() -> int:
     """Plays, prints, returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--rows', default='', help='numbers, by commas; none: all')
+    parser.add_argument('--rows', default='', help='numbers or labels, by commas; none: all')
     parser.add_argument('--seed', type=int, default=0, help='of the simulated robot')
     parser.add_argument(
         '--live', action='store_true', help='kill the processes of a graph as well'
     )
     options = parser.parse_args()
-    wanted = {int(number) for number in options.rows.split(',') if number}
-    rows = [row for row in load() if not wanted or number_of(row.label) in wanted]
+    rows = list(load())
+    wanted = {word for word in options.rows.split(',') if word}
+    unknown = wanted - {name for row in rows for name in _names(row)}
+    if unknown:
+        parser.error(
+            f'--rows: not in the table: {", ".join(sorted(unknown))}; there are 1 to 72, 66b, 68b'
+        )
+    rows = [row for row in rows if not wanted or not wanted.isdisjoint(_names(row))]
     began, stage = time.monotonic(), Stage(options.seed)
     _line(TITLES)
     verdicts = [_played(stage, row) for row in rows]
@@ -49,6 +55,11 @@ def main() -> int:
         f'{time.monotonic() - began:.0f} s; families {len(FAMILIES)}'
     )
     return int('NO' in said or executed != expected)
+
+
+def _names(row: Row) -> tuple[str, str]:
+    """Returns what a row is asked for by: its label (66b), or the number it shares (66)."""
+    return row.label, str(number_of(row.label))
 
 
 def _told_live() -> list[str]:
