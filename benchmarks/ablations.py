@@ -17,13 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
 import trial_cli
 from learning import learn
+from plain_critics import PlainCritics
 from quad_learner.experience.durable import write_atomically
 from quad_learner.experience.metrics_table import cut_torn_line
+from quad_learner.learning import critics
 from quad_learner.resources import config_directory
 from scoring import line, table
 
@@ -32,6 +35,8 @@ ROBOTS = Path('runs/benchmarks/robots')
 """folder of robot files that a change needs"""
 BOX = 'action_box'
 """not a parameter but a fact of the robot file: the change gives a share of what is there"""
+LAYER_NORM = 'layer_norm'
+"""no parameter either: without it the critics are those of plain_critics.py"""
 
 BY_HAND: Mapping[str, Any] = {
     'alive_reward': 0.5,
@@ -58,6 +63,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
         'safety_pessimism_std': 0.5,
     },
     'values not centred': {'center_values': False},
+    'no layer norm': {LAYER_NORM: False},
     # 0.001 is what CrossQ was published with; 0.005 what it walked with on a robot.
     'CrossQ critics, rate 0.001': {'critic_kind': 'crossq', 'critic_rate': 0.001},
     'CrossQ critics, rate 0.001, no gate': {
@@ -124,11 +130,19 @@ def wanted(names: Sequence[str], seeds: Sequence[int], minutes: float) -> list[d
     ]
 
 
+def learn_changed(seed: int, minutes: float, settings: dict[str, Any]) -> dict[str, Any]:
+    """Runs a trial, with critics of another kind where its settings ask for such."""
+    if settings.pop(LAYER_NORM, True):
+        return learn(seed, minutes, settings)
+    with patch.object(critics, 'LayerNormCritics', PlainCritics):
+        return learn(seed, minutes, settings)
+
+
 def run(
     trials: Sequence[Mapping[str, Any]],
     path: Path,
     jobs: int,
-    learn_one: Callable[[int, float, dict[str, Any]], dict[str, Any]] = learn,
+    learn_one: Callable[[int, float, dict[str, Any]], dict[str, Any]] = learn_changed,
 ) -> None:
     """Runs what is not in the file yet and adds each trial as it ends."""
     known = {key(trial) for trial in read(path)}

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import ablation_curves
-from ablations import BOX, CHANGES, read, run, settings_of, wanted
+from ablations import BOX, CHANGES, LAYER_NORM, read, run, settings_of, wanted
 from quad_learner.configuration import read_values
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
@@ -28,7 +28,7 @@ def test_every_change_but_the_default_changes_a_parameter_that_there_is() -> Non
     shipped: dict[str, Any] = {}
     for name in files:
         shipped |= read_values(config_directory() / f'{name}.yaml')
-    shipped[BOX] = 1.0
+    shipped |= {BOX: 1.0, LAYER_NORM: True}
     for name, change in CHANGES.items():
         assert name == 'default' or any(shipped[key] != value for key, value in change.items())
     contents = [json.dumps(change, sort_keys=True) for change in CHANGES.values()]
