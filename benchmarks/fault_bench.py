@@ -36,6 +36,8 @@ READY_S = 90.0
 GAP_S = 0.03
 """[s] most between the signals to several processes"""
 SPIN_S = 0.005
+DEAF_NS = NANOSECONDS // 10
+"""[ns] without a command after which the stranger is taken to hear none: eight periods"""
 RISING = ('LIMP', 'FOLD', 'ROLL', 'STAND')
 """states of reset in which the robot gets up"""
 
@@ -63,6 +65,14 @@ class Stranger(Node):
 
     def _on_reset(self, message: Any) -> None:
         self.reset_state = message.message
+
+    def hears(self) -> bool:
+        """Returns whether it hears commands now.
+
+        In a graph that begins anew the robot may stand before discovery has told the stranger of
+        that safety. What safety sends after a signal would not be heard then.
+        """
+        return bool(self.commands) and steady_ns() - self.commands[-1][0] < DEAF_NS
 
     def let_drive(self, may: bool) -> None:
         """Lets policies that start from now on drive, or never ask to."""
@@ -154,13 +164,13 @@ class Bench:
                 self._stranger.ask(topics.SAFETY_STOP)
                 self._spin(FALL_S)
             # Where it already stands by the time of the look, it must fall once more.
-            self._wait(state, lambda: any(map(self._is, there)), give_up_ns)
+            self._wait(state, lambda: self._is_heard(there), give_up_ns)
             since_ns = steady_ns()
             self._spin(self._random.uniform(*SETTLED_S))
             entries = self.graph.chronicle.since(since_ns)
             self.found.tick_late_ms += ticks_late_ms(entries, self._period_ns)
             entry = self.graph.chronicle.last
-            if self._is(state) and entry is not None:
+            if self._is_heard([state]) and entry is not None:
                 self._look_back()
                 return entry
         raise self._stuck(state)
@@ -245,6 +255,9 @@ class Bench:
         return driver is Authority.RESET and (
             reset == 'READY' if state is State.STANDING else reset in RISING
         )
+
+    def _is_heard(self, states: Sequence[State]) -> bool:
+        return self._stranger.hears() and any(map(self._is, states))
 
     def _spin(self, seconds: float) -> None:
         """Listens for so long."""
