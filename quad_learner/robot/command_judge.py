@@ -250,9 +250,8 @@ class CommandJudge:
     def _rearms(self, past: _Past, now_ns: int, stopped_s: float) -> list[str]:
         of_body = any(word.startswith(BODY) for word in _words(past.command.reasons))
         early = 0.0 <= stopped_s < self._set['clear_time_s'] - NANOSECOND and of_body
-        driven_s = (now_ns - (past.rearmed_ns or 0)) * 1e-9
-        interval_s = self._set['rearm_interval_s'] - NANOSECOND
-        often = past.rearmed_ns is not None and 0.0 <= driven_s < interval_s
+        driven_s = np.inf if past.rearmed_ns is None else (now_ns - past.rearmed_ns) * 1e-9
+        often = 0.0 <= driven_s < self._set['rearm_interval_s'] - NANOSECOND
         return ['I13 drives again too soon'] if self._exact and (early or often) else []
 
     def _pull(self, command: JointCommand, sample: SensorSample) -> Array:
