@@ -181,8 +181,8 @@ class CommandJudge:
 
     def _elapsed(self, command: JointCommand, past: _Past, now_ns: int) -> float:
         cap = CAP_PERIODS / self._robot.command_hz
-        missed = command.sequence - past.command.sequence
-        return min(max((now_ns - past.now_ns) * 1e-9, 0.0), cap) if self._exact else cap * missed
+        lost = command.sequence - past.command.sequence
+        return min(max((now_ns - past.now_ns) * NANOSECOND, 0), cap) if self._exact else cap * lost
 
     def _motion(
         self, command: JointCommand, past: _Past, now_ns: int, sample: SensorSample | None
@@ -231,7 +231,7 @@ class CommandJudge:
                 found.append(f'I14 from {before} to {mode}')
         if SEVERITY[mode] > max(SEVERITY[before], SEVERITY['STANDBY']):
             past = replace(past, stop_ns=now_ns)
-        stopped_s = (now_ns - past.stop_ns) * 1e-9
+        stopped_s = (now_ns - past.stop_ns) * NANOSECOND
         if mode == 'SOFT_STOP' and self._exact and stopped_s >= 0.0:
             left = 1.0 - (stopped_s - NANOSECOND) / max(self._set['hold_time_s'], EPSILON)
             firm = (command.kp > self._robot.kp * max(left, 0.0) + EPSILON).any()
@@ -250,7 +250,7 @@ class CommandJudge:
     def _rearms(self, past: _Past, now_ns: int, stopped_s: float) -> list[str]:
         of_body = any(word.startswith(BODY) for word in _words(past.command.reasons))
         early = 0.0 <= stopped_s < self._set['clear_time_s'] - NANOSECOND and of_body
-        driven_s = np.inf if past.rearmed_ns is None else (now_ns - past.rearmed_ns) * 1e-9
+        driven_s = np.inf if past.rearmed_ns is None else (now_ns - past.rearmed_ns) * NANOSECOND
         often = 0.0 <= driven_s < self._set['rearm_interval_s'] - NANOSECOND
         return ['I13 drives again too soon'] if self._exact and (early or often) else []
 
@@ -318,7 +318,7 @@ class CommandJudge:
         if not self._heard or not np.isfinite(sample.joint_velocity).all():
             return False
         before, most = self._heard[-1][0], self._set
-        dt = (sample.time_ns - before.time_ns) * 1e-9
+        dt = (sample.time_ns - before.time_ns) * NANOSECOND
         reach = self._robot.speed_max * most['over_speed_scale'] * dt + most['position_jump_rad']
         beyond = np.maximum(self._low - sample.joint_position, sample.joint_position - self._high)
         most_beyond = max(self._robot.position_overrun, most['position_overrun_rad'])

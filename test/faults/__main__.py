@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from faults import live
 from faults.families import FAMILIES
-from faults.table import Row, load, number_of
+from faults.table import ROWS, Row, load, number_of
 from faults.trial import Stage, Trial, fails_without
 
 WIDTHS = (3, 34, 10, 17, 44, 6, 6)
@@ -37,9 +37,9 @@ def main() -> int:
     wanted = {word for word in options.rows.split(',') if word}
     unknown = wanted - {name for row in rows for name in _names(row)}
     if unknown:
-        parser.error(
-            f'--rows: not in the table: {", ".join(sorted(unknown))}; there are 1 to 72, 66b, 68b'
-        )
+        parts = [row.label for row in rows if not row.label.isdecimal()]
+        there = ', '.join([f'1 to {ROWS}', *parts])
+        parser.error(f'--rows: not in the table: {", ".join(sorted(unknown))}; there are {there}')
     rows = [row for row in rows if not wanted or not wanted.isdisjoint(_names(row))]
     began, stage = time.monotonic(), Stage(options.seed)
     _line(TITLES)
