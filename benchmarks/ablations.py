@@ -64,6 +64,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     },
     'values not centred': {'center_values': False},
     'no layer norm': {LAYER_NORM: False},
+    'no layer norm, no gate': {LAYER_NORM: False, 'gated': False},
     # 0.001 is what CrossQ was published with; 0.005 what it walked with on a robot.
     'CrossQ critics, rate 0.001': {'critic_kind': 'crossq', 'critic_rate': 0.001},
     'CrossQ critics, rate 0.001, no gate': {

@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import ablation_curves
-from ablations import BOX, CHANGES, LAYER_NORM, read, run, settings_of, wanted
-from quad_learner.configuration import read_values
+import ablations
+from ablations import BOX, CHANGES, LAYER_NORM, learn_changed, run, settings_of, wanted
+from ablations import read as read_trials
+from plain_critics import PlainCritics
+from quad_learner.configuration import read, read_values
+from quad_learner.learning import critics
+from quad_learner.learning.learner_config import LearnerConfig
 from quad_learner.resources import config_directory
 from quad_learner.robot.model import load
 
@@ -46,6 +52,21 @@ def test_a_smaller_action_box_is_another_robot_file_with_all_else_alike(tmp_path
             np.testing.assert_equal(getattr(small, field.name), getattr(ours, field.name))
 
 
+@pytest.mark.parametrize('layer_norm', [True, False])
+def test_without_layer_norm_a_trial_learns_with_plain_critics(
+    layer_norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = read(LearnerConfig, config_directory() / 'learner.yaml', {})
+
+    def kind(_seed: int, _minutes: float, settings: dict[str, Any]) -> dict[str, Any]:
+        assert settings == {}, 'what is no parameter is kept from the learner'
+        return {'kind': type(critics.build(3, 2, shipped, torch.Generator()))}
+
+    monkeypatch.setattr(ablations, 'learn', kind)
+    found = learn_changed(0, 1.0, {LAYER_NORM: layer_norm})['kind']
+    assert found is (critics.LayerNormCritics if layer_norm else PlainCritics)
+
+
 def test_what_is_there_is_not_run_again_and_a_torn_line_is(tmp_path: Path) -> None:
     path = tmp_path / 'trials.jsonl'
     run(wanted(['default'], [1], 2.0), path, 1, pretend)
@@ -53,7 +74,7 @@ def test_what_is_there_is_not_run_again_and_a_torn_line_is(tmp_path: Path) -> No
     path.write_text(first + '{"change": "default", "se')
     run(wanted(['default', 'no mirror'], [1, 2], 2.0), path, 1, pretend)
     assert path.read_text().startswith(first)
-    found = [(trial['change'], trial['seed'], trial['steps']) for trial in read(path)]
+    found = [(trial['change'], trial['seed'], trial['steps']) for trial in read_trials(path)]
     assert sorted(found) == [
         ('default', 1, 100),
         ('default', 2, 200),
@@ -70,7 +91,7 @@ def test_another_length_or_another_content_is_another_trial(
     run(wanted(['no mirror'], [1], 3.0), path, 1, pretend)
     monkeypatch.setitem(CHANGES, 'no mirror', {'mirror': False, 'history': 0})  # type: ignore[arg-type]
     run(wanted(['no mirror'], [1], 3.0), path, 1, pretend)
-    assert len(read(path)) == 3
+    assert len(read_trials(path)) == 3
 
 
 def test_seeds_go_round_the_changes_in_turn() -> None:
