@@ -234,8 +234,11 @@ class PolicyNode(GraphNode):
     def _refuse(self, kind: Kind, error: PolicyError) -> None:
         """Counts a model that must not drive; the one before drives on."""
         self.diagnostics.values['models_refused'] += 1
-        self._refusals[kind] = f'{kind.name} keeps version {self._choosers[kind].version}: {error}'
-        self.get_logger().error(self._refusals[kind])
+        why = f'{kind.name} keeps version {self._choosers[kind].version}: {error}'
+        if why != self._refusals.get(kind):
+            # Whoever floods with bad models gets one line.
+            self.get_logger().error(why)
+        self._refusals[kind] = why
 
     def _correct(self, now_ns: int) -> None:
         """Hands on the external poses whose time has come."""

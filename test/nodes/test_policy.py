@@ -230,6 +230,17 @@ def test_a_model_that_is_garbage_is_refused_and_the_last_one_drives_on(graph: Gr
     assert graph.bench.node._choosers[FORWARD].version == 3
 
 
+def test_a_flood_of_garbage_is_counted_and_told_once(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
+    taught(graph).decide()
+    told = graph.bench.node.diagnostics.values
+    for number in range(1, 6):
+        graph.bench.say(topics.MODEL, UInt8MultiArray(data=b'garbage'))
+        graph.bench.until(lambda n=number: told['models_refused'] == n, f'refusal {number}')
+    assert capfd.readouterr().err.count('forward keeps version 3') == 1
+
+
 def test_a_model_that_fails_its_golden_answers_is_told_and_the_last_one_drives_on(
     graph: Graph,
 ) -> None:
