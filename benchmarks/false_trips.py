@@ -107,18 +107,23 @@ def walk(run: Path, minutes: float, lockstep: bool) -> Findings:
             if walks_s is None and watcher.steps:
                 walks_s = now_s
                 watcher.stopped.clear()  # before somebody drives safety says that it waits
-            elif walks_s is not None and watcher.mode == 'LATCHED_STOP':
-                found.over = f'stopped for good: {watcher.reasons}'
-            elif walks_s is None and now_s - began_s > STARTED_S:
-                found.over = f'nobody walked within {STARTED_S:.0f} s'
-            elif walks_s is not None and now_s - walks_s >= minutes * SECONDS_A_MINUTE:
+            if walks_s is not None and now_s - walks_s >= minutes * SECONDS_A_MINUTE:
                 break
-        found.lasted_s = 0.0 if walks_s is None else time.monotonic() - walks_s
-        found.judged, found.unsafe = watcher.totals()
-        found.steps, found.stopped = watcher.steps, list(watcher.stopped)
+            found.over = found.over or _hopeless(watcher, walks_s, now_s - began_s)
+    except KeyboardInterrupt:
+        found.over = 'broken off'
     finally:
+        found.lasted_s = 0.0 if walks_s is None else time.monotonic() - walks_s
         supervisor.stop()
+    found.judged, found.unsafe = watcher.totals()
+    found.steps, found.stopped = watcher.steps, list(watcher.stopped)
     return found
+
+
+def _hopeless(watcher: Watcher, walks_s: float | None, waited_s: float) -> str | None:
+    if walks_s is None:
+        return f'nobody walked within {STARTED_S:.0f} s' if waited_s > STARTED_S else None
+    return f'stopped for good: {watcher.reasons}' if watcher.mode == 'LATCHED_STOP' else None
 
 
 def verdict(found: Findings, unexplained: int) -> list[str]:
@@ -162,7 +167,7 @@ def main() -> None:
         copy = Path(folder) / 'run'
         shutil.copytree(source, copy)
         found = walk(copy, options.minutes, options.lockstep)
-    rclpy.shutdown()
+    rclpy.try_shutdown()
     if not sleepers.first:
         print('no right to a real-time priority: a busy processor looks like a machine at rest')
     unexplained = tell(found, excuses(sleepers.pauses, options.lockstep))

@@ -259,6 +259,8 @@ def soak(folder: Path, options: argparse.Namespace) -> tuple[Soak, Sequence[str]
                 flush=True,
             )
             story.strike(name)
+    except KeyboardInterrupt:
+        story.wrong.append('broken off')
     finally:
         killed = story.stop()
     said = (folder / 'run' / 'logs' / 'robot.log').read_text().splitlines()
@@ -309,7 +311,7 @@ def main() -> None:
     rclpy.init()
     with tempfile.TemporaryDirectory() as folder:
         story, planned = soak(Path(folder), options)
-    rclpy.shutdown()
+    rclpy.try_shutdown()
     grown, leaking = leaks(story.sizes)
     wrong = story.wrong + leaking
     if sum(story.done.values()) != len(planned):
